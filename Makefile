@@ -1,0 +1,125 @@
+# Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
+PYTHON ?= python3
+PY := .venv/bin/python
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET MAX_TOKENS NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+# Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
+$(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
+
+# --option "$VALUE" for each variable that the user gave; the shell expands it, so that any quoting survives.
+option = $(if $($(1)),--$(2) "$$$(1)")
+RUN_OPTIONS = $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,VARIANT,variant)
+RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)
+DATA_OPTIONS = $(call option,SOURCE,source) $(call option,LIMIT,limit)
+FORCED = $(if $(FORCE),--force)
+GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)
+EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare twin
+.PHONY: answer judge result annotate test test-fast lint check bench-converters bench-train bench-eval bench clean
+
+help: ## Show this list.
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^##@ / {print "\n" substr($$0, 5)}' Makefile
+
+##@ Start here
+setup: ## Make .venv with the tested versions (TORCH=keep uses the machine's own torch; PYTHON=python3.12 another Python).
+	@$(PYTHON) common/bootstrap.py $(if $(filter keep,$(TORCH)),--keep-torch)
+
+demo: setup ## The whole way on a laptop: bundled rows, a small real model, no hub, no GPU, no key. About 10 minutes.
+	@$(PY) -m recipes demo
+
+run: setup ## The whole way for TASK and MODEL: convert, train, held-out loss, export, answers, judgement.
+	@$(PY) -m recipes run $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(FORCED)
+
+##@ Data                           TASK=law_en ... SOURCE=file-or-folder LIMIT=rows FORMAT=alpaca|sharegpt
+convert: setup ## Rows from the hub or SOURCE to data/TASK/, cleaned and split; VARIANT=raw SET="near=0" makes TASK~raw beside it.
+	@$(PY) -m converters convert $(call option,TASK,task) $(call option,VARIANT,variant) $(DATA_OPTIONS) $(call option,FORMAT,format) $(call option,SET,set) $(FORCED)
+
+new-task: setup ## A task of your own: NAME= SOURCE=; looks at the rows, proposes a mapping, shows three of them.
+	@$(PY) -m converters new "$$NAME" $(call option,SOURCE,source)
+
+data-report: setup ## Draw data/TASK/report.html: what came in, what was dropped and why.
+	@$(PY) -m converters report $(call option,TASK,task)
+
+self-instruct: setup ## Have a model write N= new rows after a TASK's own (GENERATOR=model@url BUDGET=dollars), then TASK=law_zh+self_instruct.
+	@$(PY) -m converters self-instruct $(GENERATE_OPTIONS) $(call option,N,n)
+
+rewrite: setup ## Have a model make the answers helpful, the originals kept; then TASK=law_zh+rewritten.
+	@$(PY) -m converters rewrite $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
+
+score: setup ## Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@4.
+	@$(PY) -m converters score $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
+
+##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..."
+list: setup ## Every MODEL, METHOD, HARDWARE and TASK.
+	@$(PY) -m recipes list
+
+recipe: setup ## Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains nothing.
+	@$(PY) -m recipes render $(RECIPE_OPTIONS)
+
+plan: setup ## Check rows, template, card, memory, disk, time and licence of a run, each with its reason; starts nothing.
+	@$(PY) -m recipes plan $(RECIPE_OPTIONS)
+
+train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run and trains against the plan's advice.
+	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(FORCED)
+
+heldout: setup ## Loss of base and tuned model on the test rows.
+	@$(PY) -m recipes heldout $(RECIPE_OPTIONS)
+
+export: setup ## Merge what was trained into a model folder that anything can load, and try it (PUSH=you/name uploads it; GGUF=q8_0 LLAMA_CPP=folder converts it for Ollama; IF_IT_FITS=1 passes over what this machine can only serve).
+	@$(PY) -m recipes export $(RECIPE_OPTIONS) $(call option,GGUF,gguf) $(call option,PUSH,push)$(if $(IF_IT_FITS), --if-it-fits)
+
+card: setup ## Write the exported model's card anew, from what has been measured since.
+	@$(PY) -m recipes card $(RECIPE_OPTIONS)
+
+sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run JOBS=n EXECUTOR=ray|slurm).
+	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(call option,ONLY,only) $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
+
+webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus (PORT=7860).
+	@$(PY) -m recipes webui $(call option,PORT,port)
+
+prepare: setup ## Make the local folder of a MODEL that needs one (train does it by itself).
+	@$(PY) -m recipes prepare $(call option,MODEL,model)
+
+twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things on.
+	@$(PY) -m recipes twin $(call option,MODEL,model)
+
+##@ Judging                        the same names, or RUN=runs/...; QUESTIONS=file JUDGE=name BUDGET=dollars MAX_TOKENS=n
+answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
+	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
+
+judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 STRUCTURED=1 BATCH=1 DRY=1.
+	@$(PY) -m eval judge $(EVAL_OPTIONS) $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries)$(if $(GUIDED), --guided)$(if $(STRUCTURED), --structured)$(if $(BATCH), --batch)$(if $(DRY), --dry-run)
+
+result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several and ranks all their models.
+	@$(PY) -m eval result $(RUN_OPTIONS) $(foreach run,$(RUN),--run "$(run)")
+
+annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
+	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
+
+##@ This project itself
+test: setup ## All tests, LLaMA-Factory's own training, export and serving among them.
+	@$(PY) -m pytest
+
+test-fast: setup ## The tests that need no torch; under a minute.
+	@$(PY) -m pytest -m "not slow" -n 2
+
+lint: setup ## Format, lint and type checks.
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
+
+check: setup ## Put recipes of every pair of backbone, method and hardware through LLaMA-Factory's own parser.
+	@$(PY) -m recipes check
+
+bench-converters: setup ## Rows a second, memory: all six data sets at full size, against the floor and datasets.map.
+	@$(PY) -m converters bench && $(PY) -m converters bench-self-instruct
+
+bench-train: setup ## Speed and memory of the default recipe against plain settings, to the same held-out loss.
+	@$(PY) -m recipes bench $(RECIPE_OPTIONS)
+
+bench-eval: setup ## Judging against the limit that a server's latency sets.
+	@$(PY) -m eval bench
+
+bench: bench-converters bench-eval bench-train ## All three.
+
+clean: ## Remove what was made: data, models, runs and caches (not .venv).
+	rm -rf data models runs cache saves llamaboard_cache llamaboard_config .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,51 @@
+"""Mistakes a user can make, told in one place: what was wrong, what was got, the next command."""
+
+import difflib
+import errno
+import sys
+from collections.abc import Callable, Iterable
+
+
+class UserError(Exception):
+    """A mistake the user can mend. `hint` says how, best as a command to type."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return "did you mean X?" for the closest of `choices`, or "" when none is close."""
+    found = difflib.get_close_matches(name.lower(), list(choices), n=1, cutoff=0.5)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], listing: str) -> UserError:
+    """Build the error for a `name` that is none of `choices`; `listing` is the command that shows them."""
+    choices = sorted(choices)
+    hint = " ".join(filter(None, [nearest(name, choices), f"`{listing}` shows all: {', '.join(choices)}"]))
+    return UserError(f"unknown {kind}: {name!r}", hint)
+
+
+def run_cli(main: Callable[[], object]) -> None:
+    """Run a click command so that a user's mistake ends in one message and never in a traceback."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  next: {error.hint}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader (head, less) went away
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"error: no space left on disk ({error.filename or 'while writing'})", file=sys.stderr)
+        print("  next: free some space; the same command then goes on from here", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,144 @@
+"""Long programs that we start: their words go to a log, and they never outlive us."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from common.errors import UserError
+
+SUPERVISOR = Path(__file__).with_name("supervise.py")
+POLL_SECONDS = 0.3
+
+
+def tool(name: str) -> str:
+    """Return the path of a program that was installed beside this Python (llamafactory-cli)."""
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        raise UserError(f"there is no {name} beside {sys.executable}", "make setup installs it")
+    return str(path)
+
+
+def supervised(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start `command` under the supervisor, which ends its process group when we are gone, killed -9 included."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-P", str(SUPERVISOR), str(log), *command],
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Close the supervisor's input, at which it ends the command, and wait for that."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run_logged(command: list[str], log: Path, report: Callable[[str], None], environment: dict[str, str]) -> int:
+    """Run `command` to its end with its output behind what `log` holds; return its exit status.
+
+    `report` is called now and then with the log's last line. Interrupted or told to end, we end the command first.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        file.write(f"\n$ {' '.join(command)}\n".encode())
+    with terminable():
+        process = supervised(command, log, {**os.environ, **environment})
+        try:
+            while process.poll() is None:
+                report(last_line(log))
+                time.sleep(POLL_SECONDS)
+        finally:
+            stop(process)
+    return process.returncode
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Make SIGTERM raise, so that `finally` blocks run."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def last_line(log: Path) -> str:
+    """Return a log's last non-empty line; a progress bar's carriage returns count as line ends."""
+    lines = _lines(log, 4096)
+    return lines[-1].strip() if lines else ""
+
+
+def tail(log: Path, count: int = 15) -> str:
+    """Return a log's last lines, indented, for an error message."""
+    return "\n".join(f"    {line}" for line in _lines(log, 64 * 1024)[-count:])
+
+
+def _lines(log: Path, size: int) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - size))
+        text = file.read().decode(errors="replace")
+    return [line for line in text.replace("\r", "\n").splitlines() if line.strip()]
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def only_one(folder: Path, wait: bool = False) -> Iterator[IO[str]]:
+    """Hold a folder for this process; stop when another one works in it, or `wait` for its end."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            if not wait:
+                raise UserError(
+                    f"another process ({holder}) works on {folder}",
+                    "wait for it, or end it; then the same command goes on",
+                ) from None
+            print(f"waiting for another process ({holder}), which works on {folder}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield file
+
+
+def is_held(folder: Path) -> bool:
+    """Tell whether a process holds a folder by `only_one`."""
+    import fcntl
+
+    try:
+        with (folder / ".lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

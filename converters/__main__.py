@@ -1,0 +1,159 @@
+"""python -m converters convert|list|new|report|merge|bench|self-instruct|rewrite|score: everything about the rows.
+
+python -m converters convert --task medical_en --source converters/examples/medical_en
+python -m converters list
+"""
+
+import click
+
+from common.errors import UserError, run_cli
+from common.names import MIX, VARIANT
+from common.settings import parse_settings
+from converters.generate.commands import bench_self_instruct, rewrite, score, self_instruct
+
+FORMAT_HELP = "alpaca (instruction, input, output) or sharegpt (conversations)."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Raw rows, from the hub or a local file, to clean JSONL that LLaMA-Factory trains on."""
+
+
+def _given(formatting: str, overrides: str) -> dict[str, object]:
+    given = parse_settings(overrides)
+    if formatting:
+        given["format"] = formatting
+    return given
+
+
+def _named(task: str) -> str:
+    if not task:
+        raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")
+    return task
+
+
+@cli.command()
+@click.option("--task", default="", help="A task's name: medical_en, law_zh ...")
+@click.option("--source", default="", help="A file or folder in the hub's schema, instead of the hub.")
+@click.option("--limit", type=int, help="Read only so many rows, shared out evenly among the files.")
+@click.option("--format", "formatting", default="", help=FORMAT_HELP)
+@click.option("--set", "overrides", default="", help='"key=value ...": see `list --task NAME`.')
+@click.option("--shard", default="", help="i/n: only the first pass over one part of the rows, for `merge`.")
+@click.option("--workers", type=int, default=0, help="Processes; 0 takes all processors.")
+@click.option("--variant", default="", help="Other settings for the training rows alone: data/TASK~VARIANT/.")
+@click.option("--force", is_flag=True, help="Convert even when nothing has changed.")
+def convert(
+    *, task: str, source: str, limit: int | None, formatting: str, overrides: str, shard: str, workers: int,
+    variant: str, force: bool,
+) -> None:  # fmt: skip
+    """Write data/TASK/{train,val,test,rejected}.jsonl and card.json, and register them for LLaMA-Factory.
+
+    TASK=law_zh+self_instruct mixes the finished rows of law_zh with what was made from them. TASK=law_zh~raw, or
+    VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
+    """
+    from converters.convert import convert as run
+    from converters.convert import convert_shard
+    from converters.registry import load_task
+    from converters.staging import Shard
+    from converters.summary import summary
+
+    chosen = load_task(_named(task))
+    given = _given(formatting, overrides)
+    if variant or (VARIANT in task and MIX not in task):
+        from converters.variants import convert_variant, named
+
+        if shard:
+            raise UserError("a variant is not converted in shards", "leave --shard out")
+        name = VARIANT.join(named(task, variant))
+        print(summary(convert_variant(name, source, limit=limit, given=given, force=force, processes=workers)))
+        return
+    if MIX in task:
+        from converters.generate.mixing import mix
+
+        if source or shard or limit is not None:
+            base = task.rpartition("+")[0]
+            raise UserError(f"{task} is made of finished rows", f"SOURCE and LIMIT go with: make convert TASK={base}")
+        mix(task, given, force)
+        return
+    if shard:
+        if limit is not None:
+            raise UserError("LIMIT and --shard exclude each other", "leave one of them out")
+        convert_shard(chosen, Shard.parse(shard), source, given, workers)
+        return
+    print(summary(run(chosen, source, limit=limit, given=given, force=force, processes=workers)))
+
+
+@cli.command()
+@click.option("--task", default="", help="A task's name.")
+@click.option("--format", "formatting", default="", help=FORMAT_HELP)
+@click.option("--set", "overrides", default="", help="The same as for the shards.")
+@click.option("--workers", type=int, default=0, help="Processes; 0 takes all processors.")
+def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
+    """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
+    from converters.convert import merge as run
+    from converters.registry import load_task
+    from converters.summary import summary
+
+    print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))
+
+
+@cli.command(name="list")
+@click.option("--task", default="", help="Show one task and everything that SET can set for it.")
+def list_(task: str) -> None:
+    """Show all tasks, or one with its settings."""
+    from converters.listing import all_tasks, one_task
+
+    print(one_task(task) if task else all_tasks())
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--source", required=True, help="A file, a folder, or a data set's id on the hub (org/name).")
+@click.option("--instruction", default="", help="The column that asks.")
+@click.option("--input", "given", default="", help="The column with what is asked about, if there is one.")
+@click.option("--output", default="", help="The column that answers.")
+@click.option("--language", default="", help="en, zh ...")
+@click.option("--domain", default="", help="law, cooking ...")
+@click.option("--system", default="", help="A system prompt for the task.")
+@click.option("--yes", is_flag=True, help="Take the proposal without asking.")
+def new(
+    *, name: str, source: str, instruction: str, given: str, output: str, language: str, domain: str, system: str,
+    yes: bool,
+) -> None:  # fmt: skip
+    """Make a task of your own: look at rows, propose a mapping, show three converted rows, write tasks/NAME.yaml."""
+    import sys
+
+    from converters.new import new as run
+
+    chosen = {"instruction": instruction, "input": given, "output": output}
+    chosen |= {"language": language, "domain": domain, "system": system}
+    run(name, source, chosen, ask=not yes and sys.stdin.isatty())
+
+
+@cli.command()
+@click.option("--task", default="", help="A task whose rows have been converted.")
+def report(task: str) -> None:
+    """Draw data/TASK/report.html: what came in, what was dropped and why, what is left."""
+    from converters.registry import load_task
+    from converters.report import write_report
+
+    print(f"wrote {write_report(load_task(_named(task)).name)}")
+
+
+@cli.command()
+@click.option("--tasks", default="", help="Only these, separated by commas.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Share of the real number of rows.")
+@click.option("--floor/--no-floor", default=True, help="Also measure plain JSON reading and writing, and datasets.map.")
+def bench(tasks: str, scale: float, floor: bool) -> None:
+    """Convert look-alikes of the data sets at their real sizes; rows/s, MB/s, peak memory, against a floor."""
+    from converters.bench import bench as run
+
+    print(run([name for name in tasks.split(",") if name], scale, floor))
+
+
+for command in (self_instruct, rewrite, score, bench_self_instruct):
+    cli.add_command(command)
+
+
+if __name__ == "__main__":
+    run_cli(cli)

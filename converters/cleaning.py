@@ -1,0 +1,84 @@
+"""Mends text: broken encodings, HTML left-overs, invisible characters, white space. Pure functions.
+
+Markup that is part of the matter stays: code, and tags that are none of HTML's formatting ones (DISC-Law-SFT's <eoa>).
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+
+# UTF-8 read as Latin-1 or Windows-1252 always leaves one of these behind; most texts have none, and skip the slow part.
+MOJIBAKE = re.compile("[\u0080-\u009f\u00c2-\u00f4]")
+# None of these needs mending; nearly all texts hold nothing else, and one pass over them is enough.
+ODD = re.compile("[^\n -~\u2010-\u2027\u3001-\u3098\u309b-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff5e]")
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]"
+)
+SURROGATE = re.compile("[\ud800-\udfff]")
+ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\t]")
+LINE_END = re.compile("\r\n?|[\u2028\u2029\u0085]")
+TRAILING = re.compile(r" +(?=\n|$)")
+INNER_SPACES = re.compile(r"(?<=\S) {2,}")
+EMPTY_LINES = re.compile(r"\n{3,}")
+ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+TAG_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h[1-6])\s*/?\s*>", re.IGNORECASE)
+TAG_FORMAT = re.compile(
+    r"</?(?:p|div|span|b|i|u|em|strong|font|a|ul|ol|li|sup|sub|h[1-6]|table|tbody|tr|td|th|center|blockquote)"
+    r"(?:\s+[a-zA-Z-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s<>\"']+))*\s*/?>",
+    re.IGNORECASE,
+)
+CODE = re.compile(r"```|<!DOCTYPE|<html|<head|<body|<script|<style|<\?php|</?code|#include|\bdef \w+\(|;\s*\n", re.I)
+
+
+def mend_encoding(text: str) -> str:
+    """Undo UTF-8 that was read as something else, remove what cannot be seen, and compose accents (NFC)."""
+    if not ODD.search(text):
+        return text
+    text = SURROGATE.sub("\ufffd", text)
+    if MOJIBAKE.search(text):
+        text = _ftfy()(text)
+    text = INVISIBLE.sub("", text)
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def mend_space(text: str) -> str:
+    """Return text with plain spaces and line ends: no runs of spaces inside a line, at most one empty line."""
+    if ODD.search(text):
+        text = ODD_SPACE.sub(" ", LINE_END.sub("\n", text))
+    if "  " in text or " \n" in text:
+        text = INNER_SPACES.sub(" ", TRAILING.sub("", text))
+    return (EMPTY_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
+
+
+def undo_html(text: str) -> str:
+    """Turn entities into their characters and formatting tags into line ends or nothing; leave code alone."""
+    if ("<" not in text and "&" not in text) or CODE.search(text):
+        return text
+    if "&" in text:
+        text = ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    if "<" in text:
+        text = TAG_FORMAT.sub("", TAG_BREAK.sub("\n", text))
+    return text
+
+
+def cleaner(clean: bool, markup: bool) -> Callable[[str], str]:
+    """Return the clean-up that these settings ask for."""
+
+    def both(text: str) -> str:
+        if markup:
+            text = undo_html(text)
+        return mend_space(mend_encoding(text)) if clean else text
+
+    return both
+
+
+def _ftfy() -> Callable[[str], str]:
+    import ftfy
+
+    # Only encodings: HTML is ours, and curly quotes, ligatures and full-width forms are no mistakes.
+    config = ftfy.TextFixerConfig(
+        unescape_html=False, uncurl_quotes=False, fix_latin_ligatures=False, fix_character_width=False,
+        normalization=None, explain=False,
+    )  # fmt: skip
+    return lambda text: ftfy.fix_text(text, config)

@@ -1,0 +1,65 @@
+"""Whether a row holds a question that models are judged by: the share of the question's n-grams found in the row.
+
+n-grams that many questions share ("What are the symptoms of") are no evidence and do not count. A question shorter
+than one n-gram is found only when a row's whole text is the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from converters.sketch import Array, Grams, fold, grams
+
+COMMON = 10
+"""An n-gram in more questions than this is a phrase, not a question."""
+PREFILTER_BITS = 24
+
+
+@dataclass
+class Index:
+    """The n-grams of questions, each with its owner, sorted by hash."""
+
+    names: list[str]
+    values: Array
+    owners: Array
+    sizes: Array
+    """Counting n-grams of each question."""
+    seen: Array
+    """One flag for each value of a hash's first bits: most n-grams of most rows are sorted out by it."""
+
+    @classmethod
+    def build(cls, questions: Sequence[tuple[str, str]], size: int) -> "Index":
+        """Build from (name, text) pairs with n-grams of `size` letters."""
+        found = grams(*fold([text for _, text in questions]), size)
+        owners = numpy.repeat(numpy.arange(len(questions)), numpy.diff(found.starts))
+        pairs = numpy.unique(numpy.stack([found.values, owners.astype(numpy.uint64)], axis=1), axis=0)
+        _, inverse, counts = numpy.unique(pairs[:, 0], return_inverse=True, return_counts=True)
+        pairs = pairs[counts[inverse.reshape(-1)] <= COMMON]
+        sizes = numpy.bincount(pairs[:, 1].astype(numpy.int64), minlength=len(questions))
+        seen = numpy.zeros(1 << PREFILTER_BITS, bool)
+        seen[pairs[:, 0] >> numpy.uint64(64 - PREFILTER_BITS)] = True
+        return cls([name for name, _ in questions], pairs[:, 0], pairs[:, 1].astype(numpy.int64), sizes, seen)
+
+    def find(self, rows: Grams, overlap: float) -> list[tuple[int, str, float]]:
+        """Return (row, name of the question it holds most of, share) for rows that hold at least `overlap` of one."""
+        hits = numpy.flatnonzero(self.seen[rows.values >> numpy.uint64(64 - PREFILTER_BITS)])
+        if not len(hits):
+            return []
+        values = rows.values[hits]
+        left = numpy.searchsorted(self.values, values, "left")
+        counts = numpy.searchsorted(self.values, values, "right") - left
+        row = numpy.searchsorted(rows.starts, hits, "right") - 1
+        repeats = numpy.repeat(numpy.arange(len(hits)), counts)
+        within = numpy.arange(len(repeats)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
+        place = left[repeats] + within
+        # The same n-gram twice in a row counts once: `place` stands for (n-gram, owner).
+        unique = numpy.unique((row[repeats] << 32) + place)
+        both, found = numpy.unique((unique >> 32 << 32) + self.owners[unique & 0xFFFFFFFF], return_counts=True)
+        numbers, owners = both >> 32, both & 0xFFFFFFFF
+        share = found / self.sizes[owners]
+        best: dict[int, tuple[str, float]] = {}
+        for number, owner, part in zip(numbers.tolist(), owners.tolist(), share.tolist(), strict=True):
+            if part >= overlap and part > best.get(number, ("", 0.0))[1]:
+                best[number] = (self.names[owner], part)
+        return [(number, name, part) for number, (name, part) in best.items()]

@@ -1,0 +1,274 @@
+"""One conversion from source to finished folder: what `python -m converters convert` does."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from common.errors import UserError
+from common.files import sha256_of, write_json
+from common.paths import data_folder
+from common.process import only_one
+from converters import card as cards
+from converters.deciding import decide
+from converters.finishing import finish
+from converters.held_out import Variant, hold_out
+from converters.registration import register
+from converters.rows import has_system
+from converters.settings import Settings, build_settings
+from converters.sketch import Array
+from converters.sources import Source, find_source
+from converters.splits import SPLITS, TEST, TRAIN, shares
+from converters.staging import Shard, Stage, check_broken, load, save, stage
+from converters.task import Task
+
+WORK = ".work"
+
+
+def convert(
+    task: Task,
+    source: str = "",
+    *,
+    limit: int | None = None,
+    given: dict[str, Any] | None = None,
+    force: bool = False,
+    processes: int = 0,
+) -> dict[str, Any]:
+    """Convert a task's rows into data/TASK unless they are there already, and return the card."""
+    settings, options = build_settings(task, given or {})
+    _check_limit(limit)
+    found = find_source(task, source)
+    identity = identity_of(task, found, settings, options, limit)
+    folder = data_folder(task.name)
+    with only_one(folder, wait=True):
+        before = cards.read_card(task.name)
+        if before and before["identity"] == sha256_of(identity) and not force and is_whole(folder, before):
+            print(f"{folder} is up to date: {before['files']['train']['rows']:,} training rows from {before['source']}")
+            register()
+            return before
+        if before:
+            print(f"{folder} is converted anew: {difference(before['made_from'], identity)}")
+        for note in found.notes:
+            print(note)
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        done = stage(task, found, settings, options, folder / WORK, limit=limit, processes=processes)
+        check_broken(done, settings)
+        made = complete(task, settings, [done], identity=identity, source=found, processes=processes)
+        shutil.rmtree(folder / WORK)
+    register()
+    return made
+
+
+def convert_shard(
+    task: Task, shard: Shard, source: str = "", given: dict[str, Any] | None = None, processes: int = 0
+) -> Path:
+    """Run the first pass over one shard and keep it in data/TASK/shards for `merge`; return its folder."""
+    settings, options = build_settings(task, given or {})
+    found = find_source(task, source)
+    identity = identity_of(task, found, settings, options, None)
+    folder = data_folder(task.name) / "shards" / f"{shard.number}-of-{shard.count}"
+    if (folder / "stage.json").is_file() and load(folder)[1]["identity"] == identity:
+        print(f"{folder} is there already")
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    done = stage(task, found, settings, options, folder, shard=shard, processes=processes)
+    files = [{"path": file.spec.path, "split": file.spec.split} for file in found.files]
+    save(done, {"identity": identity, "shard": [shard.number, shard.count], "files": files, "label": found.label})
+    print(f"{folder}: {done.rows:,} rows read; after the last shard: python -m converters merge --task {task.name}")
+    return folder
+
+
+def merge(task: Task, given: dict[str, Any] | None = None, processes: int = 0) -> dict[str, Any]:
+    """Decide on the rows of all shards together, and write what one conversion would have written."""
+    settings, options = build_settings(task, given or {})
+    folder = data_folder(task.name)
+    kept = sorted(folder.glob("shards/*/stage.json"))
+    if not kept:
+        raise UserError(f"no shards in {folder}/shards", f"python -m converters convert --task {task.name} --shard 1/2")
+    loaded = [load(path.parent) for path in kept]
+    identity, count = loaded[0][1]["identity"], loaded[0][1]["shard"][1]
+    if any(about["identity"] != identity for _, about in loaded):
+        raise UserError("the shards were made with different settings or sources", "make those anew that differ")
+    if {"settings": settings.as_dict(), "options": options} != {key: identity[key] for key in ("settings", "options")}:
+        raise UserError("the shards were made with other settings than these", "give merge the same --format and --set")
+    missing = sorted(set(range(1, count + 1)) - {about["shard"][0] for _, about in loaded})
+    if missing or len(loaded) != count:
+        raise UserError(
+            f"of {count} shards these are missing: {', '.join(map(str, missing)) or 'none, but there are others'}",
+            f"python -m converters convert --task {task.name} --shard {(missing or [1])[0]}/{count}",
+        )
+    stages = [done for done, _ in loaded]
+    total = Stage(folder)
+    for done in stages:
+        total.rows, total.dropped = total.rows + done.rows, total.dropped + done.dropped
+        for step, reasons in done.examples.items():
+            total.examples.setdefault(step, []).extend(reasons)
+    check_broken(total, settings)
+    about = loaded[0][1]
+    with only_one(folder):
+        made = complete(task, settings, stages, identity=identity, source=_source_of(about), processes=processes)
+    register()
+    return made
+
+
+def _source_of(about: dict[str, Any]) -> Source:
+    from converters.sources import SourceFile
+    from converters.task import File
+
+    files = tuple(SourceFile(Path(file["path"]), File(file["path"], (), file["split"])) for file in about["files"])
+    return Source(about["label"], files)
+
+
+def complete(
+    task: Task, settings: Settings, stages: list[Stage], *, identity: dict[str, Any], source: Source, processes: int,
+    variant: Variant | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Decide on all staged rows, write the splits, and the card last of all."""
+    name = variant.name if variant else task.name
+    folder = data_folder(name)
+    names = stages[0].arrays.keys()
+    arrays = {name: numpy.concatenate([stage.arrays[name] for stage in stages]) for name in names}
+    fixed = fixed_splits(arrays["position"], source)
+    if variant:
+        fixed = variant.held_out.fixed(arrays, fixed)
+    decision = decide(arrays, fixed, settings)
+    if variant:
+        hold_out(decision)
+    # From here on the old rows are no longer whole.
+    (folder / "card.json").unlink(missing_ok=True)
+    paths = [file.spec.path for file in source.files]
+    files, dropped, examples, kept = finish(
+        stages, arrays, decision, files=paths, task=task, settings=settings, folder=folder, processes=processes,
+        tested=variant.held_out.questions if variant else None,
+    )  # fmt: skip
+    for stage_ in stages:
+        dropped = dropped + stage_.dropped
+        for step, reasons in stage_.examples.items():
+            examples[step] = [*examples.get(step, []), *reasons][:3]
+    rows = sum(stage.rows for stage in stages)
+    if rows != sum(file["rows"] for file in files.values()):
+        raise AssertionError(f"{rows} rows came in, {files} came out")
+    if not files["train"]["rows"]:
+        told = "; ".join(
+            f"{step['step']} {step['dropped']:,}" for step in cards.steps(rows, dropped, {}) if step["dropped"]
+        )
+        raise UserError(
+            f"no row of {source.label} is left to train on ({told or 'there were none'})",
+            f"see {folder}/rejected.jsonl for each row's reason",
+        )
+    if variant:
+        files |= variant.copy_splits(folder)
+    if settings.array:
+        _write_arrays(folder)
+    trained = kept & (decision.split == TRAIN)
+    val, test = shares(len(fixed), settings)
+    made = {
+        "task": name,
+        "title": f"{task.title}; {variant.told}" if variant else task.title,
+        "language": task.language,
+        "domain": task.domain,
+        "licence": task.licence,
+        "url": task.url,
+        "source": source.label,
+        "files": files,
+        "format": settings.format,
+        "system": has_system(task, settings),
+        "history": task.has_history,
+        "rows": rows,
+        "bytes": sum(stage.bytes for stage in stages),
+        "steps": cards.steps(rows, dropped, examples),
+        "cleaned": sum((stage.changed for stage in stages), Counter())["cleaned"],
+        "languages": dict(sum((stage.languages for stage in stages), Counter()).most_common()),
+        "split_shares": variant.base["split_shares"]
+        if variant
+        else {"val": val, "test": 0.0 if (fixed == TEST).any() else test},
+        "lengths": _lengths(arrays, trained),
+        "versions": cards.library_versions(),
+        "made_from": identity,
+        "identity": sha256_of(identity),
+        **({"variant": variant.about} if variant else {}),
+    }
+    if settings.tokenizer:
+        from converters.tokens import token_lengths
+
+        made["tokens"] = token_lengths(folder / "train.jsonl", settings.tokenizer)
+    write_json(folder / "card.json", made)
+    return made
+
+
+def fixed_splits(positions: Array, source: Source) -> Array:
+    """Return for each row the split that its file sets, -1 for none."""
+    number = [SPLITS.index(file.spec.split) if file.spec.split else -1 for file in source.files]
+    return numpy.array(number, numpy.int8)[(positions >> numpy.uint64(40)).astype(numpy.int64)]
+
+
+def _lengths(arrays: dict[str, Array], rows: Array) -> dict[str, Any]:
+    prompt, output = arrays["prompt"][rows], arrays["output"][rows]
+    parts = {"prompt": prompt, "output": output, "total": prompt + output}
+    return {"unit": "characters of training rows", **{name: cards.percentiles(part) for name, part in parts.items()}}
+
+
+def _write_arrays(folder: Path) -> None:
+    """Write each split once more as one JSON array, row by row."""
+    from common.files import atomic
+
+    for split in SPLITS:
+        with atomic(folder / f"{split}.json") as out, (folder / f"{split}.jsonl").open("rb") as lines:
+            out.write(b"[")
+            for number, line in enumerate(lines):
+                out.write((b",\n" if number else b"\n") + line.rstrip(b"\n"))
+            out.write(b"\n]\n")
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise UserError(f"LIMIT must be at least 1, got {limit}", "leave LIMIT out for all rows")
+
+
+def identity_of(
+    task: Task, source: Source, settings: Settings, options: dict[str, Any], limit: int | None
+) -> dict[str, Any]:  # fmt: skip
+    """Return all that decides what the rows become."""
+    from converters.finishing import judged_questions
+
+    questions = judged_questions(task, settings) if settings.decontaminate else []
+    return {
+        "source": source.label,
+        "source_files": source.identity,
+        "settings": settings.as_dict(),
+        "options": options,
+        "limit": limit,
+        "questions": sha256_of(questions),
+        "converter": cards.converter_hash(task),
+    }
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say in words what makes a conversion necessary again."""
+    told = []
+    for key in ("source", "limit"):
+        if before[key] != now[key]:
+            told.append(f"{key} was {before[key]}, is {now[key]}")
+    for group in ("settings", "options"):
+        names = sorted(set(before[group]) | set(now[group]))
+        told += [
+            f"{name} was {before[group].get(name)!r}, is {now[group].get(name)!r}"
+            for name in names
+            if before[group].get(name) != now[group].get(name)
+        ]
+    if not told and before["source_files"] != now["source_files"]:
+        told.append("the source has changed")
+    if before["questions"] != now["questions"]:
+        told.append("the judged questions have changed")
+    if before["converter"] != now["converter"]:
+        told.append("the converter has changed")
+    return "; ".join(told) or "asked for, or a file is missing"
+
+
+def is_whole(folder: Path, made: dict[str, Any]) -> bool:
+    """Tell whether every file that a card speaks of is there."""
+    names = [f"{name}.jsonl" for name in made["files"]]
+    names += [f"{split}.json" for split in SPLITS] if made["made_from"]["settings"]["array"] else []
+    return all((folder / name).is_file() for name in names)

@@ -1,0 +1,62 @@
+"""Records as alpaca and sharegpt rows, as LLaMA-Factory, stanford_alpaca, FastChat and LLMZoo read them. Pure."""
+
+from typing import Any
+
+from converters.task import Record
+
+ALPACA: dict[str, Any] = {
+    "formatting": "alpaca",
+    "columns": {"prompt": "instruction", "query": "input", "response": "output"},
+}
+SHAREGPT: dict[str, Any] = {
+    "formatting": "sharegpt",
+    "columns": {"messages": "conversations"},
+    "tags": {
+        "role_tag": "from",
+        "content_tag": "value",
+        "user_tag": "human",
+        "assistant_tag": "gpt",
+        "observation_tag": "observation",
+        "function_tag": "function_call",
+        "system_tag": "system",
+    },
+}
+
+
+def alpaca(record: Record, name: str, system: bool, history: bool) -> dict[str, Any]:
+    """Return instruction, input and output, with `system` and `history` where the data set has them."""
+    row: dict[str, Any] = {
+        "id": name,
+        "instruction": record.instruction,
+        "input": record.input,
+        "output": record.output,
+    }
+    if system:
+        row["system"] = record.system
+    if history:
+        row["history"] = [list(turn) for turn in record.history]
+    return row
+
+
+def sharegpt(record: Record, name: str, system: bool, history: bool) -> dict[str, Any]:
+    """Return the turns of human and gpt; the system prompt stands beside them, not among them."""
+    turns = [*record.history, (record.prompt, record.output)]
+    sides = [({"from": "human", "value": asked}, {"from": "gpt", "value": told}) for asked, told in turns]
+    row: dict[str, Any] = {"id": name, "conversations": [side for turn in sides for side in turn]}
+    if system:
+        row["system"] = record.system
+    return row
+
+
+WRITERS = {"alpaca": alpaca, "sharegpt": sharegpt}
+
+
+def entry(formatting: str, file_name: str, system: bool, history: bool) -> dict[str, Any]:
+    """Return a dataset_info.json entry. The blocks are complete: LLaMA-Factory replaces its defaults by them whole."""
+    base = ALPACA if formatting == "alpaca" else SHAREGPT
+    columns = dict(base["columns"])
+    if system:
+        columns["system"] = "system"
+    if history and formatting == "alpaca":
+        columns["history"] = "history"
+    return {"file_name": file_name, **base, "columns": columns}

@@ -1,0 +1,106 @@
+"""Reads what a model wrote as a list of tasks. Strict about the items, patient about what stands around them. Pure.
+
+Three shapes are known: a JSON object or list (whole, fenced, or broken off), and `Instruction: / Input: / Output:`
+blocks in English or Chinese. What is no whole item is counted as broken, never mended.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+NO_INPUT = {"", "noinput", "<noinput>", "no input", "none", "n/a", "无", "无输入", "没有输入"}
+FIELDS = ("instruction", "input", "output")
+HEADING = re.compile(r"^\s*(?:#{1,6}\s*(?:task\s*|任务\s*)?\d*[.:：、]?|-{3,})\s*$", re.IGNORECASE | re.MULTILINE)
+LABELS = {
+    "instruction": "instruction|指令|任务",
+    "input": "input|输入",
+    "output": "output|输出|回答",
+}
+LABEL = re.compile(
+    r"^[\s*\d.、)]*(?P<label>" + "|".join(LABELS.values()) + r")\s*\**\s*[:：]\s*\**", re.IGNORECASE | re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One generated task."""
+
+    instruction: str
+    input: str
+    output: str
+
+
+@dataclass
+class Parsed:
+    """What a reply holds: whole items, and the reason of each broken one."""
+
+    items: list[Item] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def take(self, value: Any) -> None:
+        """Add one object of a list."""
+        found = item_of(value)
+        if isinstance(found, Item):
+            self.items.append(found)
+        else:
+            self.broken.append(found)
+
+
+def parse(text: str, cut: bool = False) -> Parsed:
+    """Return the items of a reply; `cut` says that it reached its longest length."""
+    if "{" in text:
+        return _from_json(text)
+    return _from_blocks(text, cut)
+
+
+def item_of(value: Any) -> Item | str:
+    """Return an object as an Item, or why it is none."""
+    if not isinstance(value, dict):
+        return f"an item is {type(value).__name__}, not an object"
+    texts = {name: value.get(name, "" if name == "input" else None) for name in FIELDS}
+    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
+    if wrong:
+        return f"{' and '.join(wrong)} missing or no text"
+    instruction, given, output = (str(texts[name]).strip() for name in FIELDS)
+    if not instruction or not output:
+        return f"empty {'instruction' if not instruction else 'output'}"
+    return Item(instruction, "" if given.casefold() in NO_INPUT else given, output)
+
+
+def _from_json(text: str) -> Parsed:
+    """Read objects one after another, so that the whole ones of a list that breaks off are found."""
+    parsed, decoder = Parsed(), json.JSONDecoder(strict=False)
+    start = text.find("[")
+    place = start + 1 if start >= 0 and "instruction" not in text[:start] else text.index("{")
+    while (place := text.find("{", place)) >= 0:
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            if error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg:
+                parsed.broken.append("the list breaks off")
+                break
+            parsed.broken.append(f"not JSON: {error.msg}")
+            place = max(place + 1, error.pos)
+            continue
+        parsed.take(value)
+    return parsed
+
+
+def _from_blocks(text: str, cut: bool) -> Parsed:
+    """Read `Instruction: ... Input: ... Output: ...` blocks; a new one begins with each instruction."""
+    parsed = Parsed()
+    blocks: list[dict[str, str]] = []
+    marks = list(LABEL.finditer(text))
+    for number, mark in enumerate(marks):
+        end = marks[number + 1].start() if number + 1 < len(marks) else len(text)
+        name = next(key for key, words in LABELS.items() if mark["label"].casefold() in words.split("|"))
+        if name == "instruction" or not blocks or name in blocks[-1]:
+            blocks.append({})
+        blocks[-1][name] = HEADING.sub("", text[mark.end() : end]).strip()
+    for block in blocks:
+        parsed.take(block)
+    if cut and blocks and parsed.items and item_of(blocks[-1]) == parsed.items[-1]:
+        parsed.items.pop()
+        parsed.broken.append("the list breaks off")
+    return parsed

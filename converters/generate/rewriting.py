@@ -1,0 +1,101 @@
+"""Rewriting: an LLM makes a task's reference answers helpful; the original stands beside each rewritten one.
+
+A rewritten answer that fails a check is dropped and the row keeps its original.
+"""
+
+import re
+from collections import Counter
+from typing import Any
+
+from common.client import Reply, Request
+from common.process import only_one
+from converters.contamination import Index
+from converters.finishing import judged_questions
+from converters.generate.base import Row, record_of, rows_of
+from converters.generate.calls import Limits, ask_all, estimate
+from converters.generate.filters import Patterns, load_banned
+from converters.generate.parts import Part
+from converters.generate.settings import Rewriting
+from converters.language import sample, shares, wrong_language
+from converters.settings import build_settings
+from converters.sketch import fold, gram_sizes, grams
+from converters.task import Record, Task
+
+OUT_TOKENS = 250
+"""Tokens that a rewritten answer usually has, for the price beforehand."""
+CHOICE = re.compile(r"^\s*([A-Z])\s*[.、．:：)）]")
+STEPS = ("failed", "refused", "cut_off", "empty", "language", "choice", "contaminated")
+
+
+def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limit: int | None = None,
+            force: bool = False, dry_run: bool = False) -> Counter[str]:  # fmt: skip
+    """Write the part with the rewritten answers; return how many rows were rewritten, and dropped by step."""
+    rows = [row for row in rows_of(part.task) if not settings.below or len(record_of(row).output) < settings.below]
+    rows = rows[:limit]
+    records = [record_of(row) for row in rows]
+    asked = [_request(part, settings, record) for record in records]
+    print(estimate(part.endpoint, len(asked), sum(r.tokens()[0] for r in asked), OUT_TOKENS * len(asked)))
+    counts: Counter[str] = Counter()
+    if dry_run:
+        return counts
+    with only_one(part.folder):
+        part.begin(force)
+        replies = ask_all(part.endpoint, asked, str(part.folder), "rewritten answers", limits)
+        held = _judged(task, records, replies)
+        banned = load_banned()
+        made, rejected = [], []
+        for row, record, reply, judged in zip(rows, records, replies, held, strict=True):
+            why = problem(record, reply, task.language, banned) or (("contaminated", judged) if judged else None)
+            counts[why[0] if why else "rewritten"] += 1
+            if why:
+                rejected.append({"id": row["id"], "step": why[0], "reason": why[1], "reply": reply.text})
+            else:
+                made.append(_made(part, row, record, reply))
+        dropped = {step: counts[step] for step in STEPS}
+        part.finish(made, rejected, model=part.endpoint.model, calls=len(asked), dropped=dropped)
+    return counts
+
+
+def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tuple[str, str] | None:
+    """Return (step, reason) of the first check that a rewritten answer fails, None when it passes all."""
+    text = reply.text.strip()
+    if reply.error:
+        return "failed", reply.error
+    if reply.finish_reason in ("refusal", "content_filter"):
+        return "refused", text[:200] or reply.finish_reason
+    if reply.finish_reason == "length":
+        return "cut_off", "the reply reached max_tokens"
+    if not text:
+        return "empty", "no answer"
+    if found := banned["answered"].search(text):
+        return "refused", f"{found[0]!r} in the answer"
+    if why := wrong_language(text, shares(sample("", text)), language):
+        return "language", f"not {language}: {why}"
+    before, after = CHOICE.match(record.output), CHOICE.match(text)
+    if before and (after is None or after[1] != before[1]):
+        return "choice", f"the answer was {before[1]}, is {after[1] if after else 'no letter'}"
+    return None
+
+
+def _request(part: Part, settings: Rewriting, record: Record) -> Request:
+    text = part.prompt.render(asked=record.asked, answer=record.output)
+    return Request([{"role": "user", "content": text}], settings.sampling())
+
+
+def _made(part: Part, row: Row, record: Record, reply: Reply) -> dict[str, Any]:
+    return {
+        "id": row["id"], "output": reply.text.strip(), "original": record.output, "made_by": part.made_by(reply),
+    }  # fmt: skip
+
+
+def _judged(task: Task, records: list[Record], replies: list[Reply]) -> list[str]:
+    """Return for each reply what it holds of a judged question's reference answer, or ""."""
+    settings, _ = build_settings(task, {})
+    questions = judged_questions(task, settings)
+    found = [""] * len(replies)
+    if questions and replies:
+        size = gram_sizes(task.language)[1]
+        texts = [f"{record.asked}\n{reply.text}" for record, reply in zip(records, replies, strict=True)]
+        for number, name, share in Index.build(questions, size).find(grams(*fold(texts), size), settings.overlap):
+            found[number] = f"holds {share:.0%} of {name}"
+    return found

@@ -1,0 +1,119 @@
+"""Which language a text is in, as far as dropping the wrong ones needs: by script, then by function words."""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+
+WINDOW = 1_000
+"""Characters looked at: a row's language shows in its beginning."""
+FEWEST_LETTERS = 20
+"""Shorter texts (a number, a formula, `D`) are in no language."""
+OWN_SHARE = 0.3
+"""Chinese legal and medical texts hold Latin names and units; a third of the letters is enough to be Chinese."""
+LATIN_SHARE = 0.5
+SCRIPTS = {
+    "han": ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
+    "kana": ((0x3040, 0x30FF),),
+    "hangul": ((0xAC00, 0xD7AF), (0x1100, 0x11FF)),
+    "cyrillic": ((0x0400, 0x04FF),),
+    "arabic": ((0x0600, 0x06FF),),
+    "devanagari": ((0x0900, 0x097F),),
+    "greek": ((0x0370, 0x03FF),),
+    "hebrew": ((0x0590, 0x05FF),),
+    "thai": ((0x0E00, 0x0E7F),),
+    "latin": ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)),
+}
+NAMES = ("", *SCRIPTS, "other")
+TABLE_SIZE = 0x33000
+OF_LANGUAGE = {
+    "zh": ("han",), "ja": ("han", "kana"), "ko": ("hangul", "han"), "ru": ("cyrillic",), "uk": ("cyrillic",),
+    "bg": ("cyrillic",), "ar": ("arabic",), "fa": ("arabic",), "ur": ("arabic",), "hi": ("devanagari",),
+    "mr": ("devanagari",), "el": ("greek",), "he": ("hebrew",), "th": ("thai",),
+}  # fmt: skip
+FUNCTION_WORDS = {
+    "en": "the of and to in is that for it with as was are be this have from or by not but you your can at will",
+    "fr": "le la les des du est et dans que qui pour une sur pas avec vous nous au ce cette plus ne sont aux",
+    "de": "der die das und ist nicht ein eine zu den mit auf von sie dem im auch des wird sich wie oder bei sind",
+    "es": "el los las del que una por con para es como su pero al lo sus muy este esta son entre ser más",
+    "pt": "os do da das que uma por com para não é como mais mas ao seu sua dos na no em são pelo",
+    "it": "il gli della che una per con non sono come anche più nel alla dei dal questo è delle lo si ma",
+}
+WORD = re.compile(r"[a-z\u00c0-\u024f]+")
+FEWEST_WORDS = 20
+UNSPACED = ("zh", "ja", "th")
+"""Languages written without spaces: their n-grams are shorter."""
+
+
+@functools.cache
+def _scripts() -> Any:
+    """Return for each code point the number of its script in NAMES; 0 for what is no letter."""
+    table = numpy.zeros(TABLE_SIZE, numpy.uint8)
+    for point in range(0x10000):
+        if chr(point).isalpha():
+            table[point] = len(NAMES) - 1
+    for number, ranges in enumerate(SCRIPTS.values(), 1):
+        for first, last in ranges:
+            table[first : last + 1] = number
+    return table
+
+
+def sample(prompt: str, output: str) -> str:
+    """Return the part of a row by which its language is told."""
+    return f"{output[: WINDOW // 2]}\n{prompt[: WINDOW // 2]}"
+
+
+def shares(text: str) -> dict[str, float]:
+    """Return the share of each script among the letters of a text; empty when there are too few letters."""
+    points = numpy.frombuffer(text.encode("utf-32-le", "surrogatepass"), numpy.uint32)
+    counts = numpy.bincount(_scripts()[numpy.minimum(points, TABLE_SIZE - 1)], minlength=len(NAMES)).tolist()
+    letters = sum(counts[1:])
+    if letters < FEWEST_LETTERS:
+        return {}
+    return {NAMES[number]: count / letters for number, count in enumerate(counts) if count and number}
+
+
+def latin_language(text: str) -> str:
+    """Return the one of the known Latin-script languages whose function words are most frequent; "" when unclear."""
+    words = WORD.findall(text.lower())
+    if len(words) < FEWEST_WORDS:
+        return ""
+    counts = Counter({name: sum(map(_WORDS[name].__contains__, words)) for name in _WORDS})
+    (first, most), (_, second) = counts.most_common(2)
+    return first if most >= 0.05 * len(words) and most > second else ""
+
+
+_WORDS = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
+
+
+def label(text: str, found: Mapping[str, float]) -> str:
+    """Return "zh", "en", "cyrillic" ... for the card's language mix; `found` are the shares of its scripts.
+
+    "none" stands for too little text, "mixed" for no main script.
+    """
+    if not found:
+        return "none"
+    if found.get("kana", 0) > 0.1:
+        return "ja"
+    script = max(found, key=lambda name: found[name])
+    if found[script] < LATIN_SHARE:
+        return "mixed"
+    return {"han": "zh", "hangul": "ko", "latin": latin_language(text) or "latin"}.get(script, script)
+
+
+def wrong_language(text: str, found: Mapping[str, float], language: str) -> str:
+    """Return why a text is not in `language`, or "" when it is, may be, or cannot be told."""
+    if not found:
+        return ""
+    scripts = OF_LANGUAGE.get(language, ("latin",))
+    share = sum(found.get(script, 0) for script in scripts)
+    if share < (OWN_SHARE if language in OF_LANGUAGE else LATIN_SHARE):
+        return f"{share:.0%} of the letters are {' or '.join(scripts)}"
+    if language == "zh" and found.get("kana", 0) > 0.1:
+        return "Japanese kana among the letters"
+    if language in _WORDS and (seen := latin_language(text)) and seen != language:
+        return f"the words look like {seen!r}"
+    return ""

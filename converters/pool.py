@@ -1,0 +1,75 @@
+"""The same function over many chunks in several processes, results in order, few chunks in memory at once."""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from common.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+IN_FLIGHT = 3
+"""Chunks under way for each process: enough that none waits, few enough to stay small."""
+
+
+def workers() -> int:
+    """Return how many processes to use: as many as there are processors for us."""
+    own = getattr(os, "sched_getaffinity", None)
+    return max(1, min(16, len(own(0)) if own else os.cpu_count() or 1))
+
+
+def ordered_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int,
+    start: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> Iterator[Result]:
+    """Yield function(item) for each item, in order. `start(*arguments)` runs once in each process before."""
+    if processes <= 1:
+        start(*arguments)
+        yield from map(function, items)
+        return
+    # Not forked: a copy of a process whose libraries have threads (rensa's) can wait for ever for one that is not there.  # noqa: E501
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(processes, context, _prepare, (start, arguments))
+    waiting: deque[Future[Result]] = deque()
+    try:
+        with _ctrl_c_waits():
+            for _ in range(processes):  # all of them start now
+                executor.submit(os.getpid)
+        for item in items:
+            waiting.append(executor.submit(function, item))
+            if len(waiting) >= processes * IN_FLIGHT:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was ended from outside (out of memory?)",
+            "python -m converters convert ... --workers 1 uses a single one",
+        ) from None
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Hold Ctrl-C back while processes are started: one that died of it in the making would be waited for for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    start(*arguments)

@@ -1,0 +1,216 @@
+"""Files to raw rows, streamed: JSON Lines, one JSON array, CSV and TSV, Parquet. A broken row is passed on as such.
+
+Rows travel in chunks, so that other processes can work on them. Of JSON Lines only the lines are split here: parsing
+them is the workers' job.
+"""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+CHUNK_BYTES = 1 << 20
+CHUNK_ROWS = 2_000
+ARRAY_BUFFER = 1 << 20
+BOM = b"\xef\xbb\xbf"
+LONGEST_ELEMENT = 64 << 20
+"""An element of a JSON array that has not ended after so many characters is broken."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A piece of a file that is no row: what it was, and why it cannot be read."""
+
+    raw: str
+    reason: str
+
+
+Raw = bytes | dict[str, Any] | Broken
+
+
+@dataclass
+class Chunk:
+    """Consecutive rows of one file. `first` is the first one's number, from 1; `read` the bytes they took."""
+
+    file: int
+    first: int
+    rows: list[Raw]
+    read: int = 0
+
+
+def read_chunks(path: Path, file: int = 0, limit: int | None = None) -> Iterator[Chunk]:
+    """Yield the rows of a file in chunks, at most `limit` rows."""
+    rows: list[Raw] = []
+    first, size, read = 1, 0, 0
+    for raw, weight in _rows(path):
+        if limit is not None and first + len(rows) > limit:
+            break
+        rows.append(raw)
+        size += weight
+        read += weight
+        if size >= CHUNK_BYTES or len(rows) >= CHUNK_ROWS:
+            yield Chunk(file, first, rows, size)
+            first, rows, size = first + len(rows), [], 0
+    if rows:
+        yield Chunk(file, first, rows, size)
+
+
+def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
+    """Yield (raw row, bytes it took, roughly)."""
+    kind = path.suffix.lower()
+    if path.stat().st_size == 0:
+        raise UserError(f"{path} is empty", "get the file again, or name another SOURCE")
+    if kind == ".jsonl" or (kind == ".json" and not _is_array(path)):
+        return _lines(path)
+    if kind == ".json":
+        return _array(path)
+    if kind in (".csv", ".tsv"):
+        return _table(path, "\t" if kind == ".tsv" else ",")
+    if kind == ".parquet":
+        return _parquet(path)
+    raise UserError(f"{path} is of a kind that cannot be read", f"convert it to one of {', '.join(SUFFIXES)}")
+
+
+def parse_line(line: bytes) -> dict[str, Any] | Broken:
+    """Parse one line of JSON Lines."""
+    import orjson
+
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        try:
+            decoded = line.decode()
+        except UnicodeDecodeError as wrong:
+            return Broken(line.decode(errors="backslashreplace"), f"not UTF-8: byte {wrong.start + 1} of the line")
+        try:
+            row = json.loads(decoded)  # takes what orjson refuses: NaN, lone surrogates, huge numbers
+        except (ValueError, RecursionError):
+            return Broken(decoded, f"broken JSON: {error}")
+    return row if isinstance(row, dict) else Broken(line.decode(), f"not an object but {type(row).__name__}")
+
+
+def _lines(path: Path) -> Iterator[tuple[Raw, int]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            content = line.removeprefix(BOM) if number == 0 else line
+            if content.strip():
+                yield content, len(line)
+
+
+def _is_array(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4096).removeprefix(BOM).lstrip()[:1] == b"["
+
+
+def _array(path: Path) -> Iterator[tuple[Raw, int]]:
+    """Stream the elements of one JSON array; after a broken one go on at the next that can be read."""
+    decoder = json.JSONDecoder()
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        buffer, place, ended = "", 0, False
+        while True:
+            place = _skip(buffer, place)
+            try:
+                if place >= len(buffer) and not ended:
+                    raise ValueError("more is needed")
+                if place >= len(buffer) or buffer[place] == "]":
+                    return
+                value, end = decoder.raw_decode(buffer, place)
+                if end == len(buffer) and not ended:
+                    raise ValueError("a number may go on")
+            except (ValueError, RecursionError) as error:
+                if not ended and (len(buffer) - place < ARRAY_BUFFER or not _next_element(buffer, place)):
+                    more = file.read(ARRAY_BUFFER)
+                    buffer, place, ended = buffer[place:] + more, 0, not more
+                    if len(buffer) < LONGEST_ELEMENT:
+                        continue
+                end = _next_element(buffer, place) or len(buffer)
+                yield Broken(_legible(buffer[place:end].rstrip(", \n\r\t]")), f"broken JSON: {error}"), end - place
+                place = end
+                continue
+            yield _element(value, buffer[place:end]), end - place
+            place = end
+            if place > ARRAY_BUFFER:
+                buffer, place = buffer[place:], 0
+
+
+ELEMENT = re.compile(r"[}\]\"]?\s*,\s*(?=\{)")
+
+
+def _skip(buffer: str, place: int) -> int:
+    while place < len(buffer) and buffer[place] in ", \n\r\t[":
+        place += 1
+    return place
+
+
+def _next_element(buffer: str, place: int) -> int:
+    """Return where the next element seems to begin, 0 when none is in sight."""
+    found = ELEMENT.search(buffer, place + 1)
+    return found.end() if found else 0
+
+
+def _element(value: Any, raw: str) -> Raw:
+    if not isinstance(value, dict):
+        return Broken(_legible(raw), f"not an object but {type(value).__name__}")
+    return Broken(_legible(raw), "not UTF-8") if _undecoded(raw) else value
+
+
+def _table(path: Path, delimiter: str) -> Iterator[tuple[Raw, int]]:
+    csv.field_size_limit(sys.maxsize)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = csv.reader(_without_nulls(file), delimiter=delimiter)
+        header = next(rows, [])
+        while True:
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Broken("", f"broken CSV at line {rows.line_num}: {error}"), 1
+                continue
+            if not cells:
+                continue
+            weight = sum(map(len, cells)) + len(cells)
+            if len(cells) != len(header):
+                told = f"{len(cells)} cells where the header has {len(header)}, line {rows.line_num}"
+                yield Broken(_legible(delimiter.join(cells)), told), weight
+            elif any(map(_undecoded, cells)):
+                yield Broken(_legible(delimiter.join(cells)), f"not UTF-8, line {rows.line_num}"), weight
+            else:
+                yield dict(zip(header, cells, strict=True)), weight
+
+
+def _without_nulls(lines: Iterable[str]) -> Iterator[str]:
+    return (line.replace("\0", "") for line in lines)
+
+
+def _parquet(path: Path) -> Iterator[tuple[Raw, int]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+                weight = max(1, batch.nbytes // max(1, batch.num_rows))
+                for row in batch.to_pylist():
+                    yield row, weight
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} is not a readable Parquet file: {error}", "get the file again") from None
+
+
+UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+def _undecoded(text: str) -> bool:
+    return not text.isascii() and UNDECODED.search(text) is not None
+
+
+def _legible(text: str) -> str:
+    """Return text with undecodable bytes written as escapes, fit for JSON."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

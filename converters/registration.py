@@ -1,0 +1,98 @@
+"""Keeps dataset_info.json in step with the converted rows: at the root for our recipes, in data/ for the stock web UI.
+
+ASCII only: LLaMA-Factory opens the file in the system's own encoding. Entries that somebody else wrote are left alone.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, write_text
+from common.paths import DATA, data_folder
+from converters.card import converted_tasks, read_card
+from converters.formats import entry
+from converters.registry import ORDER
+from converters.splits import SPLITS
+
+FILE = Path("dataset_info.json")
+
+
+def register() -> None:
+    """Bring both files up to date with the cards that are there."""
+    with _alone():
+        cards = {task: card for task in converted_tasks() if (card := read_card(task))}
+        made = {task: dict(entries(task, cards[task])) for task in cards}
+        # In the same order whether converted or not, so that a checkout's file changes only where its content does.
+        names = [*ORDER, *(task for task in cards if task not in ORDER)]
+        root = {name: one for task in names for name, one in (made.get(task) or built_in_entries(task)).items()}
+        _update(FILE, root, "data/")
+        inside = {name: made for task in cards for name, made in entries(task, cards[task], "")}
+        _update(DATA / FILE, inside, "")
+
+
+def entries(task: str, card: dict[str, Any], beginning: str = "data/") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (name, entry) for each split of a converted task that has rows."""
+    for split in SPLITS:
+        if card["files"][split]["rows"]:
+            file_name = f"{beginning}{task}/{split}.jsonl"
+            yield entry_name(task, split), entry(card["format"], file_name, card["system"], card["history"])
+
+
+def entry_name(task: str, split: str) -> str:
+    """Return the name under which LLaMA-Factory knows a split: the task's own for train, task_val, task_test."""
+    return task if split == "train" else f"{task}_{split}"
+
+
+def built_in_entries(task: str) -> dict[str, dict[str, Any]]:
+    """Return entries for a built-in task that is not converted yet, so that its names are there to be seen."""
+    return {entry_name(task, split): entry("alpaca", f"data/{task}/{split}.jsonl", False, False) for split in SPLITS}
+
+
+def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> None:
+    before = _read(path)
+    foreign = {name: value for name, value in before.items() if not _is_ours(name, value, beginning)}
+    for name in sorted(set(foreign) & set(wanted)):
+        print(
+            f"{path}: {name} is an entry of your own and stays as it is; the task's rows are not listed",
+            file=sys.stderr,
+        )
+    after = {**foreign, **{name: wanted[name] for name in wanted if name not in foreign}}
+    text = json.dumps(after, indent=2, ensure_ascii=True) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = read_json(path)
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}", "mend it, or move it away, and run the same again") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} does not hold an object", "mend it, or move it away, and run the same again")
+    return found
+
+
+def _is_ours(name: str, value: Any, beginning: str) -> bool:
+    """Tell whether an entry is one that we wrote: its name and file name say the same, and it has just our keys."""
+    if not isinstance(value, dict) or not set(value) <= {"file_name", "formatting", "columns", "tags"}:
+        return False
+    file_name = str(value.get("file_name", ""))
+    task, _, split = file_name.removeprefix(beginning).removesuffix(".jsonl").partition("/")
+    return split in SPLITS and name == entry_name(task, split) and file_name == f"{beginning}{task}/{split}.jsonl"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold a lock while both files are read and written."""
+    import fcntl
+
+    data_folder("").mkdir(parents=True, exist_ok=True)
+    with FILE.with_name(f"{FILE.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

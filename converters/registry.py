@@ -1,0 +1,79 @@
+"""Finds tasks by name: the built-in ones in converters/tasks/, and the user's own in tasks/ beside the data.
+
+A built-in task is a Python module with a `TASK`. A user's own is such a module, or a YAML file (converters/custom.py),
+in `tasks/` of the working directory or in converters/tasks/.
+"""
+
+import functools
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+from common.errors import UserError, unknown
+from common.names import root_task
+from converters.task import Task
+
+BUILT_IN = Path(__file__).parent / "tasks"
+OWN = Path("tasks")
+ORDER = ("law_en", "medical_en", "finance_en", "law_zh", "medical_zh", "finance_zh")
+
+
+def task_names() -> list[str]:
+    """Return the names of all tasks: the six built-in ones first, then the user's own."""
+    found = _files()
+    return [*(name for name in ORDER if name in found), *sorted(set(found) - set(ORDER))]
+
+
+def load_task(name: str) -> Task:
+    """Return the task of that name; UserError with the nearest name when there is none.
+
+    A mix (law_zh+self_instruct, see converters/generate/mixing.py) and a variant (law_zh~raw, see
+    converters/variants.py) are their base task under another name.
+    """
+    base = root_task(name)
+    if base != name:
+        return replace(load_task(base), name=name)
+    path = _files().get(name)
+    if path is None:
+        raise unknown("TASK", name, task_names(), "python -m converters list")
+    return _load(path.resolve(), path.stat().st_mtime_ns)
+
+
+def task_file(name: str) -> Path | None:
+    """Return the file that defines a task, None when it is none of these."""
+    return _files().get(root_task(name))
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in (OWN, BUILT_IN):  # a built-in task cannot be replaced by accident
+        if folder.is_dir():
+            found |= {
+                path.stem: path
+                for path in sorted(folder.iterdir())
+                if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", "."))
+            }
+    return found
+
+
+@functools.cache
+def _load(path: Path, _changed: int) -> Task:
+    if path.suffix == ".yaml":
+        from converters.custom import load_yaml
+
+        return load_yaml(path)
+    spec = importlib.util.spec_from_file_location(f"converters_task_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path} cannot be loaded: {type(error).__name__}: {error}", "mend that file") from error
+    task = getattr(module, "TASK", None)
+    if not isinstance(task, Task) or task.name != path.stem:
+        raise UserError(
+            f"{path} does not define TASK, a converters.task.Task named {path.stem!r}",
+            "see docs/data.md, `A task of your own`",
+        )
+    return task

@@ -1,0 +1,174 @@
+"""The first pass over one chunk of rows: parse, convert, clean, check, sketch. Pure, and run in several processes.
+
+Every row of a chunk comes out exactly once: as a staged row or as a rejected one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+import orjson
+
+from converters.checks import problem
+from converters.cleaning import cleaner
+from converters.formats import WRITERS
+from converters.language import label, sample, shares
+from converters.reading import Broken, Chunk, Raw, parse_line
+from converters.settings import Settings
+from converters.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
+from converters.task import File, Record, Skip, Task
+
+KEY_BYTES = 64
+"""Permutations of the question's signature that are kept, one byte each."""
+
+
+@dataclass
+class Staged:
+    """What the first pass makes of a chunk. The arrays have one entry for each line."""
+
+    lines: list[bytes] = field(default_factory=list)
+    """Converted row, question and original row, each JSON, separated by tabs."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    rejected: list[bytes] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Rows rejected, by step."""
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    """The first reasons of each step."""
+    changed: Counter[str] = field(default_factory=Counter)
+    """Rows that the clean-up changed."""
+    languages: Counter[str] = field(default_factory=Counter)
+    columns: set[str] = field(default_factory=set)
+    """Columns seen in rows that lacked a column."""
+    rows: int = 0
+    bytes: int = 0
+
+
+def process(chunk: Chunk, file: File, task: Task, settings: Settings, options: dict[str, Any]) -> Staged:
+    """Return what becomes of a chunk of the given file."""
+    staged = Staged(rows=len(chunk.rows), bytes=chunk.read)
+    clean = cleaner(settings.clean, settings.html)
+    records: list[Record] = []
+    originals: list[bytes] = []
+    positions: list[int] = []
+    for number, raw in enumerate(chunk.rows, chunk.first):
+        row, original, why = _parsed(raw, file, staged)
+        if row is not None:
+            try:
+                record = task.convert(row, file.path, options)
+                _clean(record, clean, staged)
+                why = problem(record, task, settings)
+            except Skip as skip:
+                why = (skip.step, skip.reason)
+            except Exception as error:  # a user's own converter may stumble: the row is kept with the reason
+                why = ("convert", f"{type(error).__name__}: {error}")
+        if why:
+            reject(staged, why, original, file.path, number)
+            continue
+        if settings.system and not record.system:
+            record.system = task.system if settings.system is True else str(settings.system)
+        records.append(record)
+        originals.append(original)
+        positions.append((chunk.file << 40) + number)
+    _sketch(staged, records, task, settings)
+    staged.arrays["position"] = numpy.array(positions, numpy.uint64)
+    write = WRITERS[settings.format]
+    with_system, with_history = has_system(task, settings), task.has_history
+    for record, original, name in zip(records, originals, staged.arrays["exact"].tolist(), strict=True):
+        row = write(record, f"{task.name}-{name:016x}", with_system, with_history)
+        staged.lines.append(b"\t".join((orjson.dumps(row), orjson.dumps(record.asked), original)) + b"\n")
+    return staged
+
+
+def has_system(task: Task, settings: Settings) -> bool:
+    """Tell whether the converted rows have a `system` column."""
+    return bool(settings.system) or task.has_system
+
+
+def reject(staged: Staged, why: tuple[str, str], original: bytes, file: str, line: int) -> None:
+    """Note a rejected row: the original, the step, the reason, and where it stood."""
+    step, reason = why
+    staged.dropped[step] += 1
+    examples = staged.examples.setdefault(step, [])
+    if len(examples) < 3:
+        examples.append(f"{file}:{line}: {reason}")
+    head = orjson.dumps({"step": step, "reason": reason, "file": file, "number": line})
+    staged.rejected.append(head[:-1] + b',"row":' + original + b"}\n")
+
+
+def _parsed(raw: Raw, file: File, staged: Staged) -> tuple[dict[str, Any] | None, bytes, tuple[str, str] | None]:
+    """Return (row, its JSON, None), or (None, its JSON, (step, reason)) when it is none."""
+    row = parse_line(raw) if isinstance(raw, bytes) else raw
+    if isinstance(row, Broken):
+        return None, orjson.dumps(_plain(row.raw)), ("read", row.reason)
+    original = _json(row)
+    missing = [column for column in file.columns if column not in row]
+    if missing:
+        staged.columns |= {str(column) for column in row}
+        return None, original, ("columns", f"no column {', '.join(missing)}; there are {', '.join(map(str, row))}")
+    return row, original, None
+
+
+def _json(value: Any) -> bytes:
+    """Return JSON that any reader takes: NaN as null, lone surrogates replaced, other objects as text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        return orjson.dumps(_plain(value), default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_plain(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | float) else str(value)
+
+
+def _clean(record: Record, clean: Any, staged: Staged) -> None:
+    before = (record.instruction, record.input, record.output)
+    record.instruction, record.input, record.output = map(clean, before)
+    record.system, record.question = clean(record.system), clean(record.question)
+    record.history = [(clean(asked), clean(told)) for asked, told in record.history]
+    if before != (record.instruction, record.input, record.output):
+        staged.changed["cleaned"] += 1
+
+
+def _everything(record: Record) -> str:
+    """Return all that a model is shown."""
+    return "\n".join([*(asked for asked, _ in record.history), record.prompt])
+
+
+def _sketch(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
+    """Add what the second pass decides by: hashes, signatures, lengths, and the place in the split."""
+    asked = [record.asked for record in records]
+    told = ["\n".join([*(answer for _, answer in record.history), record.output]) for record in records]
+    questions, answers = fold(asked), fold(told)
+    near_size, _ = gram_sizes(task.language)
+    key = digests(*questions)
+    # The same question under other statutes is another prompt, though not another question.
+    prompts = questions if not any(r.question for r in records) else fold([_everything(r) for r in records])
+    with numpy.errstate(over="ignore"):
+        exact = digests(*answers, salt=b"answer") * numpy.uint64(3) + digests(*prompts)
+    staged.arrays |= {
+        "key": key,
+        "exact": exact,
+        "place": digests(*questions, salt=f"split {settings.seed}".encode()),
+        "prompt": numpy.array(
+            [len(r.prompt) + sum(len(q) + len(a) for q, a in r.history) for r in records], numpy.int32
+        ),
+        "output": numpy.array([len(record.output) for record in records], numpy.int32),
+    }
+    if settings.near:
+        of_question = signatures(grams(*questions, near_size))
+        of_prompt = of_question if prompts is questions else signatures(grams(*prompts, near_size))
+        whole = numpy.minimum(of_prompt, signatures(grams(*answers, near_size)))
+        staged.arrays |= {
+            "bands": band_hashes(whole),
+            "whole": whole.astype(numpy.uint8).reshape(-1, PERMUTATIONS),
+            "asked": of_question[:, :KEY_BYTES].astype(numpy.uint8),
+        }
+    looked_at = (sample(record.prompt, record.output) for record in records)
+    staged.languages.update(label(text, shares(text)) for text in looked_at)

@@ -1,0 +1,44 @@
+"""Which rows train, validate and test: by a hash of the question, so that a row stays where it is when others come.
+
+Small sets need a larger share for testing. The share depends on the number of rows by steps of ten; a row can only
+leave test or val for train when a set grows past a step, never the other way round. SET test= and val= fix it.
+"""
+
+import numpy
+
+from converters.settings import Settings
+from converters.sketch import Array
+
+SPLITS = ("train", "val", "test")
+TRAIN, VAL, TEST = range(3)
+LADDER = ((1_000, 0.07, 0.12), (10_000, 0.03, 0.05), (100_000, 0.01, 0.02))
+LARGEST = (0.0025, 0.005)
+
+
+def shares(rows: int, settings: Settings) -> tuple[float, float]:
+    """Return the shares of (val, test) for a set of so many rows."""
+    val, test = next(((val, test) for below, val, test in LADDER if rows < below), LARGEST)
+    return settings.val if settings.val >= 0 else val, settings.test if settings.test >= 0 else test
+
+
+def assign(place: Array, fixed: Array, settings: Settings) -> Array:
+    """Return the split of each row. `fixed` is a split that the data set itself sets, or -1.
+
+    With a split of its own for testing, a set's other rows are never tested on. A set of more than two questions has
+    at least one to validate and one to test on, unless the share is set to 0.
+    """
+    val, test = shares(len(place), settings)
+    own_test, own_val = bool((fixed == TEST).any()), bool((fixed == VAL).any())
+    where = place / 2.0**64
+    split = numpy.full(len(place), TRAIN, numpy.int8)
+    free = (fixed != TEST) & (fixed != VAL)
+    if not own_val:
+        split[free & (where >= 1 - val)] = VAL
+    if not own_test:
+        split[free & (where < test)] = TEST
+    split[fixed == VAL], split[fixed == TEST] = VAL, TEST
+    if len(numpy.unique(place[free])) > 2:
+        for number, share, own, choose in ((TEST, test, own_test, numpy.min), (VAL, val, own_val, numpy.max)):
+            if share and not own and not (split == number).any():
+                split[free & (place == choose(place[free]))] = number
+    return split

@@ -1,0 +1,113 @@
+"""What a task is: where its rows come from, and how one raw row becomes one record. Imports nothing heavy."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, Any]
+Options = Mapping[str, Any]
+
+
+class Skip(Exception):  # noqa: N818 - not an error: a row that a converter leaves out
+    """Raised by a converter for a row that it leaves out; the row lands in rejected.jsonl."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(reason)
+        self.step = step
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Record:
+    """One training example in no particular format yet.
+
+    `question` is what makes two rows ask the same thing ("" stands for instruction and input): it decides the
+    split, and is what decontamination looks at. `history` holds the earlier (question, answer) turns.
+    """
+
+    instruction: str
+    input: str
+    output: str
+    system: str = ""
+    history: list[tuple[str, str]] = field(default_factory=list)
+    question: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The last turn's question as LLaMA-Factory joins it."""
+        return f"{self.instruction}\n{self.input}" if self.input else self.instruction
+
+    @property
+    def asked(self) -> str:
+        """What makes two rows ask the same thing: the question, or all turns of the user."""
+        if self.question:
+            return self.question
+        return "\n".join([*(question for question, _ in self.history), self.prompt])
+
+
+Convert = Callable[[Row, str, Options], Record]
+"""(raw row, name of its file, the task's options) -> record. Pure; raises Skip to leave a row out."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a data set: its path in the hub's repository, the columns it must have, its own split if fixed."""
+
+    path: str
+    columns: tuple[str, ...] = ()
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: one data set, one language, one domain."""
+
+    name: str
+    title: str
+    language: str
+    """ISO 639-1 code: en, zh ..."""
+    domain: str
+    files: tuple[File, ...]
+    """Empty: any data file of the hub's repository or of SOURCE, with `columns`, its split by its name."""
+    convert: Convert
+    hub: str = ""
+    """The data set's id on the hub."""
+    revision: str = "main"
+    """A commit where one is known; `main` otherwise (the card records the commit it stood for)."""
+    url: str = ""
+    licence: str = ""
+    rows: int = 0
+    """Raw rows at full size, as far as known."""
+    system: str = ""
+    """System prompt, for training (SET system=true) and answering."""
+    defaults: Options = field(default_factory=dict)
+    """Settings that this task wants otherwise than the general defaults."""
+    options: Options = field(default_factory=dict)
+    """Settings of this task alone, with their defaults."""
+    option_help: Mapping[str, str] = field(default_factory=dict)
+    has_history: bool = False
+    """Rows are conversations of several turns."""
+    has_system: bool = False
+    """Rows bring their own system prompts."""
+    columns: tuple[str, ...] = ()
+    """Columns that every row must have, for a task without `files`."""
+    source: str = ""
+    """A local path that stands for SOURCE when none is given (custom tasks)."""
+
+
+def is_nan(value: Any) -> bool:
+    """Tell whether a value is the number NaN, which pandas and CSV round trips make of empty cells."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def text(row: Row, column: str) -> str:
+    """Return a column's text: "" for nothing, numbers as written; Skip when it is no text at all."""
+    value = row.get(column)
+    if isinstance(value, str):
+        return value
+    if value is None or is_nan(value):
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    raise Skip("columns", f"{column} holds {type(value).__name__}, not text")

@@ -1,0 +1,1 @@
+"""The six built-in tasks, and the place for a user's own: one file each."""

@@ -1,0 +1,74 @@
+"""DISC-Law-SFT: legal tasks, questions and judgements, some with the statutes they rest on. Chinese.
+
+https://huggingface.co/datasets/ShengbinYue/DISC-Law-SFT - Apache-2.0, not gated, four files, 285,781 rows:
+Pair 166,758, Pair-QA 79,692, Triplet 16,000, Triplet-QA 23,331.
+
+What is odd about it, and what is done:
+- The files differ in columns, so the whole repository cannot be loaded at once: each file is read by itself.
+- There is no `instruction`: the task's instruction is the beginning of `input`, and all of it is the prompt.
+- `reference` holds the statutes. In Triplet rows `input` does not have them, so they are put before it; in Triplet-QA
+  rows it has them already (in any order), so nothing is doubled. What decides is whether the text has them, not
+  the file's name. SET statutes=false leaves them out of Triplet rows.
+- Triplet-QA marks the question with <问题>： - what follows it is what makes two rows ask the same.
+- ids collide between Pair-QA and Triplet-QA: rows are known by file and line, never by id.
+- Pair rows of kind exam- overlap LawBench and AGIEval: SET exams=false drops them, which an evaluation on
+  those benchmarks needs. The answers are partly model-written and can be wrong in law.
+- About 3 % (Pair) and 4 % (Pair-QA) exact duplicates go in the duplicate step.
+"""
+
+from typing import Any
+
+from converters.task import File, Options, Record, Row, Skip, Task, is_nan, text
+
+MARK = "<问题>"
+
+
+def statutes(value: Any) -> list[str]:
+    """Return the statutes of a row: a list of texts, one text, or nothing."""
+    if value is None or is_nan(value):
+        return []
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Skip("columns", "reference is not a list of texts")
+    return [item.strip() for item in value if item.strip()]
+
+
+def convert(row: Row, file: str, options: Options) -> Record:
+    """Return the row with its statutes in the prompt exactly once."""
+    prompt, answer = text(row, "input").strip(), text(row, "output")
+    if not options["exams"] and text(row, "id").startswith("exam-"):
+        raise Skip("domain", "an exam question that benchmarks use too")
+    asked = prompt.partition(MARK)[2].lstrip(" ：:\n") if MARK in prompt else prompt
+    absent = [item for item in statutes(row.get("reference")) if item not in prompt]
+    if absent and options["statutes"] and prompt:
+        prompt = "\n".join([*absent, "", prompt])
+    return Record(prompt, "", answer, question="" if asked == prompt else asked)
+
+
+PAIR = ("input", "output")
+TRIPLET = ("reference", "input", "output")
+TASK = Task(
+    name="law_zh",
+    title="DISC-Law-SFT, Chinese law",
+    language="zh",
+    domain="law",
+    hub="ShengbinYue/DISC-Law-SFT",
+    revision="fb12cf02809a85724f7e36977529b1d4b5f9f920",
+    url="https://huggingface.co/datasets/ShengbinYue/DISC-Law-SFT",
+    licence="Apache-2.0",
+    rows=285_781,
+    files=(
+        File("DISC-Law-SFT-Pair.jsonl", PAIR),
+        File("DISC-Law-SFT-Pair-QA-released.jsonl", PAIR),
+        File("DISC-Law-SFT-Triplet-released.jsonl", TRIPLET),
+        File("DISC-Law-SFT-Triplet-QA-released.jsonl", TRIPLET),
+    ),
+    convert=convert,
+    system="你是一位专业的法律顾问，请依据现行法律，准确、清楚地回答问题。",
+    options={"statutes": True, "exams": True},
+    option_help={
+        "statutes": "put the statutes of Triplet rows into the prompt",
+        "exams": "keep exam questions, which LawBench and AGIEval share",
+    },
+)

@@ -1,0 +1,127 @@
+"""A variant: the folder data/TASK~NAME/, whose training rows are those of TASK under other settings.
+
+It shows what a step of the conversion is worth. val.jsonl and test.jsonl are the base task's own, byte for byte, so
+that results can be compared, and none of their rows or questions is trained on, whatever the settings are.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.names import MIX, VARIANT
+from common.paths import data_folder
+from common.process import only_one
+from converters.card import read_card
+from converters.convert import WORK, complete, convert, fixed_splits, identity_of, is_whole
+from converters.deciding import decide
+from converters.finishing import test_questions
+from converters.held_out import HeldOut, Variant, told
+from converters.registration import register
+from converters.registry import load_task
+from converters.settings import build_settings
+from converters.sources import Source, find_source
+from converters.staging import check_broken, stage
+from converters.task import Task
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+OF_THE_BASE = ("format", "system", "test", "val", "seed")
+"""Settings that decide what is held out, or how it is written."""
+
+
+def convert_variant(
+    name: str, source: str = "", *, limit: int | None = None, given: dict[str, Any] | None = None,
+    force: bool = False, processes: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Write data/NAME unless it is up to date, its base task first where that is missing; return the card."""
+    task = load_task(named(name)[0])
+    base, before, folder = read_card(task.name), read_card(name), data_folder(name)
+    source, limit = _same_source(task, base, source, limit)
+    other = _other_settings(task, name, before, given or {})
+    with only_one(folder, wait=True):
+        if before and not force and is_whole(folder, before):
+            if base and before["variant"] == {"base": rows_of(base), "settings": other}:
+                print(f"{folder} is up to date: {before['files']['train']['rows']:,} training rows, {told(other)}")
+                register()
+                return before
+            print(f"{folder} is converted anew: its settings or the rows of {task.name} have changed")
+        base = convert(task, source, limit=limit, given=_settings_of(base), processes=processes)
+        settings, options = build_settings(task, {**_settings_of(base), **other})
+        found = find_source(task, source)
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        held_out = _held_out(task, found, base, work=folder / WORK / "base", limit=limit, processes=processes)
+        done = stage(task, found, settings, options, folder / WORK / "own", limit=limit, processes=processes)
+        check_broken(done, settings)
+        card = complete(
+            task, settings, [done], identity=identity_of(task, found, settings, options, limit), source=found,
+            processes=processes, variant=Variant(name, base, held_out, {"base": rows_of(base), "settings": other}),
+        )  # fmt: skip
+        shutil.rmtree(folder / WORK)
+    register()
+    return card
+
+
+def _held_out(
+    task: Task, source: Source, base: dict[str, Any], *, work: Path, limit: int | None, processes: int
+) -> HeldOut:  # fmt: skip
+    """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
+    settings, options = build_settings(task, _settings_of(base))
+    done = stage(task, source, settings, options, work, limit=limit, processes=processes)
+    decision = decide(done.arrays, fixed_splits(done.arrays["position"], source), settings)
+    return HeldOut.of(done.arrays, decision, test_questions(done, decision))
+
+
+def rows_of(card: dict[str, Any]) -> dict[str, str]:
+    """Return what tells whether a base task's rows are still the same: the hash of each of its splits."""
+    return {split: entry["sha256"] for split, entry in card["files"].items() if split != "rejected"}
+
+
+def named(task: str, variant: str = "") -> tuple[str, str]:
+    """Return (base task, variant) of TASK=law_zh~raw, or of TASK=law_zh VARIANT=raw; UserError for other names."""
+    base, mark, inside = task.partition(VARIANT)
+    if MIX in task or (mark and variant) or not NAME.fullmatch(variant or inside):
+        raise UserError(
+            f"TASK={task}{f' VARIANT={variant}' if variant else ''} names no variant",
+            "TASK=law_zh VARIANT=raw, or TASK=law_zh~raw: small letters, digits, _ . and -; a mix has no variants",
+        )
+    return base, variant or inside
+
+
+def _settings_of(card: dict[str, Any] | None) -> dict[str, Any]:
+    """Return all that SET can say, as it was said for a card's rows."""
+    return {**card["made_from"]["settings"], **card["made_from"]["options"]} if card else {}
+
+
+def _other_settings(
+    task: Task, name: str, before: dict[str, Any] | None, given: dict[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    """Return the settings that differ from the base task's: those given, else those of the time before."""
+    if refused := [key for key in given if key in OF_THE_BASE]:
+        raise UserError(
+            f"a variant cannot set {', '.join(refused)}: its val and test rows are those of {task.name}",
+            f"set that for {task.name} itself; a variant sets what becomes of its training rows",
+        )
+    build_settings(task, given)
+    if not given and not before:
+        raise UserError(
+            f"there is no {name} yet, and no SET that says what it does otherwise than {task.name}",
+            f'make convert TASK={name} SET="near=0"; `python -m converters list --task {task.name}` shows all keys',
+        )
+    return given or dict(before["variant"]["settings"] if before else {})
+
+
+def _same_source(
+    task: Task, base: dict[str, Any] | None, source: str, limit: int | None
+) -> tuple[str, int | None]:  # fmt: skip
+    """Return SOURCE and LIMIT of the base task's rows; UserError when others are asked for."""
+    if base is None:
+        return source, limit
+    known = base["made_from"]
+    if (source and source != known["source"]) or (limit is not None and limit != known["limit"]):
+        raise UserError(
+            f"{task.name} was converted from {known['source']}, LIMIT={known['limit'] or 'none'}, and its variants are "
+            "made of the same rows",
+            f"leave SOURCE and LIMIT out, or convert TASK={task.name} with them first",
+        )
+    return "" if "hub" in known["source_files"] else known["source"], known["limit"]

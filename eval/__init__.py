@@ -1,0 +1,1 @@
+"""Judged comparisons: questions, answers, a judge in both orders, statistics, the result."""

@@ -1,0 +1,135 @@
+"""People as judges: pairs in random order, without names, one vote each; every vote is on disk before the next pair."""
+
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from common.files import sha256_of
+from eval.folder import all_judgments, save_judgments
+from eval.judging import VOTE, Judgment, Pairing
+from eval.verdict import Verdict
+
+PAGE = Path(__file__).with_name("pages") / "annotate.html"
+STYLE = Path(__file__).with_name("pages") / "style.css"
+VOTES: dict[str, Verdict] = {"1": "better", "2": "worse", "=": "equal"}
+LONGEST_BODY = 1000
+
+
+class Ballot:
+    """The pairs that one person judges, in an order that depends on the person, and the votes so far."""
+
+    def __init__(self, folder: Path, judge: str, pairings: list[Pairing], language: str) -> None:
+        self.folder, self.judge, self.language = folder, judge, language
+        self.pairings = _shuffled(pairings, judge)
+        before = {(row.id, row.pair_sha256): row for row in all_judgments(folder).get(judge, [])}
+        self.votes = {
+            number: before[pairing.question.id, pairing.sha256]
+            for number, pairing in enumerate(self.pairings)
+            if (pairing.question.id, pairing.sha256) in before
+        }
+        self._lock = Lock()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the page shows: the first pair without a vote, and nothing that tells who wrote what."""
+        left = [number for number in range(len(self.pairings)) if number not in self.votes]
+        shown: dict[str, Any] = {"done": len(self.votes), "total": len(self.pairings), "language": self.language}
+        if left:
+            pairing = self.pairings[left[0]]
+            shown["pair"] = {
+                "number": left[0],
+                "question": pairing.question.text,
+                "reference": pairing.question.reference,
+                "answers": [pairing.first.answer, pairing.second.answer],
+            }
+        return shown
+
+    def vote(self, number: int, vote: str) -> None:
+        """Count a vote ("1", "2" or "=") for the answers as shown, and keep it."""
+        pairing = self.pairings[number]
+        verdict = VOTES[vote]
+        first, second = pairing.first.who, pairing.second.who
+        row = Judgment(
+            pairing.question.id,
+            self.judge,
+            first,
+            second,
+            {"better": first, "worse": second, "equal": "tie"}[verdict],
+            status=VOTE,
+            verdict=verdict,
+            pair_sha256=pairing.sha256,
+        )
+        with self._lock:
+            self.votes[number] = row
+            self._save()
+
+    def undo(self) -> None:
+        """Take the last vote back."""
+        with self._lock:
+            if self.votes:
+                self.votes.popitem()
+                self._save()
+
+    def _save(self) -> None:
+        save_judgments(self.folder, self.judge, self.votes.values())
+
+
+def _shuffled(pairings: list[Pairing], judge: str) -> list[Pairing]:
+    """Return each pair once, in one of its two orders, all in an order that only the judge's name decides.
+
+    Hashes serve as the dice, so that a pair keeps its order when other answers change and its vote still holds.
+    """
+
+    def dice(pairing: Pairing) -> str:
+        return sha256_of([judge, pairing.question.id, pairing.first.who, pairing.second.who])
+
+    chosen: dict[tuple[str, frozenset[str]], Pairing] = {}
+    for pairing in sorted(pairings, key=dice):
+        chosen.setdefault((pairing.question.id, frozenset((pairing.first.who, pairing.second.who))), pairing)
+    return sorted(chosen.values(), key=lambda pairing: sha256_of([dice(pairing)]))
+
+
+def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
+    """Return a server of the page on loopback, bound and not yet running."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/":
+                page = PAGE.read_text().replace("/* style */", STYLE.read_text())
+                self._send(page.encode(), "text/html; charset=utf-8")
+            elif self.path == "/state":
+                self._send(orjson.dumps(ballot.state()), "application/json")
+            else:
+                self.send_error(HTTPStatus.NOT_FOUND)
+
+        def do_POST(self) -> None:
+            # Another site's form or script cannot send this content type without being asked for leave.
+            if self.headers.get("Content-Type") != "application/json":
+                self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+                return
+            try:
+                body = orjson.loads(self.rfile.read(min(LONGEST_BODY, int(self.headers.get("Content-Length", 0)))))
+                if self.path == "/undo":
+                    ballot.undo()
+                else:
+                    ballot.vote(int(body["number"]), str(body["vote"]))
+            except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError):
+                self.send_error(HTTPStatus.BAD_REQUEST)
+                return
+            self._send(orjson.dumps(ballot.state()), "application/json")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep the terminal quiet."""
+
+        def _send(self, body: bytes, kind: str) -> None:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)

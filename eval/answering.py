@@ -1,0 +1,145 @@
+"""Get a contestant's answers: from any endpoint, from a run's own models, or from a file."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.cache import Cache
+from common.client import Client, Endpoint, Reply, Request, gather
+from common.errors import UserError
+from common.prices import Budget, BudgetSpentError
+from common.progress import Progress
+from eval.answers import Answer, rows_of, save
+from eval.questions import Question
+from eval.serve import identity, served
+
+SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
+BATCHING = ("vllm", "sglang")  # backends that batch what is in flight
+BATCHED_AT_ONCE = 32
+CHOICE = {
+    "en": "{question}\n{choices}\nAnswer with the letter of the right choice first.",
+    "zh": "{question}\n{choices}\n请先写出正确选项的字母。",
+}
+
+
+def prompt(question: Question, language: str) -> str:
+    """Return what the model is asked: the question, with its choices where it has some."""
+    if not question.choices:
+        return question.text
+    choices = "\n".join(f"{letter}. {text}" for letter, text in question.choices.items())
+    return CHOICE[language].format(question=question.text, choices=choices)
+
+
+def requests(questions: list[Question], language: str, system: str, settings: dict[str, Any]) -> list[Request]:
+    """Return one request for each question; the chat template is the server's, the model's own."""
+    before = [{"role": "system", "content": system}] if system else []
+    return [
+        Request([*before, {"role": "user", "content": prompt(question, language)}], settings) for question in questions
+    ]
+
+
+def answer_by_endpoint(
+    endpoint: Endpoint,
+    asked: list[Request],
+    cache: Cache,
+    label: str,
+    *,
+    concurrency: int,
+    per_minute: int = 0,
+    budget: Budget | None = None,
+) -> list[Reply]:
+    """Ask an endpoint for all answers at once; a failed call is a Reply with its error."""
+
+    async def all_of_them() -> list[Reply]:
+        with Progress(label, len(asked)) as progress:
+            async with Client(cache, concurrency=concurrency, per_minute=per_minute, budget=budget) as client:
+                replies = await gather((client.ask(endpoint, request) for request in asked), lambda _: progress.step())
+                progress.note = f"{client.calls} calls, {client.from_cache} from the cache"
+                return replies
+
+    try:
+        return asyncio.run(all_of_them())
+    except BudgetSpentError:
+        assert budget is not None
+        raise UserError(
+            f"BUDGET={budget.limit:g} is reached: ${budget.spent:.4f} spent; what was answered is kept",
+            "the same command with a larger BUDGET goes on from here",
+        ) from None
+
+
+def answer_by_run(
+    run: Path, who: str, asked: list[Request], cache: Cache, *, concurrency: int, start_timeout: float
+) -> tuple[str, list[Reply]]:
+    """Answer with a run's own model (`serve/<who>.yaml`); no server is started when all is in the cache.
+
+    Returns the model's name and the replies.
+    """
+    config = run / "serve" / f"{who}.yaml"
+    if not config.exists():
+        raise UserError(f"{run} has no {config.relative_to(run)}", f"make export RUN={run} writes it")
+    settings = yaml.safe_load(config.read_text()) or {}
+    model = str(settings.get("model_name_or_path", config.stem))
+    stored = Endpoint(model, identity=f"{identity(config)} {model}")
+    known = [cache.get(request.key(stored)) for request in asked]
+    if all(known):
+        return model, [Reply(**value) for value in known if value]
+    at_once = concurrency or (BATCHED_AT_ONCE if settings.get("infer_backend") in BATCHING else SERVED_AT_ONCE)
+    with served(
+        config, run / "logs" / f"serve-{who}.log", concurrency=at_once, start_timeout=start_timeout
+    ) as endpoint:
+        return model, answer_by_endpoint(endpoint, asked, cache, f"{who} answers", concurrency=at_once)
+
+
+def keep(
+    folder: Path,
+    who: str,
+    questions: list[Question],
+    asked: list[Request],
+    replies: list[Reply],
+    *,
+    model: str = "",
+) -> tuple[Path, list[str]]:
+    """Write the answers of `who`; return the file and why questions have none, one entry for each."""
+    answers = [
+        Answer(
+            id=question.id,
+            who=who,
+            question=question.text,
+            answer=reply.text,
+            model=model or reply.model,
+            finish_reason=reply.finish_reason,
+            error=reply.error or ("refused" if reply.finish_reason == "content_filter" else ""),
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            settings={
+                **{name: value for name, value in request.settings.items() if name not in reply.left_out},
+                "system": request.messages[0]["content"] if len(request.messages) > 1 else "",
+            },
+        )
+        for question, request, reply in zip(questions, asked, replies, strict=True)
+    ]
+    return save(folder, who, answers), [answer.error for answer in answers if answer.error]
+
+
+def answer_by_file(folder: Path, who: str, source: Path, questions: list[Question]) -> Path:
+    """Take the answers of `who` from a JSON Lines file, matched by the question's exact text or else by id."""
+    if not source.is_file():
+        raise UserError(f"there is no file of answers {source}", 'a line is {"id": "...", "answer": "..."}')
+    rows = list(rows_of(source, ("answer",)))
+    by_text = {str(row["question"]).strip(): row for row in rows if row.get("question")}
+    by_id = {str(row["id"]): row for row in rows if "id" in row and not row.get("question")}
+    found = [(question, by_text.get(question.text) or by_id.get(question.id)) for question in questions]
+    missing = [question.id for question, row in found if row is None]
+    if missing:
+        raise UserError(
+            f"{source} has no answer to {len(missing)} of {len(questions)} questions: {missing[0]} ...",
+            "give each row the question's exact text, or only its id",
+        )
+    answers = [
+        Answer(question.id, who, question.text, str(row["answer"]), model=str(row.get("model", "")))
+        for question, row in found
+        if row
+    ]
+    return save(folder, who, answers)

@@ -1,0 +1,77 @@
+"""Answers: one JSON Lines file for each contestant, `<folder>/answers/<who>.jsonl`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from common.errors import UserError
+from common.files import write_jsonl
+
+WHO = re.compile(r"[\w.+-]+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One contestant's answer to one question, with what made it.
+
+    `error` is "" or why there is no answer; `settings` holds temperature, max_tokens and the system prompt.
+    """
+
+    id: str
+    who: str
+    question: str
+    answer: str
+    model: str = ""
+    finish_reason: str = ""
+    error: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def path_of(folder: Path, who: str) -> Path:
+    """Return the file of a contestant's answers; `who` becomes a file name, so it must be one."""
+    if not WHO.fullmatch(who) or who == "tie":
+        raise UserError(f"{who!r} cannot name a contestant", "use letters, digits, dot, dash: WHO=gpt-4o")
+    return folder / "answers" / f"{who}.jsonl"
+
+
+def save(folder: Path, who: str, answers: list[Answer]) -> Path:
+    """Write a contestant's answers."""
+    path = path_of(folder, who)
+    write_jsonl(path, (asdict(answer) for answer in answers))
+    return path
+
+
+def load(path: Path) -> list[Answer]:
+    """Read a contestant's answers; `who` is the file's name when a row does not say."""
+    answers = []
+    for row in rows_of(path, ("id", "question", "answer")):
+        known = {name: row[name] for name in Answer.__dataclass_fields__ if name in row}
+        answers.append(Answer(**{"who": path.stem, **known}))
+    return answers
+
+
+def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file that a person may have edited; a broken one is told with its line."""
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = orjson.loads(line) if line.strip() else None
+        except orjson.JSONDecodeError as error:
+            raise UserError(f"{path} line {number} is not JSON ({error})", "mend or delete the file") from None
+        if row is None:
+            continue
+        missing = [name for name in needed if not isinstance(row, dict) or name not in row]
+        if missing:
+            raise UserError(f"{path} line {number} has no {', '.join(missing)}", "docs/judging.md shows the format")
+        yield row
+
+
+def contestants(folder: Path) -> list[str]:
+    """Return who has answered in `folder`: tuned and base first, the others by name."""
+    found = {path.stem for path in (folder / "answers").glob("*.jsonl")}
+    return [who for who in ("tuned", "base") if who in found] + sorted(found - {"tuned", "base"})

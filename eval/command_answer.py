@@ -1,0 +1,122 @@
+"""`python -m eval answer`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.cache import Cache
+from common.client import Endpoint
+from common.errors import UserError
+from common.options import existing_run, run_options
+from common.paths import run_folder
+from common.prices import Budget, price_of
+from eval.answering import answer_by_endpoint, answer_by_file, answer_by_run, keep, requests
+from eval.answers import path_of
+from eval.folder import save_questions, task_of
+from eval.questions import Question, bundled, language_of, load_questions, test_split
+
+ENDPOINT_AT_ONCE = 32
+OWN = ("base", "tuned")  # what a run serves itself; every other name is a model behind an endpoint
+MODELS = {"chatgpt": "gpt-4o-mini"}
+
+
+@click.command()
+@run_options
+@click.option("--run", default="", help="A run's folder, instead of its names.")
+@click.option("--who", multiple=True, help="base, tuned (default: both), or a name for --endpoint and --file.")
+@click.option("--endpoint", default="", help="URL of an OpenAI-compatible API (default: OPENAI_BASE_URL).")
+@click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-4o-mini.")
+@click.option("--file", "source", type=click.Path(path_type=Path), help="Take the answers from this JSONL file.")
+@click.option("--questions", type=click.Path(path_type=Path), help="Your own JSONL or CSV; default: the task's 20.")
+@click.option("--limit", default=0, help="Only the first N questions.")
+@click.option("--test-rows", default=0, help="Answer N rows of the test split too, for chrF and ROUGE-L.")
+@click.option("--max-tokens", default=512, show_default=True, help="Longest answer.")
+@click.option("--temperature", default=0.0, show_default=True)
+@click.option("--system", default=None, help="System prompt; default: the task's own.")
+@click.option("--concurrency", default=0, help="Calls in flight (default: 32; 2 for a model served by transformers).")
+@click.option("--per-minute", default=0, help="At most this many calls a minute (0: no limit).")
+@click.option("--budget", type=float, help="Never spend more US dollars than this on the run, retries counted.")
+@click.option("--start-timeout", default=900.0, show_default=True, help="Seconds that a served model may take to load.")
+@click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
+def command(
+    *, task: str, model: str, method: str, variant: str, run: str, who: tuple[str, ...], endpoint: str,
+    model_name: str, source: Path | None, questions: Path | None, limit: int, test_rows: int, max_tokens: int,
+    temperature: float, system: str | None, concurrency: int, per_minute: int, budget: float | None,
+    start_timeout: float, dry_run: bool,
+) -> None:  # fmt: skip
+    """Get answers to a task's questions and keep them in <run>/answers/<who>.jsonl."""
+    elsewhere = bool(endpoint or model_name or source) or any(name not in OWN for name in who)
+    names = list(who) or (["base", "tuned"] if not elsewhere else [model_name.rpartition("/")[2] or "answers"])
+    if elsewhere and len(names) != 1:
+        raise UserError("an endpoint or a file answers for one contestant", "give one --who")
+    for name in names:
+        path_of(Path(), name)  # a name that cannot be a file's is told before anything is paid for
+    folder = (_folder if elsewhere else existing_run)(run, task, model, method, variant)
+    task = task or task_of(folder)
+    asked_questions = _questions(task, questions, limit) + test_split(task, test_rows)
+    language = language_of([question.text for question in asked_questions])
+    system = _system(task) if system is None else system
+    settings: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
+    asked = requests(asked_questions, language, system, settings)
+    asked_model = model_name or MODELS.get(names[0], names[0])
+    if dry_run:
+        sent = sum(request.tokens()[0] for request in asked) * len(names)
+        most = len(asked) * max_tokens * len(names)
+        price = price_of(asked_model, endpoint) if elsewhere else price_of("", "http://127.0.0.1")
+        cost = f"at most ${price.of(sent, most):.4f}" if price else "price unknown (common/prices.yaml)"
+        click.echo(f"{len(asked) * len(names)} calls, about {sent} tokens in, at most {most} out, {cost}")
+        return
+    cache = Cache()
+    place = Endpoint.from_environment(asked_model, endpoint) if elsewhere and not source else None
+    save_questions(folder, asked_questions, names)
+    for name in names:
+        failed: list[str] = []
+        if source:
+            path = answer_by_file(folder, name, source, asked_questions)
+        elif place is None:
+            served_model, replies = answer_by_run(
+                folder, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
+            )
+            path, failed = keep(folder, name, asked_questions, asked, replies, model=served_model)
+        else:
+            replies = answer_by_endpoint(
+                place, asked, cache, f"{name} answers",
+                concurrency=concurrency or ENDPOINT_AT_ONCE,
+                per_minute=per_minute,
+                budget=Budget(cache, str(folder.resolve()), budget),
+            )  # fmt: skip
+            path, failed = keep(folder, name, asked_questions, asked, replies, model=place.model)
+        click.echo(f"{path}: {len(asked_questions) - len(failed)} answers{_why(failed)}")
+
+
+def _why(failed: list[str]) -> str:
+    """Say how many answers failed, and the first reason."""
+    return f"; {len(failed)} failed ({failed[0]}); the same command tries them again" if failed else ""
+
+
+def _folder(run: str, task: str, model: str, method: str, variant: str) -> Path:
+    """Return the folder to answer in; unlike a run's own models, an endpoint needs no run."""
+    if run:
+        return Path(run)
+    if task:
+        return run_folder(task, model, method, variant) if model else Path("runs") / task / "endpoints"
+    raise UserError("nowhere to keep the answers", "give RUN=folder, or TASK=...")
+
+
+def _questions(task: str, path: Path | None, limit: int) -> list[Question]:
+    if path:
+        return load_questions(path, limit)
+    if not task:
+        raise UserError("no questions were named", "give TASK=medical_en, or QUESTIONS=my.jsonl")
+    found = load_questions(bundled(task), limit)
+    choice = bundled(task, choice=True)
+    return found + (load_questions(choice, limit) if choice.exists() else [])
+
+
+def _system(task: str) -> str:
+    if not task:
+        return ""
+    from converters.registry import load_task
+
+    return str(load_task(task).system)

@@ -1,0 +1,147 @@
+"""`python -m eval judge`."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from common.batch import fill_by_batch
+from common.cache import Cache
+from common.client import Client, gather
+from common.errors import UserError
+from common.options import existing_run, run_options
+from common.paths import folder_name
+from common.prices import Budget, BudgetSpentError, price_of
+from common.progress import Progress
+from eval import page, stand_in
+from eval import result as results
+from eval.canaries import canary_pairings
+from eval.folder import answers_of, questions_of, save_judgments
+from eval.judges import JUDGE_TOKENS, judge_names, model_judges
+from eval.judging import Judgment, ModelJudge, Pairing, pairings, pairs_of, work_of
+from eval.prompting import OWN, Style
+from eval.questions import Question, language_of, load_questions
+from eval.table import show
+
+CALL_TOKENS_OUT = 350  # what a judge usually writes; the cap is --max-tokens
+
+
+@click.command()
+@run_options
+@click.option("--run", default="", help="A run's folder, instead of its names.")
+@click.option("--judge", multiple=True, help="auto (default), reference, MODEL or MODEL@URL; several make a panel.")
+@click.option("--who", multiple=True, help="Judge only these contestants (default: all who answered).")
+@click.option("--baseline", default="", help="Compare everyone with this contestant only.")
+@click.option("--questions", type=click.Path(path_type=Path), help="Judge on these instead of all that were answered.")
+@click.option("--guided", is_flag=True, help="Show the judge the reference answer.")
+@click.option("--structured", is_flag=True, help="Ask for JSON by schema, where the endpoint has it.")
+@click.option("--prompts", type=click.Path(path_type=Path), default=OWN, help="Folder with your own pair.*.jinja.")
+@click.option("--canaries", default=0, help="Mix in N pairs of each kind whose outcome is known.")
+@click.option("--max-tokens", default=JUDGE_TOKENS, show_default=True)
+@click.option("--temperature", default=0.0, show_default=True)
+@click.option("--concurrency", default=32, show_default=True, help="Calls in flight, all judges and orders together.")
+@click.option("--per-minute", default=0, help="At most this many calls a minute (0: no limit).")
+@click.option("--budget", type=float, help="Never spend more US dollars than this on the run, retries counted.")
+@click.option("--batch", is_flag=True, help="First calls by OpenAI's Batch API: half the price, within a day.")
+@click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
+def command(
+    *, task: str, model: str, method: str, variant: str, run: str, judge: tuple[str, ...], who: tuple[str, ...],
+    baseline: str, questions: Path | None, guided: bool, structured: bool, prompts: Path, canaries: int,
+    max_tokens: int, temperature: float,
+    concurrency: int, per_minute: int, budget: float | None, batch: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """Judge every pair of contestants in both orders; print the result, write metrics.json and result.html."""
+    folder = existing_run(run, task, model, method, variant)
+    asked = [question for question in _questions(folder, questions) if question.use == "judge"]
+    work = pairings_of(folder, asked, who, baseline)
+    language = language_of([pairing.question.text for pairing in work])
+    style = Style(language, guided, structured, prompts)
+    work += canary_pairings(asked, answers_of(folder), canaries, language)
+    names = judge_names(judge)
+    judges = model_judges([name for name in names if name != stand_in.NAME], style, temperature, max_tokens)
+    click.echo(_estimate(judges, work))
+    if dry_run:
+        return
+    if stand_in.NAME in names:
+        save_judgments(folder, stand_in.NAME, _stand_in(work))
+    if judges:
+        cache = Cache()
+        money = Budget(cache, str(folder.resolve()), budget)
+        for one in judges if batch else []:
+            asked_first = [one.request(pairing)[0] for pairing in work]
+            fill_by_batch(one.endpoint, asked_first, cache, folder / f"batch-{folder_name(one.name)}.json", money)
+        judged = _ask(judges, work, cache, money, concurrency=concurrency, per_minute=per_minute)
+        for one in judges:
+            save_judgments(folder, one.name, (row for row in judged if row.judge == one.name))
+    found = results.build(folder)
+    results.save(folder, found)
+    page.save(folder, found)
+    show(found)
+
+
+def _questions(folder: Path, path: Path | None) -> list[Question]:
+    return load_questions(path) if path else questions_of(folder)
+
+
+def pairings_of(folder: Path, questions: list[Question], who: tuple[str, ...], baseline: str) -> list[Pairing]:
+    """Return the pairs of contestants to be judged in `folder`, in both orders; UserError when there are none."""
+    answers = answers_of(folder)
+    names = list(who) or list(answers)
+    missing = [name for name in [*names, *filter(None, [baseline])] if name not in answers]
+    if missing:
+        raise UserError(
+            f"{', '.join(missing)} has no answers in {folder}; there are {', '.join(answers) or 'none'}",
+            f"make answer RUN={folder}",
+        )
+    if len(set(names) | set(filter(None, [baseline]))) < 2:
+        raise UserError(
+            f"a comparison needs two contestants, {folder} has {', '.join(names) or 'none'}",
+            f"make answer RUN={folder}",
+        )
+    work = pairings(questions, answers, pairs_of(names, baseline))
+    if not work:
+        raise UserError(f"no question is answered by two contestants in {folder}", f"make answer RUN={folder}")
+    return work
+
+
+def _stand_in(work: list[Pairing]) -> list[Judgment]:
+    without = sorted({pairing.question.id for pairing in work if not pairing.question.reference})
+    if without:
+        raise UserError(
+            f"the stand-in judge needs reference answers; {len(without)} questions have none: {without[0]} ...",
+            "add a reference to each, or name a model: JUDGE=gpt-4o-mini",
+        )
+    return [stand_in.judge(pairing) for pairing in work]
+
+
+def _ask(
+    judges: list[ModelJudge], work: list[Pairing], cache: Cache, budget: Budget, *, concurrency: int, per_minute: int
+) -> list[Judgment]:
+    """Make all judgments in one pool."""
+
+    async def all_of_them() -> list[Judgment]:
+        with Progress("judgments", len(judges) * len(work)) as progress:
+            async with Client(cache, concurrency=concurrency, per_minute=per_minute, budget=budget) as client:
+                judged = await gather(work_of(judges, client, work), lambda _: progress.step())
+                progress.note = f"{client.calls} calls, {client.from_cache} from the cache, ${budget.spent:.4f} spent"
+                return judged
+
+    try:
+        return asyncio.run(all_of_them())
+    except BudgetSpentError:
+        raise UserError(
+            f"BUDGET={budget.limit:g} is reached: ${budget.spent:.4f} spent on this run; all verdicts so far are kept",
+            "the same command with a larger BUDGET goes on from here",
+        ) from None
+
+
+def _estimate(judges: list[ModelJudge], work: list[Pairing]) -> str:
+    """Say how many calls, tokens and dollars it takes."""
+    questions = len({pairing.question.id for pairing in work})
+    parts = [f"{questions} questions, {len(work)} judgments a judge (both orders)"]
+    for judge in judges:
+        tokens = sum(judge.request(pairing)[0].tokens()[0] for pairing in work)
+        price = price_of(judge.endpoint.model, judge.endpoint.url)
+        cost = f"about ${price.of(tokens, CALL_TOKENS_OUT * len(work)):.4f}" if price else "price unknown"
+        parts.append(f"{judge.name}: {len(work)} calls, about {tokens} tokens in, {cost}")
+    return "; ".join(parts)

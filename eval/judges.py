@@ -1,0 +1,38 @@
+"""Which judge: a name on the command line becomes a judge."""
+
+import os
+from urllib.parse import urlsplit
+
+from common.client import Endpoint
+from common.errors import UserError
+from eval import stand_in
+from eval.judging import ModelJudge
+from eval.prompting import Style
+
+DEFAULT_MODEL = "gpt-4o-mini"
+JUDGE_TOKENS = 1024
+
+
+def judge_names(wanted: tuple[str, ...]) -> list[str]:
+    """Return the judges to use; `auto` is JUDGE_MODEL when there is a key or a URL, else the offline stand-in."""
+    names = [name for names in wanted for name in names.replace(",", " ").split()] or ["auto"]
+    there = os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")
+    auto = os.environ.get("JUDGE_MODEL", DEFAULT_MODEL) if there else stand_in.NAME
+    return list(dict.fromkeys(auto if name == "auto" else name for name in names))
+
+
+def model_judges(names: list[str], style: Style, temperature: float, max_tokens: int) -> list[ModelJudge]:
+    """Build judges from `model` or `model@url`; the style is part of a judge's name, so that files do not mix."""
+    judges: dict[str, ModelJudge] = {}
+    for name in names:
+        model, _, url = name.partition("@")
+        if not model or model == "panel" or model.startswith("human"):
+            raise UserError(
+                f"{name!r} cannot name a judge", "write JUDGE=gpt-4o-mini or JUDGE=model@http://host:8000/v1"
+            )
+        endpoint = Endpoint.from_environment(model, url)
+        called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
+        if called in judges:  # the same model at another place
+            called += f"@{urlsplit(endpoint.url).netloc}"
+        judges[called] = ModelJudge(called, endpoint, style, {"temperature": temperature, "max_tokens": max_tokens})
+    return list(judges.values())

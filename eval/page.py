@@ -1,0 +1,98 @@
+"""The result as one HTML file: the figures, and every pair side by side with the judge's words.
+
+Models and judges wrote most of what it shows, so nothing of theirs ever becomes markup: Jinja escapes the figures, and
+the pairs travel as JSON that the page's script puts in place as text.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from markupsafe import Markup
+
+from common.files import write_text
+from eval.caveats import caveats_of
+from eval.findings import sentences
+from eval.folder import answers_of, judgments_of, questions_of
+from eval.outcomes import outcomes
+from eval.questions import language_of
+from eval.result import pairs_judged
+from eval.table import comparison_rows
+
+PAGES = Path(__file__).with_name("pages")
+VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}
+
+
+def save(folder: Path, result: dict[str, Any]) -> Path:
+    """Write result.html of one folder."""
+    path = folder / "result.html"
+    write_text(path, render([(folder, result)]))
+    return path
+
+
+def render(parts: list[tuple[Path, dict[str, Any]]]) -> str:
+    """Return the page for one or more folders with their results."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+    items = [item for folder, result in parts for item in pairs(folder, str(result["task"] or folder.name))]
+    language = language_of([item["question"] for item in items])
+    return environment.get_template("result.html.jinja").render(
+        language=language,
+        results=[result for _, result in parts],
+        tables=[comparison_rows(result) for _, result in parts],
+        sentences=[sentences(result, language) for _, result in parts],
+        warnings=[caveats_of(result, language) for _, result in parts],
+        pairs=embedded(items),
+    )
+
+
+def pairs(folder: Path, task: str) -> list[dict[str, Any]]:
+    """Return every judged pair of a folder, one entry for each judge, with all that is to be shown of it."""
+    questions = {question.id: question for question in questions_of(folder)}
+    answers = answers_of(folder)
+    items: list[dict[str, Any]] = []
+    for judge, judgments in judgments_of(folder).items():
+        said = {(row.id, row.first, row.second): row for row in judgments if not row.canary}
+        for a, b in pairs_judged(judgments, list(answers)):
+            for outcome in outcomes(judgments, a, b):
+                question = questions[outcome.id]
+                orders = [said.get((outcome.id, a, b)), said.get((outcome.id, b, a))]
+                items.append(
+                    {
+                        "task": task,
+                        "judge": judge,
+                        "a": a,
+                        "b": b,
+                        "id": outcome.id,
+                        "category": question.category,
+                        "question": question.text,
+                        "reference": question.reference,
+                        "answers": [answers[a][outcome.id].answer, answers[b][outcome.id].answer],
+                        "verdict": VERDICTS[outcome.score],
+                        "orders": [_order(row) for row in orders if row],
+                        "disagree": outcome.counted and not outcome.consistent,
+                    }
+                )
+    _mark_split_judges(items)
+    return items
+
+
+def _order(row: Any) -> dict[str, Any]:
+    texts = [reply["text"] or reply["error"] for reply in row.replies] or [row.note]
+    return {"first": row.first, "winner": row.winner, "status": row.status, "texts": texts}
+
+
+def _mark_split_judges(items: list[dict[str, Any]]) -> None:
+    """Mark the pairs on which judges differ from one another."""
+    verdicts: dict[tuple[str, ...], set[str]] = {}
+    for item in items:
+        verdicts.setdefault((item["task"], item["id"], item["a"], item["b"]), set()).add(item["verdict"])
+    for item in items:
+        item["judges_differ"] = len(verdicts[item["task"], item["id"], item["a"], item["b"]]) > 1
+
+
+def embedded(value: Any) -> Markup:
+    """Return JSON that is safe inside a script element: no "<" is left in it."""
+    text = orjson.dumps(value).decode()
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -1,0 +1,77 @@
+"""Several runs together: Holm over the tasks, all questions pooled, and one ranking of all models."""
+
+from pathlib import Path
+from typing import Any
+
+from eval.folder import answers_of, judgments_of
+from eval.length import length_controlled
+from eval.outcomes import Outcome, outcomes
+from eval.ranking import Game, rank
+from eval.stats import detectable_rate, holm, mean_of, sign_test, wins_needed
+
+
+def contestant_name(folder: Path, who: str) -> str:
+    """Return what a contestant is called beside those of other runs: its model, and how it was tuned."""
+    if who not in ("base", "tuned") or len(folder.parts) < 2:
+        return who
+    return folder.parts[-2] if who == "base" else f"{folder.parts[-2]} {folder.parts[-1]}"
+
+
+def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return, for each judge and pair of contestants, the tasks' figures with Holm's p and those of all questions.
+
+    `parts` holds folders and their results. The pooled interval is Student's t over questions; the length-controlled
+    rate is given from 60 questions on.
+    """
+    found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
+    for folder, result in parts:
+        for row in result["comparisons"]:
+            if row["kind"] != "panel":
+                found.setdefault((row["judge"], row["a"], row["b"]), []).append((folder, row))
+    return [_pooled(judge, a, b, rows) for (judge, a, b), rows in found.items()]
+
+
+def _pooled(judge: str, a: str, b: str, rows: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    adjusted = holm([row["sign_test_p"] for _, row in rows])
+    scored: list[tuple[float, int]] = []
+    for folder, _ in rows:
+        answers = answers_of(folder)
+        for outcome in outcomes(judgments_of(folder)[judge], a, b):
+            if outcome.score is not None:
+                longer = len(answers[a][outcome.id].answer) - len(answers[b][outcome.id].answer)
+                scored.append((outcome.score, longer))
+    scores = [score for score, _ in scored]
+    wins, losses = scores.count(1.0), scores.count(0.0)
+    return {
+        "judge": judge,
+        "a": a,
+        "b": b,
+        "tasks": [{"folder": str(folder), "holm_p": p} | row for (folder, row), p in zip(rows, adjusted, strict=True)],
+        "questions": len(scores),
+        "wins": wins,
+        "ties": len(scores) - wins - losses,
+        "losses": losses,
+        "win_rate": mean_of(scores) if scores else None,
+        "sign_test_p": sign_test(wins, losses),
+        "wins_needed": wins_needed(len(scores)),
+        "detectable_rate": detectable_rate(len(scores)),
+        "length_controlled": length_controlled(scores, [longer for _, longer in scored]),
+    }
+
+
+def ranking(parts: list[tuple[Path, dict[str, Any]]], judge: str) -> list[dict[str, Any]]:
+    """Return the Bradley-Terry ranking of all models in `parts` by one judge."""
+    games: list[Game] = []
+    for folder, result in parts:
+        judgments = judgments_of(folder).get(judge, [])
+        pairs = [(row["a"], row["b"]) for row in result["comparisons"] if row["judge"] == judge]
+        for a, b in pairs:
+            games += [game for outcome in outcomes(judgments, a, b) if (game := _game(folder, result, outcome))]
+    return rank(games) if games else []
+
+
+def _game(folder: Path, result: dict[str, Any], outcome: Outcome) -> Game | None:
+    names = [contestant_name(folder, who) for who in (outcome.a, outcome.b)]
+    if outcome.score is None or names[0] == names[1]:
+        return None
+    return f"{result['task']}/{outcome.id}", names[0], names[1], outcome.score

@@ -1,0 +1,114 @@
+"""Serve a model with `llamafactory-cli api` for as long as a block runs, and leave nothing behind."""
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import yaml
+
+from common.client import Endpoint
+from common.errors import UserError
+from common.files import sha256_of
+from common.process import free_port, stop, supervised, tail, tool
+from common.progress import Progress
+
+STARTS = 3  # another process may take the free port before the server does
+HIDDEN = ("OPENAI_API_KEY", "API_KEY")
+DIRECT = build_opener(ProxyHandler({}))  # loopback never goes through a proxy
+
+
+def identity(config: Path) -> str:
+    """Return what names a served model in the cache: its settings, and its files' names, sizes and times."""
+    settings = _read(config)
+    files = []
+    for name in ("model_name_or_path", "adapter_name_or_path"):
+        folder = Path(str(settings.get(name, "")))
+        if settings.get(name) and folder.is_dir():
+            files += [
+                (file.name, file.stat().st_size, file.stat().st_mtime_ns)
+                for file in sorted(folder.iterdir())
+                if file.is_file() and file.suffix != ".md"  # a model card is written anew after each measurement
+            ]
+    return f"served {sha256_of([settings, files])}"
+
+
+@contextmanager
+def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 900.0) -> Iterator[Endpoint]:
+    """Start a server for the model of `config` (a LLaMA-Factory inference YAML) and yield its endpoint.
+
+    It ends with the block, and also when this process is interrupted or killed. Raises UserError with the
+    log's last lines when it dies or does not answer in `start_timeout` seconds.
+    """
+    settings = _read(config)
+    name, key = f"whetstone-{secrets.token_hex(4)}", secrets.token_hex(16)
+    for start in range(1, STARTS + 1):
+        port = free_port()
+        process = _start(config, log, port=port, name=name, key=key, concurrency=concurrency)
+        try:
+            if _wait(process, config, port=port, name=name, key=key, timeout=start_timeout):
+                model = str(settings.get("model_name_or_path", name))
+                yield Endpoint(
+                    name,
+                    f"http://127.0.0.1:{port}/v1",
+                    key,
+                    identity=f"{identity(config)} {model}",
+                    timeout=1800,
+                )
+                return
+        finally:
+            stop(process)
+        if start == STARTS or "address already in use" not in tail(log, 40).lower():
+            break
+    raise UserError(
+        f"the server for {config} ended while starting; the end of {log}:\n{tail(log)}",
+        f"llamafactory-cli api {config} shows it all",
+    )
+
+
+def _read(config: Path) -> dict[str, object]:
+    if not config.is_file():
+        raise UserError(f"there is no {config} to serve a model from", "make export TASK=... MODEL=... writes it")
+    return yaml.safe_load(config.read_text()) or {}
+
+
+def _start(config: Path, log: Path, *, port: int, name: str, key: str, concurrency: int) -> subprocess.Popen[bytes]:
+    command = tool("llamafactory-cli")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
+        "API_HOST": "127.0.0.1",
+        "API_PORT": str(port),
+        "API_MODEL_NAME": name,
+        "API_KEY": key,
+        "API_VERBOSE": "0",
+        "MAX_CONCURRENT": str(concurrency),
+    }
+    return supervised([command, "api", str(config)], log, environment)
+
+
+def _wait(process: subprocess.Popen[bytes], config: Path, *, port: int, name: str, key: str, timeout: float) -> bool:
+    """Wait until the server answers; return False when it has ended before."""
+    request = Request(f"http://127.0.0.1:{port}/v1/models", headers={"Authorization": f"Bearer {key}"})
+    deadline = time.monotonic() + timeout
+    with Progress(f"starting the server for {config}", 0) as progress:
+        while process.poll() is None:
+            try:
+                with DIRECT.open(request, timeout=5) as response:
+                    if name in response.read().decode(errors="replace"):
+                        return True
+            except (URLError, OSError):
+                pass
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"the server for {config} did not answer within {timeout:.0f} s",
+                    "--start-timeout gives it more",
+                )
+            progress.show()
+            time.sleep(0.25)
+    return False

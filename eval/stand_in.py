@@ -1,0 +1,31 @@
+"""The offline stand-in for a judge: which answer is nearer to the reference answer by chrF.
+
+It measures likeness of wording, not quality, and is called what it is wherever its figures are shown. It needs no
+network and no key, gives the same verdict every time and does not care for the order.
+chrF: Popovic 2015, as in sacrebleu (character 6-grams, beta 2); it needs no word boundaries, so Chinese is fine.
+"""
+
+from eval.judging import Judgment, Pairing, winner
+from eval.textscores import chrf
+from eval.verdict import Verdict
+
+NAME = "reference"
+MARGIN = 1.0  # chrF points (of 100) within which two answers count as equal
+
+
+def judge(pairing: Pairing, margin: float = MARGIN) -> Judgment:
+    """Return the judgment on one pairing."""
+    first = chrf(pairing.first.answer, pairing.question.reference)
+    second = chrf(pairing.second.answer, pairing.question.reference)
+    verdict: Verdict = "equal" if abs(first - second) <= margin else "better" if first > second else "worse"
+    return Judgment(
+        pairing.question.id,
+        NAME,
+        pairing.first.who,
+        pairing.second.who,
+        winner(verdict, pairing.first.who, pairing.second.who),
+        verdict=verdict,
+        pair_sha256=pairing.sha256,
+        canary=pairing.canary,
+        note=f"chrF to the reference answer: {first:.1f} and {second:.1f}; equal within {margin:g}",
+    )

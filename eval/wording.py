@@ -1,0 +1,91 @@
+"""The sentences of a result, in English and Chinese: each key says one measured thing."""
+
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "no verdict": "{judge}: no question has a verdict.",
+        "beats": "{judge}: {better} beats {worse}{nearer} (sign test {p}).",
+        "nearer": " (nearer to the reference answers)",
+        "untold": "{judge}: {a} and {b} cannot be told apart on {n} questions ({power}).",
+        "too few": "no result could be significant on so few",
+        "power": "it would take {wins} wins of {n} decided; with 80 % power so few show only a true rate of "
+        "{rate:.1%} or more",
+        "kappa": "{one} and {other} {kappa} ({same:.0%} the same)",
+        "agreement": "agreement on {a} vs {b} (Cohen's kappa): {pairs}; Krippendorff's alpha {alpha}, "
+        "Fleiss' kappa {fleiss}",
+        "undefined": "not defined",
+        "no heldout": "held-out loss: not measured (no heldout.json)",
+        "heldout": "held-out loss on {rows} rows of {split}: base {base:.4f} (perplexity {base_p:.2f}), "
+        "tuned {tuned:.4f} (perplexity {tuned_p:.2f})",
+        "heldout difference": "; difference {mean:+.4f} [95 % {low:+.4f}, {high:+.4f}]: {told}.",
+        "heldout untold": "it cannot be told whether tuning helped: the interval holds 0",
+        "heldout better": "tuned beats base",
+        "heldout worse": "tuned is WORSE than base",
+        "choice": "accuracy on {n} multiple-choice questions: {scores}",
+        "choice change": "; tuned gained {gained}, lost {lost}, McNemar {p}",
+        "texts": "{title} against the references of {n} test rows: {scores}",
+        "texts change": "; difference {mean:+.1f} [95 % {low:+.1f}, {high:+.1f}]",
+        "contestant": "{who}: {model}, {n} answers{settings}",
+        "from a file": "from a file",
+        "files": "files: {folder}/answers, {folder}/judgments, {folder}/metrics.json, {folder}/result.html",
+        "stale": "{n} judgments are of other answers than today's and do not count: judge again.",
+        "stand-in": "`{judge}` is an offline stand-in: it measures likeness to the reference answer (chrF), "
+        "not quality.",
+        "canaries": "Judge `{judge}` failed canary pairs ({kinds}): do not trust it.",
+        "failed calls": "{n} calls to judge `{judge}` failed ({why}); run the same command again.",
+        "cut off": "{n} answers of {who} were cut off by max_tokens.",
+        "unanswered": "{n} questions have no answer of {who} and are left out.",
+        "settings": "The contestants answered with different settings (see metrics.json).",
+        "label": "{a} against {b}, judge `{judge}`: ",
+        "unparsed": "{n} questions have no verdict and are not counted.",
+        "first": "the answer shown first wins {share:.0%} of the decided calls.",
+        "longer": "the longer answer wins {share:.0%} of the decided questions{above}.",
+        "above": " (above 70 %: a length bias is likely)",
+        "controlled": "at equal length the win rate is {rate}.",
+        "family": "judge and {who} are of one family ({family}); models prefer their own.",
+    },
+    "zh": {
+        "no verdict": "{judge}：没有任何问题得到结论。",
+        "beats": "{judge}：{better} 优于 {worse}{nearer}（符号检验 {p}）。",
+        "nearer": "（更接近参考答案）",
+        "untold": "{judge}：在 {n} 个问题上无法区分 {a} 与 {b}（{power}）。",
+        "too few": "问题太少，任何结果都不可能显著",
+        "power": "{n} 个分出胜负的问题中需要赢 {wins} 个；以 80 % 的检验功效，只能发现真实胜率不低于 {rate:.1%} 的差异",
+        "kappa": "{one} 与 {other} {kappa}（{same:.0%} 相同）",
+        "agreement": "{a} 对 {b} 的评判一致性（Cohen's kappa）：{pairs}；Krippendorff's alpha {alpha}，"
+        "Fleiss' kappa {fleiss}",
+        "undefined": "无定义",
+        "no heldout": "留出集损失：未测量（没有 heldout.json）",
+        "heldout": "{split} 集 {rows} 行上的留出损失：base {base:.4f}（困惑度 {base_p:.2f}），"
+        "tuned {tuned:.4f}（困惑度 {tuned_p:.2f}）",
+        "heldout difference": "；差值 {mean:+.4f} [95 % {low:+.4f}, {high:+.4f}]：{told}。",
+        "heldout untold": "区间包含 0，无法判断微调是否有效",
+        "heldout better": "tuned 优于 base",
+        "heldout worse": "tuned 比 base 更差",
+        "choice": "{n} 道选择题的正确率：{scores}",
+        "choice change": "；微调后新增答对 {gained} 题，答错 {lost} 题，McNemar {p}",
+        "texts": "{title}（{n} 行测试集，与参考答案比较）：{scores}",
+        "texts change": "；差值 {mean:+.1f} [95 % {low:+.1f}, {high:+.1f}]",
+        "contestant": "{who}：{model}，{n} 个回答{settings}",
+        "from a file": "来自文件",
+        "files": "文件：{folder}/answers、{folder}/judgments、{folder}/metrics.json、{folder}/result.html",
+        "stale": "{n} 条评判针对的是已被更改的回答，不计入结果：请重新评判。",
+        "stand-in": "`{judge}` 是离线替代品：它衡量的是与参考答案的字面相似度（chrF），而不是质量。",
+        "canaries": "评判者 `{judge}` 未通过校验对（{kinds}）：请勿相信它。",
+        "failed calls": "对评判者 `{judge}` 的 {n} 次调用失败（{why}）；请再次运行同一命令。",
+        "cut off": "{who} 有 {n} 个回答因 max_tokens 被截断。",
+        "unanswered": "{who} 有 {n} 个问题没有回答，未计入。",
+        "settings": "各参赛者回答时的设置不同（见 metrics.json）。",
+        "label": "{a} 对 {b}，评判者 `{judge}`：",
+        "unparsed": "{n} 个问题没有结论，未计入。",
+        "first": "在分出胜负的调用中，先出现的回答赢了 {share:.0%}。",
+        "longer": "在分出胜负的问题中，较长的回答赢了 {share:.0%}{above}。",
+        "above": "（超过 70 %：很可能存在长度偏好）",
+        "controlled": "长度相同时的胜率为 {rate}。",
+        "family": "评判者与 {who} 属于同一模型家族（{family}）；模型偏爱自己的输出。",
+    },
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """Return the sentence `key` in a language, with its values."""
+    return WORDS[language][key].format(**values)

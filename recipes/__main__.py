@@ -1,0 +1,291 @@
+"""`python -m recipes`: list what can be trained, render a recipe, train, measure, export, or go the whole way."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from common.errors import run_cli
+from common.options import run_options
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """What to train and how: backbones, methods and hardware as data; LLaMA-Factory does the training."""
+
+
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that decide a recipe."""
+    for option in (
+        click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'),
+        click.option("--hardware", default="auto", show_default=True, help="auto, cpu, t4, 24gb ... (see list)."),
+    ):
+        command = option(command)
+    return run_options(command)
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which rows; without them those already converted, or else the hub's."""
+    for option in (
+        click.option("--limit", type=click.IntRange(min=1), help="Convert only so many rows."),
+        click.option("--source", default="", help="A local file or folder in the hub's schema, instead of the hub."),
+    ):
+        command = option(command)
+    return command
+
+
+force_option = click.option("--force", is_flag=True, help="Replace a run of another recipe in the same folder.")
+
+
+@main.command("list")
+@click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
+@click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
+def list_command(markdown: bool, memory: str | None) -> None:
+    """Show every backbone, method, hardware profile and task."""
+    from recipes.listing import backbone_table, listing
+    from recipes.memory_table import SHORT, memory_table
+
+    if memory:
+        click.echo(memory_table(SHORT if memory == "short" else ()))
+    else:
+        click.echo(backbone_table() if markdown else listing())
+
+
+@main.command()
+@recipe_options
+def render(**names: str) -> None:
+    """Write recipe.yaml, export.yaml and serve/*.yaml of a run, and print the first; trains nothing."""
+    from recipes.assemble import assemble
+    from recipes.run import render_only
+
+    click.echo(render_only(assemble(**names)))
+
+
+@main.command()
+@recipe_options
+@data_options
+@force_option
+def train(source: str, limit: int | None, force: bool, **names: str) -> None:
+    """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
+    from recipes import assemble, run
+    from recipes.plan import refuse
+
+    assemble.check_names(**names)
+    assemble.ensure_rows(names["task"], source, limit)
+    recipe = assemble.assemble(**names)
+    click.echo(assemble.announcement(recipe))
+    refuse(show_plan(recipe), force)
+    run.train(recipe, force)
+
+
+@main.command("plan")
+@recipe_options
+def plan_command(**names: str) -> None:
+    """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
+    from recipes.assemble import assemble
+    from recipes.plan import refuse
+
+    refuse(show_plan(assemble(**names)), force=False)
+
+
+def show_plan(recipe: Any) -> Any:
+    """Print the plan of a recipe and return its checks."""
+    from recipes.plan import checks, text
+    from recipes.surroundings import look_around
+
+    found = checks(recipe, look_around(recipe))
+    click.echo(text(found))
+    return found
+
+
+@main.command()
+@click.option(
+    "--all", "everything", is_flag=True, help="Every combination (a quarter of an hour), not only every pair."
+)
+def check(everything: bool) -> None:
+    """Put recipes of the whole grid through LLaMA-Factory's own parser; report all problems; trains nothing."""
+    from recipes.check import run_check
+
+    click.echo(run_check(everything))
+
+
+@main.command()
+@recipe_options
+@click.option("--push", default="", help="Then upload it to this repository on the hub: your-name/model-name.")
+@click.option("--gguf", default="", help="Then convert it for llama.cpp and Ollama (LLAMA_CPP): q8_0, f16, q4_k_m ...")
+@click.option("--if-it-fits", is_flag=True, help="Pass over a model that this machine can serve but not merge.")
+def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
+    """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
+    from recipes import assemble, gguf_export, model_card, publish, run
+    from recipes.serving import in_four_bits
+
+    kind = gguf.lower()
+    if kind:
+        gguf_export.check_kind(kind)
+    recipe = assemble.assemble(**names)
+    if if_it_fits and in_four_bits(recipe) and (why := run.too_big_to_merge(recipe)):
+        click.echo(f"not exported: {why}; served on 4-bit weights with {recipe.folder}/adapter beside them")
+        return
+    run.export(recipe)
+    if kind:
+        gguf_export.export_gguf(recipe, kind)
+    card = model_card.write_model_card(recipe)
+    click.echo(f"model card: {card}")
+    if push:
+        click.echo(f"uploaded to {publish.push(card.parent, push)}")
+
+
+@main.command()
+@recipe_options
+def card(**names: str) -> None:
+    """Write the exported model's card anew, from what has been measured since."""
+    from recipes import assemble, model_card
+
+    click.echo(f"model card: {model_card.write_model_card(assemble.assemble(**names))}")
+
+
+@main.command()
+@recipe_options
+@click.option("--split", default="test", show_default=True, type=click.Choice(["test", "val"]))
+def heldout(split: str, **names: str) -> None:
+    """Measure the loss of base and tuned model on rows that neither was trained on."""
+    from recipes import assemble
+    from recipes.heldout import measure
+
+    measure(assemble.assemble(**names), split)
+
+
+@main.command()
+@click.option("--model", required=True)
+def prepare(model: str) -> None:
+    """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
+    from recipes.catalog import backbones, find_backbone
+    from recipes.prepare import model_path, prepare
+    from recipes.prepare_probe import check_unknown
+
+    backbone = find_backbone(model)
+    if backbone.prepare:
+        prepare(backbone)
+    elif backbone.name not in backbones():
+        check_unknown(backbone)
+    click.echo(f"{model} is loaded from {model_path(backbone)}")
+
+
+@main.command()
+@click.option("--model", required=True, help="A backbone's name.")
+@click.option("--out", default="", help="Where to put it (default: models/twins/NAME).")
+@click.option("--seed", default=0, show_default=True)
+def twin(model: str, out: str, seed: int) -> None:
+    """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
+    from pathlib import Path
+
+    from recipes.catalog import find_backbone
+    from recipes.twins import make_twin
+
+    click.echo(f"twin of {model}: {make_twin(find_backbone(model), Path(out) if out else None, seed)}")
+
+
+@main.command()
+@click.option("--port", default=7860, show_default=True)
+def webui(port: int) -> None:
+    """Start LLaMA-Factory's web UI here: the converted rows and the rendered recipes are in its menus."""
+    from recipes.webui import launch
+
+    launch(port)
+
+
+@main.command()
+@recipe_options
+@click.option("--epochs", default=1.0, show_default=True, help="Passes over the rows, for both.")
+@click.option("--points", default=6, show_default=True, help="Checkpoints of ours that are measured.")
+def bench(epochs: float, points: int, **names: str) -> None:
+    """Measure the default recipe against plain settings: speed, memory, seconds to the same held-out loss."""
+    from recipes.assemble import assemble
+    from recipes.bench import run_bench, table
+
+    names["model"] = names["model"] or "smollm2-135m"
+    names["task"] = names["task"] or "medical_en"
+    click.echo(table(run_bench(assemble(**names), epochs, points)))
+
+
+@main.command("run")
+@recipe_options
+@data_options
+@force_option
+@click.option(
+    "--judge",
+    default="auto",
+    show_default=True,
+    help="reference, or a model of an OpenAI-compatible endpoint.",
+)
+@click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens.")
+def run_command(**options: Any) -> None:
+    """Go the whole way: convert, train, held-out loss, export, answers, judgement. Finished steps are passed over."""
+    from recipes.pipeline import run_all
+
+    run_all(**options)
+
+
+@main.command()
+def demo() -> None:
+    """Go the whole way on a laptop: smollm2-135m, bundled medical_en rows, no hub, no GPU, no key."""
+    from recipes.pipeline import DEMO, run_all
+
+    run_all(**DEMO)
+
+
+@main.command()
+@click.option(
+    "--sweep", required=True, help="A sweep file (recipes/sweeps/methods.yaml), or the name of a started one."
+)
+@click.option("--name", default="", help="What the sweep is called (default: the file's name).")
+@click.option("--task", default="", help="In place of the file's; several with spaces between. So the next ones.")
+@click.option("--model", default="")
+@click.option("--method", default="")
+@click.option("--hardware", default="")
+@click.option("--set", "overrides", default="", help="Recipe keys that win over the file's.")
+@click.option("--source", default="")
+@click.option("--limit", type=click.IntRange(min=1))
+@click.option("--judge", default="")
+@click.option("--questions", default="")
+@click.option("--max-tokens", type=click.IntRange(min=1))
+@click.option("--executor", default="local", show_default=True, help="local, ray or slurm.")
+@click.option("--jobs", default=0, help="Runs at a time (default: one a card; one on a CPU).")
+@click.option("--dry-run", "dry", is_flag=True, help="Show the plan and stop.")
+@click.option("--status", is_flag=True, help="Show how far a started sweep is.")
+@click.option("--only", default="", help="Do this run alone, by its id or name.")
+@click.option("--compare", is_flag=True, help="Only compare what is done.")
+@force_option
+def sweep(*, sweep: str, status: bool, only: str, compare: bool, **options: Any) -> None:
+    """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
+    from recipes.sweeping import command
+
+    if status:
+        click.echo(command.status(sweep))
+    elif compare:
+        command.compare_only(sweep)
+    elif only:
+        sys.exit(0 if command.do_one(sweep, only) else 1)
+    else:
+        sys.exit(0 if command.sweep(sweep, **options) else 1)
+
+
+@main.command()
+@click.option("--list", "show", is_flag=True, help="Print the table instead of making it.")
+def keys(show: bool) -> None:
+    """Make the tables of LLaMA-Factory's keys and models anew (after another was pinned), or print the first."""
+    from recipes import known_models
+    from recipes.keys import known_keys, write_table
+
+    if not show:
+        click.echo(f"wrote {write_table()} and {known_models.write_table()}")
+        return
+    for key, entry in known_keys().items():
+        kind = "|".join(entry["choices"]) if entry.get("choices") else entry["type"]
+        click.echo(f"{key:<48} {kind}{' or null' if entry['optional'] else ''}")
+
+
+if __name__ == "__main__":
+    run_cli(main)

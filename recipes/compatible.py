@@ -1,0 +1,58 @@
+"""What does not go together: method, hardware and rows, said before anything is downloaded or started. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from recipes.catalog import Hardware, Method
+
+ROWS = {
+    "answers": "a question with its answer",
+    "pairs": "a question with a better and a worse answer (`chosen` and `rejected`, and `ranking: true`)",
+    "labels": "a question with an answer marked good or bad (`kto_tag`: true or false)",
+}
+"""The forms that rows can have, as dataset_info.json tells them apart."""
+
+
+def conflicts(method: Method, hardware: Hardware, settings: Mapping[str, Any]) -> list[str]:
+    """Return what LLaMA-Factory would refuse, or what would fail later, about this method on this hardware."""
+    present = {
+        "several devices": hardware.devices * hardware.nodes > 1,
+        "fp16": bool(settings.get("fp16")),
+        "quantized": bool(settings.get("quantization_bit")),
+        "sharded": bool(settings.get("deepspeed") or settings.get("fsdp")),
+        "zero3": "zero3" in str(settings.get("deepspeed", "")),
+    }
+    words = {
+        "several devices": "trains on one device only: GPUS=1",
+        "fp16": "does not work in float16, and this hardware has no bfloat16: METHOD=qlora or lora",
+        "quantized": "does not work on 4-bit weights: take METHOD=lora or qlora for that",
+        "sharded": "cannot be spread over devices by DeepSpeed or FSDP",
+        "zero3": "cannot begin under DeepSpeed ZeRO-3: METHOD=lora",
+    }
+    return [f"METHOD={method.name} {words[name]}" for name in method.excludes if present[name]]
+
+
+def form_of(entry: Mapping[str, Any]) -> str:
+    """Return the form of a data set's rows from its entry in dataset_info.json."""
+    columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
+    if entry.get("ranking"):
+        return "pairs"
+    return "labels" if columns.get("kto_tag") or tags.get("kto_tag") else "answers"
+
+
+def wrong_form(method: Method, form: str) -> str:
+    """Return what is wrong with rows of this form for the method, "" when they are right."""
+    if form == method.rows:
+        return ""
+    return f"METHOD={method.name} needs rows that are {ROWS[method.rows]}; these are {ROWS[form]}"
+
+
+def packages_of(needs: Iterable[str], settings: Mapping[str, Any]) -> set[str]:
+    """Return the packages that a recipe asks for beyond the installed ones."""
+    optional = {
+        "deepspeed": settings.get("deepspeed"),
+        "liger-kernel": settings.get("enable_liger_kernel"),
+        "unsloth": settings.get("use_unsloth"),
+        "bitsandbytes": settings.get("quantization_bit") or "8bit" in str(settings.get("optim", "")),
+    }
+    return {*needs, *(name for name, wanted in optional.items() if wanted)}

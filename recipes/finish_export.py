@@ -1,0 +1,118 @@
+"""`python -m recipes.finish_export RUN/export.yaml BASE [REVISION]`: complete what LLaMA-Factory exported, and try it.
+
+transformers 5 saves a sentencepiece tokenizer without its scores. It needs none itself, but what else reads the
+folder (llama.cpp, Ollama) then cuts text into other tokens than the model was trained on, and says nothing. So
+tokenizer.model is put beside it, and what transformers 4 wrote into tokenizer_config.json; then the Modelfile.
+A process of its own, so that its memory is free again.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import UserError, run_cli
+from common.files import read_json, write_json, write_text
+from recipes.ollama import ChatFormat, chat_format, modelfile
+from recipes.prepare_probe import TEXTS
+
+FORMAT = ("template", "default_system", "enable_thinking", "preserve_thinking", "tool_format")
+
+
+def complete(settings: dict[str, Any], base: str, revision: str) -> None:
+    """Complete the folder that these settings (an export.yaml) exported a model on `base` into."""
+    export = Path(settings["export_dir"])
+    tokenizer = load_tokenizer(export)
+    before = _encoded(tokenizer)
+    kept = (export / "tokenizer_config.json").read_bytes()
+    config = read_json(export / "tokenizer_config.json") | {"add_bos_token": adds_first(tokenizer)}
+    if is_sentencepiece(export) and (model := sentencepiece_file(base, revision)):
+        shutil.copyfile(model, export / "tokenizer.model")
+        config["added_tokens_decoder"] = {
+            str(number): {key: getattr(token, key) for key in _TOKEN}
+            for number, token in sorted(tokenizer.added_tokens_decoder.items())
+        }
+    write_json(export / "tokenizer_config.json", config)
+    if _encoded(load_tokenizer(export)) != before:
+        (export / "tokenizer_config.json").write_bytes(kept)
+        (export / "tokenizer.model").unlink(missing_ok=True)
+    write_text(export / "Modelfile", modelfile_of(settings, "."))
+
+
+_TOKEN = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load an exported tokenizer, its own code included (the user has let it run in training)."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+
+
+def _encoded(tokenizer: Any) -> list[list[int]]:
+    texts = [*TEXTS, *tokenizer.all_special_tokens, *(f"a{token} b" for token in tokenizer.all_special_tokens)]
+    return [tokenizer.encode(text, add_special_tokens=special) for text in texts for special in (True, False)]
+
+
+def adds_first(tokenizer: Any) -> bool:
+    """Tell whether the tokenizer puts its begin token before every text."""
+    return tokenizer.bos_token_id is not None and tokenizer.encode("")[:1] == [tokenizer.bos_token_id]
+
+
+def is_sentencepiece(folder: Path) -> bool:
+    """Tell whether a folder's tokenizer.json was made of a sentencepiece model: merges with bytes to fall back on."""
+    path = folder / "tokenizer.json"
+    return path.is_file() and bool(read_json(path)["model"].get("byte_fallback"))
+
+
+def sentencepiece_file(base: str, revision: str) -> Path | None:
+    """Return the backbone's tokenizer.model, None where it has none."""
+    if Path(base).is_dir():
+        path = Path(base) / "tokenizer.model"
+        return path if path.is_file() else None
+    from llamafactory.extras.misc import try_download_model_from_other_hub, use_modelscope
+    from llamafactory.hparams import ModelArguments
+
+    if use_modelscope():
+        arguments = ModelArguments(model_name_or_path=base, model_revision=revision)
+        return sentencepiece_file(try_download_model_from_other_hub(arguments), revision)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+    try:
+        return Path(hf_hub_download(base, "tokenizer.model", revision=revision))
+    except (EntryNotFoundError, HfHubHTTPError, OSError):
+        return None
+
+
+def format_of(settings: dict[str, Any]) -> ChatFormat:
+    """Return the chat format of an exported model, as LLaMA-Factory reads it."""
+    from llamafactory.data.template import get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments
+
+    arguments = DataArguments(**{key: settings[key] for key in FORMAT if key in settings})
+    tokenizer = load_tokenizer(Path(settings["export_dir"]))
+    return chat_format(get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer)
+
+
+def modelfile_of(settings: dict[str, Any], source: str) -> str:
+    """Return the Modelfile of an exported model whose weights Ollama takes from `source`."""
+    export = Path(settings["export_dir"])
+    context = read_json(export / "config.json").get("max_position_embeddings", 0)
+    return modelfile(format_of(settings), source, adds_first(load_tokenizer(export)), context)
+
+
+def finish(path: str, base: str, revision: str = "main") -> None:
+    """Complete the export that a YAML file describes, then let its model answer once."""
+    from recipes.generates import problem_with
+
+    settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    complete(settings, base, revision)
+    if problem := problem_with(settings["export_dir"]):
+        raise UserError(f"the model in {settings['export_dir']} {problem}", "export again, or train at a smaller rate")
+
+
+if __name__ == "__main__":
+    run_cli(lambda: finish(*sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""Batch, accumulation, checkpointing and sharding: the fastest that the memory estimate says will fit. Pure."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from recipes.catalog import Backbone, Hardware
+from recipes.choice import Choice, Choices, DataFacts, values
+from recipes.distributed import shardings
+from recipes.duration import HALF_SPEED_TOKENS
+from recipes.memory import Estimate, estimate
+
+STEPS_AN_EPOCH = 40
+"""Few rows take about so many optimizer steps an epoch, as long as a step is at least one sequence."""
+MOST_SEQUENCES = 16
+CHECKPOINTING_COST = 0.30
+"""Time that recomputing activations adds."""
+SHORTEST = 512
+
+
+def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFacts, folder: str) -> Choices:
+    """Choose batch, accumulation, checkpointing, sharding, and a shorter cutoff where nothing else helps."""
+    settings = values(choices)
+    together = sequences_together(settings, data)
+    world = hardware.devices * hardware.nodes
+    if backbone.shape is None or not hardware.memory_gb:
+        found, why = _without_estimate(hardware, together), ""
+    else:
+        usual = data.tokens(data.longest_usual) if data.rows else settings["cutoff_len"]
+        found, why = _fastest(backbone, settings, hardware, together=together, usual=usual, folder=folder)
+    micro = found["per_device_train_batch_size"]
+    accumulation = max(1, round(together / (micro * world)))
+    fitted = {
+        "per_device_train_batch_size": Choice(micro, _step_sentence(settings, data, micro, accumulation, world)),
+        "gradient_accumulation_steps": Choice(accumulation),
+        "disable_gradient_checkpointing": Choice(
+            found["disable_gradient_checkpointing"],
+            why
+            or (
+                "RAM is enough; recomputing would cost a third more time"
+                if hardware.kind == "cpu"
+                else "the size of this model or card is not known, so memory is saved"
+            ),
+        ),
+    }
+    if found.get("cutoff_len", settings["cutoff_len"]) != settings["cutoff_len"]:
+        fitted["cutoff_len"] = Choice(found["cutoff_len"], f"{settings['cutoff_len']} would not fit the card")
+    for key in ("deepspeed", "fsdp", "fsdp_config"):
+        if key in found:
+            fitted[key] = Choice(found[key], found.get("why", "") if key != "fsdp_config" else "")
+    return fitted
+
+
+def sequences_together(settings: dict[str, Any], data: DataFacts) -> int:
+    """Return how many sequences should make one optimizer step."""
+    sequences = sequences_of(settings, data)
+    if not sequences:
+        return MOST_SEQUENCES
+    return min(MOST_SEQUENCES, max(1, 2 ** round(math.log2(max(1, sequences / STEPS_AN_EPOCH)))))
+
+
+def sequences_of(settings: dict[str, Any], data: DataFacts) -> int:
+    """Estimate the sequences of one epoch: packed ones, or rows; 0 when the rows are not known."""
+    if not data.rows or not settings.get("packing"):
+        return data.rows
+    cutoff = settings["cutoff_len"]
+    return max(1, round(data.rows * min(data.tokens(data.mean_characters), cutoff) / (cutoff * 0.93)))
+
+
+def _step_sentence(settings: dict[str, Any], data: DataFacts, micro: int, accumulation: int, world: int) -> str:
+    devices = f" x {world} devices" if world > 1 else ""
+    why = f"{micro} x {accumulation}{devices} sequences an optimizer step"
+    sequences = sequences_of(settings, data)
+    if not sequences:
+        return why
+    packed = f", packed into about {sequences} sequences" if settings.get("packing") else ""
+    return f"{why}: about {math.ceil(sequences / (micro * accumulation * world))} an epoch ({data.rows} rows{packed})"
+
+
+def _without_estimate(hardware: Hardware, together: int) -> dict[str, Any]:
+    on_cpu = hardware.kind == "cpu"
+    return {"per_device_train_batch_size": min(together, 8) if on_cpu else 1, "disable_gradient_checkpointing": on_cpu}
+
+
+def _fastest(
+    backbone: Backbone, settings: dict[str, Any], hardware: Hardware, *, together: int, usual: int, folder: str
+) -> tuple[dict[str, Any], str]:
+    """Return the fastest settings that fit, else the most frugal ones, and why checkpointing is on or off.
+
+    A sequence that still holds the usual row is shortened before the model is spread; rows are cut off last of all.
+    """
+    assert backbone.shape is not None
+    lengths = list(_cutoffs(settings["cutoff_len"]))
+    whole = [length for length in lengths if length >= usual] or lengths[:1]
+    ways = [
+        (sharding, length)
+        for some in (whole, [length for length in lengths if length not in whole])
+        for sharding in shardings(settings, hardware, folder)
+        for length in some
+    ]
+    last: dict[str, Any] = {}
+    for sharding, length in ways:
+        for batch in _batches(settings, hardware, together, length):
+            last = {**sharding, **batch, "cutoff_len": length}
+            needed = estimate(backbone.shape, {**settings, **last}, hardware)
+            if needed.verdict(hardware.memory_gb) == "fits":
+                return last, _why(batch, needed, backbone, {**settings, **last}, hardware)
+    needed = estimate(backbone.shape, {**settings, **last}, hardware)
+    return last, f"even so it takes about {needed.total:.0f} of {hardware.memory_gb:.0f} GiB: see `make plan`"
+
+
+def _cutoffs(wanted: int) -> Iterator[int]:
+    yield wanted
+    while wanted // 2 >= SHORTEST:
+        wanted //= 2
+        yield wanted
+
+
+def _batches(settings: dict[str, Any], hardware: Hardware, together: int, cutoff: int) -> list[dict[str, Any]]:
+    """Return batch sizes with and without checkpointing, the fastest first."""
+    most = max(1, together // (hardware.devices * hardware.nodes))
+    if settings.get("neat_packing") and settings.get("flash_attn") == "fa2":
+        most = 1  # LLaMA-Factory asks for it
+    sizes = [size for size in (16, 8, 4, 2, 1) if size <= most]
+
+    def speed(batch: dict[str, Any]) -> float:
+        tokens = batch["per_device_train_batch_size"] * cutoff
+        recomputing = 0 if batch["disable_gradient_checkpointing"] else CHECKPOINTING_COST
+        return tokens / (tokens + HALF_SPEED_TOKENS) / (1 + recomputing)
+
+    pairs = [
+        {"per_device_train_batch_size": size, "disable_gradient_checkpointing": off}
+        for size in sizes
+        for off in (True, False)
+    ]
+    return sorted(pairs, key=speed, reverse=True)
+
+
+def _why(batch: dict[str, Any], needed: Estimate, backbone: Backbone, settings: dict[str, Any], on: Hardware) -> str:
+    room = f"about {needed.total:.1f} of {on.memory_gb:.1f} GiB"
+    if batch["disable_gradient_checkpointing"]:
+        return f"{room} are needed without it; recomputing would cost a third more time"
+    assert backbone.shape is not None
+    without = estimate(backbone.shape, {**settings, "disable_gradient_checkpointing": True}, replace(on))
+    return f"{room} are needed with it, {without.total:.1f} without"

@@ -1,0 +1,144 @@
+"""An exported model as one GGUF file for llama.cpp and Ollama, with the Modelfile beside it.
+
+llama.cpp's own converter does it, from a checkout that LLAMA_CPP names: no maintained package on PyPI holds it (`gguf`
+has the file format only). Finished files lie in RUN/gguf/KIND/, which appears whole or not at all.
+"""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import UserError, run_cli, unknown
+from common.files import write_text
+from common.process import only_one, run_logged, tail
+from common.progress import Progress
+from recipes.finish_export import adds_first, format_of, load_tokenizer, modelfile_of
+from recipes.ollama import ChatFormat
+from recipes.render import Recipe
+
+CONVERTED = ("f32", "f16", "bf16", "q8_0")
+"""What the converter writes by itself."""
+QUANTIZED = ("q2_k", "q3_k_m", "q4_0", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "q6_k")
+"""What takes llama.cpp's llama-quantize, a compiled program."""
+CONVERTER = "convert_hf_to_gguf.py"
+WHOLE = (2, 3, 4)
+"""GGUF token types that are never cut: unknown, control, user-defined."""
+
+
+def check_kind(kind: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Check, before anything costs time, that this kind can be made here; return llama.cpp's folder."""
+    if kind not in (*CONVERTED, *QUANTIZED):
+        raise unknown("GGUF", kind, (*CONVERTED, *QUANTIZED), "make export ... GGUF=q8_0")
+    named = environment.get("LLAMA_CPP", "").strip()
+    folder = Path(named).expanduser()
+    if not named or not (folder / CONVERTER).is_file():
+        what = f"LLAMA_CPP={named} holds no {CONVERTER}" if named else f"GGUF={kind} takes llama.cpp's converter"
+        clone = (
+            "git clone --depth 1 https://github.com/ggml-org/llama.cpp, then LLAMA_CPP=llama.cpp in the same command"
+        )
+        raise UserError(what, clone)
+    if kind in QUANTIZED and not quantizer(folder):
+        raise UserError(
+            f"GGUF={kind} takes llama.cpp's llama-quantize, which is neither in {folder}/build/bin nor on the PATH",
+            f"GGUF=f16, then let Ollama do it: ollama create my-model --quantize {kind.upper()} -f Modelfile",
+        )
+    return folder
+
+
+def quantizer(folder: Path) -> str | None:
+    """Return the path of llama-quantize."""
+    built = folder / "build" / "bin" / "llama-quantize"
+    return str(built) if built.is_file() else shutil.which("llama-quantize")
+
+
+def export_gguf(recipe: Recipe, kind: str) -> Path:
+    """Convert RUN/export into RUN/gguf/KIND/model.gguf with its Modelfile; do nothing when that is there already."""
+    llama_cpp, folder = check_kind(kind), Path(recipe.folder)
+    target, unfinished = folder / "gguf" / kind, folder / "gguf" / f".{kind}.part"
+    with only_one(folder):
+        if target.is_dir():
+            print(f"converted already: {target}/model.gguf")
+            return target
+        began = time.monotonic()
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        first = kind if kind in CONVERTED else "f16"
+        raw = unfinished / ("model.gguf" if first == kind else "f16.gguf")
+        export = f"{folder}/export"
+        convert = [sys.executable, str(llama_cpp / CONVERTER), export, "--outtype", first, "--outfile", str(raw)]
+        _run(folder, f"converting to {first}", convert)
+        if first != kind:
+            program = str(quantizer(llama_cpp))
+            _run(folder, f"quantizing to {kind}", [program, str(raw), str(unfinished / "model.gguf"), kind.upper()])
+            raw.unlink()
+        _run(
+            folder,
+            "checking it",
+            [sys.executable, "-m", "recipes.gguf_export", f"{folder}/export.yaml", str(unfinished)],
+        )
+        unfinished.rename(target)
+        size = (target / "model.gguf").stat().st_size / 1e9
+        print(f"converted: {target}/model.gguf ({kind}, {size:.2f} GB, {time.monotonic() - began:.0f} s)")
+        print(f"  next: cd {target} && ollama create my-model -f Modelfile")
+    return target
+
+
+def _run(folder: Path, what: str, command: list[str]) -> None:
+    log = folder / "logs" / "gguf.log"
+    with Progress(what, 0) as progress:
+        code = run_logged(command, log, lambda _: progress.show(), {})
+    if code:
+        cure = "if it does not know this model, a newer llama.cpp may (git pull); what was exported is not touched"
+        raise UserError(f"{what} ended with code {code}; the end of {log}:\n{tail(log)}", cure)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what a GGUF file says of its tokenizer."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(path).fields
+    names = ("model", "tokens", "scores", "token_type", "eos_token_id", "add_bos_token")
+    return {name: field.contents() for name in names if (field := fields.get(f"tokenizer.ggml.{name}"))}
+
+
+def problems(facts: dict[str, Any], tokenizer: Any, form: ChatFormat) -> list[str]:
+    """Return where llama.cpp would read a prompt as other tokens than the model was trained on."""
+    found = []
+    if facts.get("eos_token_id") != tokenizer.eos_token_id:
+        found.append(f"it ends at token {facts.get('eos_token_id')}, the model at {tokenizer.eos_token_id}")
+    text = form.begin + form.system + form.user + form.assistant + "".join(form.stops)
+    for number, token in sorted(tokenizer.added_tokens_decoder.items()):
+        if token.content not in text:
+            continue
+        if facts["tokens"][number] != token.content:
+            found.append(f"token {number} is {facts['tokens'][number]!r} instead of {token.content!r}")
+        elif facts["token_type"][number] not in WHOLE:
+            found.append(f"{token.content!r} would be cut into pieces")
+    of_sentencepiece = facts["model"] == "llama"
+    if of_sentencepiece and len(set(facts["scores"][-1000:])) == 1:
+        found.append("the scores of its sentencepiece tokens are missing: the backbone's tokenizer.model was not found")
+    begins = facts.get("add_bos_token", of_sentencepiece)
+    if tokenizer.bos_token and begins != adds_first(tokenizer):
+        found.append(f"it {'puts' if begins else 'does not put'} {tokenizer.bos_token} before every text")
+    return found
+
+
+def check(yaml_file: str, made: str) -> None:
+    """Hold the GGUF against the exported tokenizer and write its Modelfile, in a process of its own."""
+    settings = yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8"))
+    tokenizer, form = load_tokenizer(Path(settings["export_dir"])), format_of(settings)
+    if found := problems(read_facts(Path(made) / "model.gguf"), tokenizer, form):
+        raise UserError(
+            f"the GGUF is not what was trained: {'; '.join(found)}", "a newer llama.cpp, or export without it"
+        )
+    write_text(Path(made) / "Modelfile", modelfile_of(settings, "./model.gguf"))
+
+
+if __name__ == "__main__":
+    run_cli(lambda: check(*sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""Held-out loss: how surprised the base and the tuned model are by the test rows' answers, row by row.
+
+LLaMA-Factory encodes the rows and loads the models, exactly as in training. Its own evaluation gives one mean over
+batches; keeping each row's loss gives a token-weighted mean, a perplexity, and an interval for the difference.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, sha256_of, write_json
+from common.process import only_one
+from common.progress import Progress
+from recipes.render import FORMAT_KEYS, Recipe
+from recipes.run import data_identity, identity
+from recipes.serving import adapter_choices
+
+BATCH = 4
+LOGITS = 2**28
+"""Most entries (tokens x vocabulary) of one batch, 10 bytes each: 2.5 GiB beside the weights, which a T4 has."""
+DRAWS = 10_000
+SEED = 0
+
+RowLoss = tuple[float, int]
+"""Summed negative log-likelihood (nats) of one row's answer tokens, and how many they are."""
+
+
+def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
+    """Measure both models on a split, write heldout.json and return it; do nothing when it is there for this run."""
+    folder = Path(recipe.folder)
+    path = folder / "heldout.json"
+    if not (folder / "adapter" / "all_results.json").is_file():
+        raise UserError(f"{folder} has not been trained yet", recipe.command("train"))
+    trained_on = sha256_of(identity(recipe))
+    if path.is_file() and (known := read_json(path))["identity"] == trained_on and known["split"] == split:
+        print(f"measured already: {path}")
+        return known
+    if not data_identity(recipe.task)["files"][split]["rows"]:
+        raise UserError(f"{recipe.task} has no {split} rows", f"make convert TASK={recipe.task} with more rows")
+    with only_one(folder):
+        began = time.monotonic()
+        losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}
+        result = {
+            "split": split,
+            "unit": "nats a token of the answers, weighted by tokens",
+            **summarise(losses["base"], losses["tuned"]),
+            "seconds": round(time.monotonic() - began, 1),
+            "identity": trained_on,
+        }
+        write_json(path, result)
+    print(sentence(result))
+    return result
+
+
+def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> dict[str, Any]:
+    """Return loss and perplexity of both, and the paired difference with its 95 % interval (bootstrap over rows)."""
+    import numpy
+
+    if [tokens for _, tokens in base] != [tokens for _, tokens in tuned]:
+        raise ValueError("base and tuned were not measured on the same tokens")
+    tokens = numpy.array([count for _, count in base])
+    gain = numpy.array([after - before for (before, _), (after, _) in zip(base, tuned, strict=True)])
+    draws = numpy.random.default_rng(SEED).integers(0, len(tokens), (DRAWS, len(tokens)))
+    low, high = numpy.percentile(gain[draws].sum(axis=1) / tokens[draws].sum(axis=1), [2.5, 97.5])
+    return {
+        "rows": len(tokens),
+        "tokens": int(tokens.sum()),
+        "base": _summary(base),
+        "tuned": _summary(tuned),
+        "difference": {"mean": float(gain.sum() / tokens.sum()), "low": float(low), "high": float(high)},
+        "rows_better": int((gain < 0).sum()),
+    }
+
+
+def _summary(losses: list[RowLoss]) -> dict[str, float]:
+    loss = sum(value for value, _ in losses) / sum(tokens for _, tokens in losses)
+    return {"loss": loss, "perplexity": math.exp(loss)}
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """Say in one sentence what was found."""
+    difference = result["difference"]
+    verdict = (
+        "the tuned model is better"
+        if difference["high"] < 0
+        else "the tuned model is worse"
+        if difference["low"] > 0
+        else "no difference can be told"
+    )
+    return (
+        f"held-out loss on {result['rows']} {result['split']} rows: {result['base']['loss']:.3f} before, "
+        f"{result['tuned']['loss']:.3f} after; difference {difference['mean']:+.3f} "
+        f"[{difference['low']:+.3f}, {difference['high']:+.3f}]: {verdict}"
+    )
+
+
+def _arguments(recipe: Recipe, who: str, split: str) -> dict[str, Any]:
+    """Return LLaMA-Factory arguments that load one of the models and encode the split as in training."""
+    kept = {key: value for key, value in recipe.settings.items() if key in _KEPT or key.startswith(_KEPT_BEGINNINGS)}
+    trained = {key: choice.value for key, choice in adapter_choices(recipe).items()} if who == "tuned" else {}
+    return {
+        **kept,
+        **trained,
+        "stage": "sft",
+        "do_train": False,
+        "do_eval": True,
+        "eval_dataset": f"{recipe.task}_{split}",
+        "output_dir": f"{recipe.folder}/heldout",
+        "report_to": "none",
+    }
+
+
+_KEPT = (
+    *FORMAT_KEYS,
+    "flash_attn",
+    "finetuning_type",
+    "dataset_dir",
+    "cutoff_len",
+    "overwrite_cache",
+    "use_cpu",
+    "bf16",
+    "fp16",
+)
+_KEPT_BEGINNINGS = ("model_", "quantization", "double_quantization")
+
+
+def _measure_one(recipe: Recipe, who: str, split: str) -> list[RowLoss]:
+    """Measure one model; what LLaMA-Factory prints meanwhile goes to a log."""
+    log = Path(recipe.folder) / "logs" / f"heldout-{who}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    progress = Progress(f"{who} model on {split} rows", 0)
+    with progress, log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        return _row_losses(_arguments(recipe, who, split), progress)
+
+
+def _row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
+    import torch
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_model, load_tokenizer
+
+    model_args, data_args, training_args, finetuning_args, _ = get_train_args(arguments)
+    modules = load_tokenizer(model_args)
+    template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
+    rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)["eval_dataset"]
+    model = load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval()
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
+    losses: dict[int, RowLoss] = {}
+    with torch.inference_mode():
+        for part in batches(order, [len(row["input_ids"]) for row in rows], model.config.vocab_size):
+            losses |= dict(zip(part, _batch_losses(model, [rows[i] for i in part]), strict=True))
+            progress.total = len(rows)
+            progress.step(len(part))
+    return [losses[i] for i in range(len(rows))]
+
+
+def batches(order: list[int], lengths: list[int], vocabulary: int) -> Iterator[list[int]]:
+    """Cut rows, the shortest first, into batches whose padded logits stay below LOGITS; a long row is alone."""
+    part: list[int] = []
+    for i in order:
+        if part and (len(part) == BATCH or (len(part) + 1) * lengths[i] * vocabulary > LOGITS):
+            yield part
+            part = []
+        part.append(i)
+    if part:
+        yield part
+
+
+def _batch_losses(model: Any, rows: list[dict[str, list[int]]]) -> list[RowLoss]:
+    """Return each row's loss over its labelled tokens; padding is on the right and masked out."""
+    import torch
+
+    longest = max(len(row["input_ids"]) for row in rows)
+
+    def padded(key: str, fill: int) -> torch.Tensor:
+        return torch.tensor([row[key] + [fill] * (longest - len(row[key])) for row in rows], device=model.device)
+
+    mask = torch.tensor([[1] * len(r["input_ids"]) + [0] * (longest - len(r["input_ids"])) for r in rows])
+    logits = model(input_ids=padded("input_ids", 0), attention_mask=mask.to(model.device)).logits[:, :-1].float()
+    labels = padded("labels", -100)[:, 1:]
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
+    counts = (labels != -100).sum(dim=1)
+    return [(float(loss), int(count)) for loss, count in zip(losses.sum(dim=1), counts, strict=True)]

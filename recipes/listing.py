@@ -1,0 +1,61 @@
+"""What can be trained, as a table for the terminal and one for the documentation."""
+
+from converters.registry import load_task, task_names
+from recipes.catalog import Backbone, backbones, hardware_profiles, methods
+
+
+def listing() -> str:
+    """Return every MODEL, METHOD, HARDWARE and TASK with what must be known of each."""
+    lines = [f"{'MODEL':<19} {'size':>6} {'context':>7}  {'hub':<42} {'template':<14} notes"]
+    for backbone in backbones().values():
+        lines.append(
+            f"  {backbone.name:<17} {backbone.size:>6} {backbone.context:>7}  {backbone.hub:<42} "
+            f"{template_of(backbone):<14} {'; '.join(notes(backbone))}".rstrip()
+        )
+    lines += ["  or any hub id (org/name) or local folder, its template taken from its tokenizer", "", "METHOD"]
+    lines += [f"  {method.name:<16} {method.title}: {method.summary}" for method in methods().values()]
+    lines += ["", "HARDWARE", "  auto             what this machine has"]
+    lines += [f"  {hardware.name:<16} {hardware.title}" for hardware in hardware_profiles().values()]
+    lines += ["", "TASK"]
+    lines += [f"  {name:<16} {load_task(name).title}" for name in task_names()]
+    return "\n".join(lines)
+
+
+def template_of(backbone: Backbone) -> str:
+    """Return LLaMA-Factory's template, or where else the chat format comes from."""
+    return backbone.template or "(in its folder)"
+
+
+def notes(backbone: Backbone) -> list[str]:
+    """Return what a user must know before choosing it."""
+    found = [backbone.licence]
+    found += ["gated"] if backbone.gated else []
+    found += ["prepared first"] if backbone.prepare else []
+    found += ["runs code from the hub"] if backbone.trust_remote_code else []
+    return found + ([backbone.note] if backbone.note else [])
+
+
+def backbone_table() -> str:
+    """Return the backbones as a Markdown table (docs/backbones.md)."""
+    head = ["MODEL", "weights", "context", "hub", "ModelScope", "template", "speed switches", "notes"]
+    rows = [
+        [
+            f"`{backbone.name}`",
+            backbone.size,
+            f"{backbone.context:,}",
+            backbone.hub,
+            backbone.modelscope or "-",
+            template_of(backbone),
+            ", ".join(switches(backbone)) or "-",
+            "; ".join(notes(backbone)),
+        ]
+        for backbone in backbones().values()
+    ]
+    lines = [head, ["---", "--:", "--:", *["---"] * 5], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def switches(backbone: Backbone) -> list[str]:
+    """Return LLaMA-Factory's speed switches that take effect on it; the others are passed over without a word."""
+    found = {"sdpa": backbone.sdpa, "liger": backbone.liger, "unsloth": backbone.unsloth}
+    return [name for name, works in found.items() if works]

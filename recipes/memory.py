@@ -1,0 +1,213 @@
+"""How much memory a training run takes: an estimate from shapes and settings, with its error band. Pure.
+
+The terms are weights, what is trained (with gradient and optimizer state), activations kept for the backward pass,
+one layer's own activations, the logits, and a fixed overhead. docs/performance.md holds the published peaks that
+it is tested against and its error for each family.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recipes.catalog import Hardware, Shape
+
+GIB = 2**30
+BAND = 0.15
+"""Relative error within which almost all published peaks lie."""
+FRAGMENTATION = 1.10
+CONTEXT_GIB = 0.8
+"""What the CUDA context and its libraries take."""
+PROCESS_GIB = 1.4
+"""What Python takes with torch and LLaMA-Factory in it, where all of it counts (measured on a CPU)."""
+LOGIT_BYTES = 14
+"""Per token and vocabulary entry: half-precision logits, float32 copy, softmax and gradients. Measured: 7 to 17."""
+FUSED_LOGIT_BYTES = 0.5
+"""With a fused loss (Liger, Unsloth) only a slice of the logits exists at any time."""
+STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, "adamw_bnb_8bit": 2, "adafactor": 0.1, "sgd": 0, "lion_32bit": 4}
+"""Optimizer state per trained weight; AdamW's two float32 moments, 8 bytes, for all others."""
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Memory of one device in GiB, by what takes it."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """The expected peak."""
+        return sum(self.parts.values())
+
+    @property
+    def low(self) -> float:
+        """The peak when the estimate is too high by its band."""
+        return self.total * (1 - BAND)
+
+    @property
+    def high(self) -> float:
+        """The peak when the estimate is too low by its band."""
+        return self.total * (1 + BAND)
+
+    def verdict(self, memory_gb: float) -> str:
+        """Return fits, misfit, or unsure when the band leaves it open."""
+        if self.high <= memory_gb:
+            return "fits"
+        return "misfit" if self.low > memory_gb else "unsure"
+
+    def sentence(self) -> str:
+        """Say the total, its band, and the parts that count."""
+        parts = ", ".join(f"{name} {gib:.1f}" for name, gib in self.parts.items() if gib >= 0.05)
+        return f"{self.total:.1f} GiB, {self.low:.1f} to {self.high:.1f} ({parts})"
+
+
+def estimate(shape: Shape, settings: Settings, hardware: Hardware) -> Estimate:
+    """Estimate the peak on each device of a run with these settings."""
+    share = 1 / _shards(settings, hardware)
+    whole = settings.get("fsdp") or _zero_stage(settings) == 3
+    offloaded = "offload" in str(settings.get("deepspeed", "")) or "offload" in str(settings.get("fsdp", ""))
+    weights, trained = _weights(shape, settings), trained_parameters(shape, settings)
+    state = trained * _state_bytes(settings, shape)
+    parts = {
+        "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),
+        "gathered layer": 2 * _block(shape) * 2 if whole else 0.0,
+        "trained": state * share * (0 if offloaded else 1),
+        "activations": _kept(shape, settings),
+        "logits": _logits(shape, settings),
+    }
+    scaled = {name: value * FRAGMENTATION / GIB for name, value in parts.items()}
+    overhead = CONTEXT_GIB if hardware.kind == "cuda" else PROCESS_GIB
+    return Estimate({**scaled, "overhead": overhead * FRAGMENTATION})
+
+
+def _zero_stage(settings: Settings) -> int:
+    name = str(settings.get("deepspeed") or "")
+    return next((stage for stage in (3, 2) if f"zero{stage}" in name), 0)
+
+
+def _shards(settings: Settings, hardware: Hardware) -> int:
+    """Over how many devices the training state is spread (1 when each holds its own copy)."""
+    spread = settings.get("deepspeed") or settings.get("fsdp")
+    return hardware.devices * hardware.nodes if spread else 1
+
+
+def _block(shape: Shape) -> float:
+    """Weights of one transformer block."""
+    return sum(rows * columns for rows, columns in matrices(shape).values())
+
+
+def matrices(shape: Shape) -> dict[str, tuple[int, int]]:
+    """Return (inputs, outputs) of every linear layer of a block by its usual name."""
+    hidden, mlp = shape.hidden, shape.mlp
+    head = shape.head_size or hidden // shape.heads
+    query, key = head * shape.heads, head * shape.kv_heads
+    up = {"gate_proj": (hidden, mlp)} if shape.mlp_matrices == 3 else {}
+    attention = {
+        "q_proj": (hidden, query),
+        "k_proj": (hidden, key),
+        "v_proj": (hidden, key),
+        "o_proj": (query, hidden),
+    }
+    return {**attention, **up, "up_proj": (hidden, mlp), "down_proj": (mlp, hidden)}
+
+
+FUSED_NAMES = {
+    "W_pack": ("q_proj", "k_proj", "v_proj"),
+    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
+    "query_key_value": ("q_proj", "k_proj", "v_proj"),
+    "dense": ("o_proj",),
+    "gate_up_proj": ("gate_proj", "up_proj"),
+    "dense_h_to_4h": ("up_proj",),
+    "dense_4h_to_h": ("down_proj",),
+}
+"""Layers that some families store as one matrix, or under another name."""
+
+
+def _weights(shape: Shape, settings: Settings) -> float:
+    """Bytes of the weights as they are loaded."""
+    linear = shape.layers * _block(shape)
+    rest = shape.parameters - linear
+    bits = settings.get("quantization_bit")
+    if not bits:
+        return 2 * shape.parameters
+    scales = 0.127 if settings.get("double_quantization", True) else 0.5
+    largest = max(rows * columns for rows, columns in matrices(shape).values())
+    return 2 * rest + linear * (bits + scales) / 8 + 2 * largest  # one matrix is unpacked at a time
+
+
+def trained_parameters(shape: Shape, settings: Settings) -> float:
+    """Return how many weights are trained."""
+    kind = settings.get("finetuning_type", "lora")
+    if kind == "full":
+        return shape.parameters
+    if kind == "freeze":
+        return abs(settings.get("freeze_trainable_layers", 2)) * _block(shape)
+    named = settings.get("oft_target" if kind == "oft" else "lora_target") or "all"
+    known = matrices(shape)
+    names = list(known) if named == "all" else [part.strip() for part in str(named).split(",")]
+    flat = [inner for name in names for inner in FUSED_NAMES.get(name, (name,))]
+    sizes = [known.get(name, (shape.hidden, shape.mlp)) for name in flat]
+    if kind == "oft":
+        block = settings.get("oft_block_size", 32)
+        return shape.layers * sum(rows * (block - 1) / 2 for rows, _ in sizes)
+    rank = settings.get("lora_rank", 8)
+    magnitudes = sum(columns for _, columns in sizes) if settings.get("use_dora") else 0
+    return shape.layers * (rank * sum(rows + columns for rows, columns in sizes) + magnitudes)
+
+
+def _state_bytes(settings: Settings, shape: Shape) -> float:
+    """Bytes a trained weight costs beyond its half-precision copy: master weight, gradient, optimizer state."""
+    moments = STATE_BYTES.get(str(settings.get("optim", "adamw_torch")), 8)
+    whole = settings.get("finetuning_type") in ("full", "freeze")
+    if settings.get("use_badam"):  # only the block whose turn it is has gradient, master copy and moments
+        return (4 + 4 + moments) / shape.layers
+    if settings.get("use_galore") or settings.get("use_apollo"):
+        method = "galore" if settings.get("use_galore") else "apollo"
+        rank = settings.get(f"{method}_rank", 16)
+        gradient = 0 if settings.get(f"{method}_layerwise") else (2 if settings.get("pure_bf16") else 4)
+        return gradient + (0 if settings.get("pure_bf16") else 2) + moments * rank / shape.hidden
+    if settings.get("pure_bf16"):
+        return (0 if whole else 2) + 2 + moments / 2
+    # LLaMA-Factory casts what is trained to float32; of a whole model the 2 bytes as loaded are counted already
+    return (4 if not whole else 2 + (2 if _is_mixed(settings) else 0)) + 4 + moments
+
+
+def _is_mixed(settings: Settings) -> bool:
+    return bool(settings.get("bf16") or settings.get("fp16"))
+
+
+def _kept(shape: Shape, settings: Settings) -> float:
+    """Bytes of activations at the peak."""
+    tokens = _tokens(settings)
+    if settings.get("neat_packing") and settings.get("flash_attn") != "fa2":  # the mask in four dimensions
+        mask = 2.0 * tokens * settings.get("cutoff_len", 2048)
+    else:
+        mask = 0.0
+    layer = tokens * _layer_bytes(shape, settings)
+    if settings.get("disable_gradient_checkpointing") and not settings.get("use_unsloth"):
+        return shape.layers * layer + mask
+    inputs = 0 if settings.get("use_unsloth_gc") or settings.get("use_unsloth") else shape.layers * 2 * shape.hidden
+    return inputs * tokens + layer + mask
+
+
+def _layer_bytes(shape: Shape, settings: Settings) -> float:
+    """Bytes a token that one block keeps for its backward pass (about 34 x hidden for Llama's proportions)."""
+    head = shape.head_size or shape.hidden // shape.heads
+    kept = 14 * shape.hidden + 4 * head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp
+    eager = settings.get("flash_attn") in ("disabled", "auto")
+    scores = 5 * shape.heads * settings.get("cutoff_len", 2048) if eager else 0
+    dora = 1.3 if settings.get("use_dora") else 1.0
+    return (kept + scores) * dora
+
+
+def _logits(shape: Shape, settings: Settings) -> float:
+    fused = settings.get("enable_liger_kernel") or settings.get("use_unsloth")
+    per_entry = FUSED_LOGIT_BYTES if fused and settings.get("stage", "sft") == "sft" else LOGIT_BYTES
+    return per_entry * _tokens(settings) * shape.vocabulary
+
+
+def _tokens(settings: Settings) -> int:
+    """Tokens in one forward pass; preference stages put two answers beside each other."""
+    pair = 2 if settings.get("stage") in ("dpo", "rm", "kto") else 1
+    return settings.get("per_device_train_batch_size", 8) * settings.get("cutoff_len", 2048) * pair

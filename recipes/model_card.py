@@ -1,0 +1,62 @@
+"""The exported model's README: what it is, how it was trained, what was measured; all read from the run's files."""
+
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, write_text
+from common.paths import data_folder
+from converters.registry import load_task
+from recipes.render import Recipe, templates
+from recipes.run import manifest_of
+from recipes.serving import in_four_bits
+
+SHOWN = (
+    "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
+    "cutoff_len", "packing", "lora_rank", "lora_alpha", "lora_target", "quantization_bit", "bf16", "fp16", "seed",
+)  # fmt: skip
+
+
+def write_model_card(recipe: Recipe) -> Path:
+    """Write export/README.md (the adapter's, where that is served) out of what was measured; return its path."""
+    folder = Path(recipe.folder)
+    merged = (folder / "export" / "config.json").is_file()
+    if not merged and not in_four_bits(recipe):
+        raise UserError(f"{folder} has not been exported yet", recipe.command("export"))
+    path = folder / ("export" if merged else recipe.method.adapter_path) / "README.md"
+    write_text(path, render(recipe, manifest_of(folder), _read(folder, "heldout"), _read(folder, "metrics"), merged))
+    return path
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / f"{name}.json"
+    return read_json(path) if path.is_file() else {}
+
+
+def render(
+    recipe: Recipe, manifest: dict[str, Any], heldout: dict[str, Any], metrics: dict[str, Any], merged: bool = True
+) -> str:
+    """Render the card; what was not measured is left out."""
+    task, settings = load_task(recipe.task), manifest["identity"]["settings"]
+    return templates().get_template("model_card.md.jinja").render(
+        hub=recipe.backbone.hub,
+        merged=merged,
+        language=task.language,
+        domain=task.domain,
+        title=task.title,
+        model=recipe.backbone.name,
+        method=recipe.method.name,
+        method_title=recipe.method.title,
+        model_licence=recipe.backbone.licence,
+        data_licence=_read(data_folder(recipe.task), "card").get("licence", ""),
+        rows=manifest["data"]["files"]["train"]["rows"],
+        rows_hash=manifest["data"]["files"]["train"]["sha256"],
+        source=manifest["data"]["source"],
+        heldout=heldout,
+        questions=metrics.get("questions"),
+        comparisons=metrics.get("comparisons", []),
+        settings=[(key, settings[key]) for key in SHOWN if key in settings],
+        seconds=round(manifest["steps"]["train"]["seconds"]),
+        hardware=manifest["hardware"],
+        versions=", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+    )  # fmt: skip

@@ -1,0 +1,189 @@
+"""Model folders put right: what LLaMA-Factory cannot use as the hub ships it, made usable once, in `models/`.
+
+What is to be done stands in a backbone's `prepare:` entry (the fields of Preparation). The folder holds links to
+the downloaded weights, with corrected files beside them, and is probed before it counts. It is finished when its
+`prepared.json` is there, which is written last and holds what it was made of; a changed entry or a link that leads
+nowhere makes it anew.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, sha256_of, write_json, write_text
+from common.paths import MODELS, folder_name
+from common.process import only_one
+from common.versions import versions
+from recipes.catalog import Backbone, backbones
+from recipes.prepare_download import download, uses_modelscope
+
+MARKER = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What turns a backbone's files, as the hub ships them, into a folder that LLaMA-Factory can use."""
+
+    gguf: dict[str, str] = field(default_factory=dict)
+    """{package, file}: the weights are converted from this GGUF file instead of being downloaded."""
+    files: dict[str, Any] = field(default_factory=dict)
+    """Files put in the place of the hub's, or beside them: text, or a mapping to be written as JSON."""
+    leave_out: tuple[str, ...] = ()
+    """Patterns of files that must not be there (they would win over the corrected ones)."""
+    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """JSON file -> keys set in it; null takes a key out."""
+    replace: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """File -> [what is there exactly once, what takes its place]: corrections to code that ships with weights."""
+    probe: dict[str, Any] = field(default_factory=dict)
+    """What must be true of the folder (the fields of recipes.prepare_probe.Probe)."""
+
+
+def preparation(backbone: Backbone) -> Preparation:
+    """Read the backbone's `prepare:` entry; unknown keys are errors, all at once."""
+    from recipes.prepare_probe import Probe
+
+    known = [item.name for item in fields(Preparation)]
+    known_probe = [item.name for item in fields(Probe)]
+    problems = [key for key in backbone.prepare if key not in known]
+    problems += [f"probe.{key}" for key in backbone.prepare.get("probe", {}) if key not in known_probe]
+    if problems:
+        raise UserError(
+            f"prepare of {backbone.name}: unknown key {', '.join(problems)}",
+            f"the keys are {', '.join(known)}, and of its probe {', '.join(known_probe)}",
+        )
+    return Preparation(**backbone.prepare)
+
+
+def model_path(backbone: Backbone) -> str:
+    """Return what LLaMA-Factory is told to load: a prepared folder, a hub id or a local folder."""
+    if backbone.prepare:
+        return prepared_folder(backbone).as_posix()
+    if uses_modelscope() and backbone.modelscope:
+        return backbone.modelscope
+    return backbone.hub or backbone.name
+
+
+def prepared_folder(backbone: Backbone) -> Path:
+    """Return where the backbone's prepared folder is, or will be."""
+    return MODELS / folder_name(backbone.name)
+
+
+def is_prepared(backbone: Backbone) -> bool:
+    """Tell whether nothing is left to do: no preparation needed, or done for this very entry, every link whole."""
+    if not backbone.prepare:
+        return True
+    folder = prepared_folder(backbone)
+    marker = folder / MARKER
+    return (
+        marker.is_file()
+        and read_json(marker)["entry"] == _entry(backbone)
+        and all(path.exists() for path in folder.iterdir())
+    )
+
+
+def _entry(backbone: Backbone) -> str:
+    """Return the hash of all that decides the folder's content."""
+    if "gguf" in backbone.prepare:
+        return sha256_of(backbone.prepare)
+    return sha256_of([backbone.hub, backbone.revision, backbone.prepare])
+
+
+def ensure_prepared(backbone: Backbone) -> None:
+    """Prepare in a process of its own, so that torch's memory is free again before training.
+
+    A model that no entry speaks for is looked at there: whether its tokenizer keeps text at all.
+    """
+    if is_prepared(backbone) and backbone.name in backbones():
+        return
+    what = f"preparing {prepared_folder(backbone)} (once)" if backbone.prepare else f"looking at {backbone.name}"
+    print(f"{what} ...", flush=True)
+    done = subprocess.run([sys.executable, "-m", "recipes", "prepare", "--model", backbone.name], check=False)
+    if done.returncode:
+        raise UserError(f"{backbone.name} cannot be trained on (see above)", f"make prepare MODEL={backbone.name}")
+
+
+def prepare(backbone: Backbone) -> Path:
+    """Make the folder beside its place, probe it, and rename it when it is whole; return it."""
+    folder = prepared_folder(backbone)
+    wanted = preparation(backbone)
+    with only_one(folder.with_name(f".{folder.name}.lock")):
+        if is_prepared(backbone):
+            return folder
+        unfinished = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        if wanted.gguf:
+            from recipes import gguf_model
+
+            gguf_model.convert(gguf_model.locate(**wanted.gguf), unfinished)
+        else:
+            link(download(backbone), unfinished, wanted)
+        correct(unfinished, wanted)
+        if wanted.probe:
+            from recipes.prepare_probe import Probe, check
+
+            check(unfinished, Probe(**wanted.probe), backbone)
+        write_json(
+            unfinished / MARKER,
+            {
+                "backbone": backbone.name,
+                "from": "" if wanted.gguf else f"{backbone.hub}@{backbone.revision}",
+                "entry": _entry(backbone),
+                "versions": versions("transformers", "tokenizers", "gguf"),
+            },
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
+    return folder
+
+
+def link(source: Path, folder: Path, wanted: Preparation) -> None:
+    """Link every downloaded file into `folder`, those left out or replaced passed over."""
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.name not in wanted.files and not _matches(path.name, wanted.leave_out):
+            (folder / path.name).symlink_to(path.resolve())
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def correct(folder: Path, wanted: Preparation) -> None:
+    """Write the corrected files; a link is replaced by a file, what it leads to stays as it was."""
+    for name, content in wanted.files.items():
+        _replace(folder / name, content)
+    for name, keys in wanted.keys.items():
+        path = _existing(folder / name)
+        changed = read_json(path) | keys
+        _replace(path, {key: value for key, value in changed.items() if key not in keys or value is not None})
+    for name, changes in wanted.replace.items():
+        path = _existing(folder / name)
+        text = path.read_text(encoding="utf-8")
+        for old, new in changes:
+            if text.count(old) != 1:
+                raise UserError(
+                    f"{name} has changed at the hub: expected {old.strip()!r} once, found it {text.count(old)} times",
+                    "the `replace:` of this backbone in recipes/backbones/ must be made anew for it",
+                )
+            text = text.replace(old, new)
+        _replace(path, text)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"the hub ships no {path.name} any more", "this backbone's `prepare:` must be made anew")
+    return path
+
+
+def _replace(path: Path, content: Any) -> None:
+    """Put `content` where a link or nothing was (writing into a link would change the downloaded file)."""
+    path.unlink(missing_ok=True)
+    if isinstance(content, str):
+        write_text(path, content)
+    else:
+        write_json(path, content)

@@ -1,0 +1,90 @@
+"""What a plan must know of this machine: rows, model files, disk, packages, the hub's token. Loads nothing heavy."""
+
+import os
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from common.files import read_json
+from common.paths import data_folder
+from recipes.compatible import form_of, packages_of
+from recipes.distributed import uses_ray
+from recipes.keys import known_templates
+from recipes.machine import resolve_hardware
+from recipes.plan import Surroundings
+from recipes.prepare import is_prepared
+from recipes.render import Recipe
+
+
+def look_around(recipe: Recipe) -> Surroundings:
+    """Collect what the checks of a plan need."""
+    card = data_folder(recipe.task) / "card.json"
+    return Surroundings(
+        form=_form(recipe.task) if card.is_file() else "",
+        source=read_json(card)["source"] if card.is_file() else "",
+        lengths=read_json(card)["lengths"] if card.is_file() else {},
+        templates=known_templates(),
+        own_template=_own_template(Path(recipe.model_path)),
+        downloaded=_is_downloaded(recipe),
+        disk_free_gb=shutil.disk_usage(".").free / 1e9,
+        missing_packages=missing(
+            packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
+        ),
+        has_token=has_token(),
+        mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
+        hardware_why=resolve_hardware(recipe.hardware_name)[1],
+        ray=uses_ray(),
+        cpu_cores=os.cpu_count() or 1,
+    )
+
+
+def _form(task: str) -> str:
+    path = Path("dataset_info.json")
+    return form_of(read_json(path).get(task, {})) if path.is_file() else "answers"
+
+
+def _own_template(folder: Path) -> bool | None:
+    config = folder / "tokenizer_config.json"
+    if not config.is_file():
+        return None
+    return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+
+
+def _is_downloaded(recipe: Recipe) -> bool:
+    if Path(recipe.model_path).is_dir() and is_prepared(recipe.backbone):
+        return True
+    return any(
+        (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*/config.json")
+    )
+
+
+def weights_on_disk(recipe: Recipe) -> int:
+    """Return the bytes of the backbone's weights as they lie here; 0 when they are not here."""
+    folder = Path(recipe.model_path)
+    if not folder.is_dir():
+        snapshots = (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*")
+        folder = max(snapshots, key=lambda path: path.stat().st_mtime, default=folder)
+    sizes = [sum(path.stat().st_size for path in folder.glob(kind)) for kind in ("*.safetensors", "pytorch_model*.bin")]
+    return next(filter(None, sizes), 0)
+
+
+def has_token() -> bool:
+    """Tell whether a token of the hub is set or was saved by `hf auth login`; it is not read any further."""
+    return bool(os.environ.get("HF_TOKEN")) or (_hub_home() / "token").is_file()
+
+
+def _hub_home() -> Path:
+    return Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+
+
+def missing(packages: set[str]) -> tuple[str, ...]:
+    """Return those of the packages that are not installed."""
+    return tuple(sorted(name for name in packages if not _is_installed(name)))
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

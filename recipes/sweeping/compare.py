@@ -1,0 +1,65 @@
+"""After the runs: their answers in one folder for each task, so that one judged comparison and ranking covers all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from common.files import write_jsonl, write_text
+from recipes.sweeping import state as states
+from recipes.sweeping.plan import Plan, Run
+from recipes.sweeping.ready import MOST_TO_COMPARE_ALL
+
+
+def compare(plan: Plan) -> None:
+    """Judge the done runs of each task against each other; what was judged before is not judged again."""
+    if "judge" not in plan.steps:
+        return
+    for task in plan.tasks:
+        runs = [run for run in plan.of_task(task) if states.is_done(plan, run)]
+        if len(runs) < 2:
+            continue
+        folder = plan.compare(task)
+        names = gather(folder, runs)
+        print(f"\n{task}: {len(runs)} tuned models and their bases are compared in {folder}", flush=True)
+        for contestant in plan.contestants:
+            _call(["answer", "--run", str(folder), *asked(contestant, task, plan.questions)])
+        if len(runs) <= MOST_TO_COMPARE_ALL:
+            _call(["judge", "--run", str(folder), "--judge", plan.judge])
+            continue
+        start = next((run.contestant for run in runs if run.id == (run.baseline or plan.baseline)), "")
+        _call(["judge", "--run", str(folder), "--judge", plan.judge, "--baseline", start or names[-1]])
+
+
+def asked(contestant: str, task: str, questions: str) -> list[str]:
+    """Return the options that ask an outside contestant: `chatgpt`, or `name=model@url`."""
+    who, _, where = contestant.partition("=")
+    model, _, url = where.partition("@")
+    pairs = {"task": task, "who": who, "model-name": model, "endpoint": url, "questions": questions}
+    return [word for name, value in pairs.items() if value for word in (f"--{name}", value)]
+
+
+def gather(folder: Path, runs: list[Run]) -> list[str]:
+    """Put the runs' answers into a folder, each under its run's own name; return the names, the bases last."""
+    sources = {run.contestant: Path(run.folder) / "answers" / "tuned.jsonl" for run in runs}
+    bases = {run.base: Path(run.folder) / "answers" / "base.jsonl" for run in runs}
+    for old in folder.glob("answers/*.jsonl"):
+        if old.stem not in sources and old.stem not in bases and _is_ours(old):
+            old.unlink()  # of a run that is no longer part of the sweep
+    write_text(folder / "questions.jsonl", (Path(runs[0].folder) / "questions.jsonl").read_text(encoding="utf-8"))
+    for who, path in (sources | bases).items():
+        rows = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+        write_jsonl(folder / "answers" / f"{who}.jsonl", ({**row, "who": who, "of": str(path)} for row in rows))
+    return [*sources, *bases]
+
+
+def _is_ours(path: Path) -> bool:
+    line = path.read_bytes().partition(b"\n")[0]
+    return bool(line) and "of" in orjson.loads(line)
+
+
+def _call(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "eval", *words], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)  # the command has said why

@@ -1,0 +1,83 @@
+"""What a plan says before anything runs: what each run takes, whether it fits, what the judge will be asked."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from common.errors import UserError
+from recipes.duration import in_words
+from recipes.plan import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
+from recipes.surroundings import look_around
+from recipes.sweeping.plan import Plan
+from recipes.sweeping.resolve import content_key, recipe_of
+
+MOST_TO_COMPARE_ALL = 6
+"""Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
+
+
+def completed(plan: Plan) -> tuple[Plan, list[str]]:
+    """Return the plan with what each run takes, and every run that cannot work, with the reason."""
+    runs, problems = [], []
+    for run in plan.runs:
+        recipe = recipe_of(run)
+        around = look_around(recipe)
+        found = checks(recipe, around)
+        problems += [f"{run.name}: {check.title}: {check.words}" for check in found if check.status == BAD]
+        memory = expected_memory(recipe)
+        expected = {
+            "memory_gib": round(memory.total, 2) if memory else None,
+            "room_gib": round(recipe.hardware.memory_gb, 1),
+            "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
+            "seconds": round(expected_seconds(recipe)),
+            "disk_gb": round(disk_gb(recipe, around.downloaded), 1),
+        }
+        devices = recipe.hardware.devices if recipe.hardware.kind == "cuda" else 0
+        runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
+    return replace(plan, runs=runs), problems
+
+
+def refuse(plan: Plan, problems: list[str]) -> None:
+    """Raise when a run surely cannot work, unless the user insists."""
+    if problems and not plan.force:
+        raise UserError(
+            "these runs cannot work:\n  - " + "\n  - ".join(problems), "change the sweep, or FORCE=1 tries all the same"
+        )
+
+
+def table(plan: Plan) -> str:
+    """Return the plan as a person reads it: a line for each run, the totals below."""
+    rows = [("run", "memory", "time", "disk")]
+    for run in plan.runs:
+        expected = run.expected
+        memory = f"{expected['memory_gib']} of {expected['room_gib']} GiB" if expected["memory_gib"] else "not known"
+        memory += ", may be too much" if expected["unsure"] and expected["memory_gib"] else ""
+        time = in_words(expected["seconds"]) if expected["seconds"] else "not known"
+        rows.append((run.name, memory, time, f"{expected['disk_gb']} GB"))
+    known = [run.expected["seconds"] for run in plan.runs if run.expected["seconds"]]
+    unknown = len(plan.runs) - len(known)
+    disk = sum(run.expected["disk_gb"] for run in plan.runs)
+    lines = [f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows)]
+    without = f", {unknown} runs not counted" if unknown else ""
+    lines.append(f"training: {in_words(sum(known))} one after another{without}; disk: {disk:.1f} GB, if all is kept")
+    if "judge" in plan.steps:
+        lines.append(f"judging ({plan.judge}): about {judgments(plan)} judgments at 20 questions a task, both orders")
+    return "\n".join(lines)
+
+
+def judgments(plan: Plan) -> int:
+    """Estimate how many judgments a judge makes: each run against its base, and then all models of a task."""
+    found = 40 * len(plan.runs)
+    for task in plan.tasks:
+        runs = plan.of_task(task)
+        models = len(runs) + len({run.base for run in runs}) + len(plan.contestants)
+        pairs = models * (models - 1) // 2 if len(runs) <= MOST_TO_COMPARE_ALL else 2 * (models - 1)
+        found += 40 * pairs if len(runs) > 1 else 0
+    return found
+
+
+def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines, each column as wide as its widest cell."""
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

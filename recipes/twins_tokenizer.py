@@ -1,0 +1,146 @@
+"""A twin's tokenizer, trained on the text that this repository holds, in the files its backbone's repository ships."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from common.errors import UserError
+from common.files import write_text
+from recipes.catalog import HERE
+
+if TYPE_CHECKING:
+    from recipes.twins import Twin
+
+TEXTS = ("eval/questions", "converters/examples")
+"""Folders of English and Chinese text, at the root of the checkout."""
+LONGEST_LINE = 1000
+FROM_ONE_FILE = 60_000
+"""Characters: so that no language drowns the other."""
+
+
+def corpus(root: Path = HERE.parent) -> list[str]:
+    """Return lines of text, the same for the same checkout."""
+    paths = sorted(path for folder in TEXTS for path in (root / folder).rglob("*") if path.suffix in _READERS)
+    lines = [line for path in paths for line in _some(_READERS[path.suffix](path))]
+    if not lines:
+        raise UserError(f"no text to train a tokenizer on under {root} ({', '.join(TEXTS)})", "run in a full checkout")
+    return lines
+
+
+def _some(texts: Iterator[str]) -> Iterator[str]:
+    """Yield non-empty lines, cut, until there are enough."""
+    taken = 0
+    for text in texts:
+        for line in text.splitlines():
+            if line.strip() and taken < FROM_ONE_FILE:
+                yield line[:LONGEST_LINE]
+                taken += min(len(line), LONGEST_LINE)
+
+
+def _plain(path: Path) -> Iterator[str]:
+    yield path.read_text(encoding="utf-8", errors="ignore")
+
+
+def _jsonl(path: Path) -> Iterator[str]:
+    for line in path.read_bytes().splitlines():
+        if line.strip():
+            try:
+                yield from _strings(orjson.loads(line))
+            except orjson.JSONDecodeError:  # the examples hold broken lines on purpose
+                continue
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
+
+
+_READERS = {".jsonl": _jsonl, ".json": _plain, ".csv": _plain, ".txt": _plain, ".md": _plain}
+
+
+def write_tokenizer(twin: Twin, folder: Path) -> dict[str, int]:
+    """Train and write it; return the size of its vocabulary and the ids of the begin, end and padding tokens."""
+    writers = {"sentencepiece": _write_sentencepiece, "bytelevel": _write_bytelevel}
+    if twin.tokenizer not in writers:
+        raise UserError(f"a twin's tokenizer cannot be {twin.tokenizer!r}", f"it can be {' or '.join(writers)}")
+    vocabulary = writers[twin.tokenizer](twin, folder)
+    ids = {"vocabulary": max(vocabulary.values()) + 1}
+    for name in ("bos", "eos", "pad"):
+        token = twin.tokenizer_config.get(f"{name}_token")
+        if token:
+            ids[f"{name}_token_id"] = vocabulary[token if isinstance(token, str) else token["content"]]
+    return ids
+
+
+def _write_sentencepiece(twin: Twin, folder: Path) -> dict[str, int]:
+    """Write tokenizer.model: BPE with byte fallback, digits apart, as Llama's and those modelled on it."""
+    import sentencepiece
+
+    model = io.BytesIO()
+    usual: dict[str, Any] = {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "split_digits": True,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "character_coverage": 0.98,
+        "unk_id": 0,
+        "bos_id": 1,
+        "eos_id": 2,
+        "pad_id": -1,
+        "num_threads": 1,  # several make it differ from run to run
+        "minloglevel": 2,
+    }
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(corpus()), model_writer=model, vocab_size=twin.vocabulary, **(usual | twin.sentencepiece)
+    )
+    (folder / "tokenizer.model").write_bytes(model.getvalue())
+    if twin.both_files:
+        _write_converted(folder)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    return {processor.IdToPiece(i): i for i in range(len(processor))}
+
+
+def _write_converted(folder: Path) -> None:
+    """Write tokenizer.json too: the same tokenizer, a space before the first word only."""
+    from transformers import LlamaTokenizer
+
+    tokenizer = LlamaTokenizer.from_pretrained(folder, legacy=False)
+    write_text(folder / "tokenizer.json", tokenizer.backend_tokenizer.to_str())
+
+
+def _write_bytelevel(twin: Twin, folder: Path) -> dict[str, int]:
+    """Write tokenizer.json: byte-level BPE, as GPT-2's and those modelled on it."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if twin.digits else []
+    steps += [pre_tokenizers.Split(Regex(twin.split), "isolated")] if twin.split else []
+    steps += [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not twin.split)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=twin.vocabulary,
+        special_tokens=twin.first,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus(), trainer)
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in twin.special])
+    tokenizer.add_tokens([AddedToken(token, normalized=False, special=False) for token in twin.added])
+    if twin.begin:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{twin.begin} $A",
+            pair=f"{twin.begin} $A {twin.begin} $B",
+            special_tokens=[(twin.begin, tokenizer.token_to_id(twin.begin))],
+        )
+    write_text(folder / "tokenizer.json", tokenizer.to_str())
+    return tokenizer.get_vocab()

@@ -1,0 +1,39 @@
+"""Fixtures that tests of every package share."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from tests.stand_in_hub import Hub
+
+settings.register_profile("same-each-time", derandomize=True)
+if os.environ.get("CI"):  # elsewhere each run tries other examples
+    settings.load_profile("same-each-time")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A stand-in hub: put repositories under its `.root` and give processes its `.environment()`."""
+    root = tmp_path / "hub"
+    root.mkdir()
+    with Hub(root, tmp_path) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real headless browser (Chromium or Chrome; BROWSER_PATH names another), or a skip that says it is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if not path:
+        pytest.skip("no chromium or google-chrome on this machine (BROWSER_PATH names one)")
+    with playwright.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        started = driver.chromium.launch(executable_path=path, args=flags)
+        yield started
+        started.close()

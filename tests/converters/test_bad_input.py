@@ -1,0 +1,201 @@
+"""What users and files get wrong: told in one message, counted, kept; never a traceback, never half-written rows."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from converters.convert import convert
+from converters.registry import load_task
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = Path(__file__).parent / "rows"
+GOOD = [
+    {"question": f"感冒第{i}天还咳嗽怎么办？", "answer": f"多喝水休息，第{i}天不好转请及时就诊。"} for i in range(40)
+]
+
+
+def lines(*extra: bytes) -> str:
+    rows = [json.dumps(row, ensure_ascii=False).encode() for row in GOOD]
+    Path("format_data.jsonl").write_bytes(b"\n".join([*rows, *extra]) + b"\n")
+    return "format_data.jsonl"
+
+
+def steps(card):
+    return {step["step"]: step["dropped"] for step in card["steps"] if step["dropped"]}
+
+
+def test_wrong_columns_are_named_with_the_expected_ones():
+    Path("mine.csv").write_text("frage,antwort\nx,y\n")
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_en"), "mine.csv")
+    assert "found antwort, frage; expected qtype, Question, Answer" in caught.value.message
+    assert not Path("data/medical_en/card.json").exists()
+
+
+def test_broken_lines_and_encodings_are_kept_with_their_reason(read_rows):
+    source = lines(b'{"question": "a', '{"question": "乙"}'.encode("gbk"), b"[1, 2]", b"")
+    card = convert(load_task("medical_zh"), source, given={"errors": 0.2})
+    assert card["rows"] == 43
+    assert steps(card)["read"] == 3
+    reasons = [row["reason"] for row in read_rows("data/medical_zh/rejected.jsonl") if row["step"] == "read"]
+    assert [reason.split(":")[0] for reason in reasons] == ["broken JSON", "not UTF-8", "not an object but list"]
+    assert read_rows("data/medical_zh/rejected.jsonl")[0]["number"] == 41
+
+
+def test_a_few_broken_lines_are_never_fatal_and_many_are():
+    assert steps(convert(load_task("medical_zh"), lines(b"{", b"}", b"x")))["read"] == 3
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_zh"), lines(b"{", b"}", b"x", b"y"))
+    assert "4 of 44 rows cannot be read, more than 5%" in caught.value.message
+    assert caught.value.message.count("format_data.jsonl:") == 3
+    assert caught.value.hint == "mend the file, or allow more: SET errors=0.1"
+    card = convert(load_task("medical_zh"), lines(b"{", b"}", b"x", b"y"), given={"errors": 0.1})
+    assert steps(card)["read"] == 4
+
+
+def test_a_row_that_lacks_a_column_is_counted_among_the_good_ones():
+    card = convert(load_task("medical_zh"), lines('{"question": "没有回答的列？"}'.encode()))
+    assert steps(card)["columns"] == 1
+
+
+def test_what_orjson_refuses_is_still_a_row():
+    question, answer = (json.dumps(GOOD[0][name])[1:-1].encode() for name in ("question", "answer"))
+    row = b'{"question": "\\ud83d' + question + b'again", "answer": "' + answer + b'", "score": NaN}'
+    card = convert(load_task("medical_zh"), lines(row), given={"near": 0})
+    assert card["files"]["rejected"]["rows"] == 0
+
+
+@pytest.mark.parametrize("name", ["medDataset_processed.csv", "x.json", "x.jsonl", "x.parquet"])
+def test_an_empty_file_is_told(name):
+    Path(name).touch()
+    with pytest.raises(UserError, match=f"^{name} is empty"):
+        convert(load_task("medical_en"), name)
+
+
+def test_a_file_with_a_header_only_leaves_nothing_to_train_on():
+    Path("medDataset_processed.csv").write_text("qtype,Question,Answer\n")
+    with pytest.raises(UserError, match="is left to train on"):
+        convert(load_task("medical_en"), "medDataset_processed.csv")
+
+
+def test_a_source_that_is_not_there_and_a_folder_without_rows():
+    with pytest.raises(UserError, match=r"SOURCE does not exist: no/such\.csv"):
+        convert(load_task("medical_en"), "no/such.csv")
+    Path("folder").mkdir()
+    with pytest.raises(UserError, match=r"no rows in folder: none of medDataset_processed\.csv"):
+        convert(load_task("medical_en"), "folder")
+
+
+def test_a_file_of_another_kind():
+    Path("rows.xlsx").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"rows\.xlsx is of a kind that cannot be read"):
+        convert(load_task("medical_en"), "rows.xlsx")
+
+
+def test_a_parquet_file_that_is_none():
+    Path("rows.parquet").write_bytes(b"PAR1 nothing of the sort")
+    with pytest.raises(UserError, match=r"rows\.parquet is not a readable Parquet file"):
+        convert(load_task("finance_zh"), "rows.parquet")
+
+
+def test_some_of_the_files_are_enough_and_the_others_are_named(capsys):
+    card = convert(load_task("law_zh"), str(ROWS / "law_zh" / "DISC-Law-SFT-Pair-QA-released.jsonl"))
+    assert card["rows"] == 4
+    Path("part").mkdir()
+    name = "DISC-Law-SFT-Triplet-released.jsonl"
+    Path("part", name).write_bytes((ROWS / "law_zh" / name).read_bytes())
+    convert(load_task("law_zh"), "part")
+    assert "part lacks DISC-Law-SFT-Pair.jsonl" in capsys.readouterr().out
+
+
+def test_csv_cells_too_many_or_few_and_bytes_that_are_no_text(read_rows):
+    row = b"symptoms,What are the symptoms of fever %d ?,The skin is hot and the pulse is fast on day %d.\n"
+    odd = b"a,b\nx,y,z,too many\nsymptoms,What is caf\xe9 ?,It is a place where coffee is served.\n"
+    good = b"".join(row % (i, i) for i in range(40))
+    Path("medDataset_processed.csv").write_bytes(b"\xef\xbb\xbfqtype,Question,Answer\n" + good + odd)
+    card = convert(load_task("medical_en"), "medDataset_processed.csv", given={"near": 0, "decontaminate": False})
+    assert card["rows"] == 43
+    reasons = [row["reason"] for row in read_rows("data/medical_en/rejected.jsonl")]
+    assert [reason.split(",")[0] for reason in reasons] == [
+        "2 cells where the header has 3", "4 cells where the header has 3", "not UTF-8",
+    ]  # fmt: skip
+
+
+def test_a_broken_element_of_an_array_does_not_take_the_others_with_it():
+    rows = json.loads((ROWS / "law_en/alpacmygavel.json").read_text())
+    texts = [json.dumps(row) for row in rows]
+    texts[3] = texts[3][:40]
+    Path("alpacmygavel.json").write_text("[" + ",\n".join(texts) + "]")
+    card = convert(load_task("law_en"), "alpacmygavel.json")
+    assert card["rows"] == 12
+    assert steps(card)["read"] == 1
+
+
+def test_an_array_that_was_cut_off():
+    content = (ROWS / "law_en/alpacmygavel.json").read_text()
+    Path("alpacmygavel.json").write_text(content[:-200])
+    card = convert(load_task("law_en"), "alpacmygavel.json")
+    assert card["rows"] == 12
+    assert steps(card)["read"] == 1
+
+
+def test_all_wrong_settings_are_told_at_once():
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_zh"), str(ROWS), given={"scroe": 3, "near": "much", "clean": 1, "min_output": 2.5})
+    message = caught.value.message
+    assert "unknown key 'scroe' did you mean score?" in message
+    assert "near must be a number, got 'much'" in message
+    assert "clean must be true or false, got 1" in message
+    assert "min_output must be a whole number, got 2.5" in message
+    with pytest.raises(UserError, match="format must be alpaca or sharegpt, got 'csv'; near must lie between 0 and 1"):
+        convert(load_task("medical_zh"), str(ROWS), given={"format": "csv", "near": 2})
+    with pytest.raises(UserError, match="LIMIT must be at least 1"):
+        convert(load_task("medical_zh"), str(ROWS), limit=0)
+
+
+def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
+    from common.errors import run_cli
+    from converters import finishing
+
+    source = lines()
+    convert(load_task("medical_zh"), source)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "data/medical_zh/train.jsonl")
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(finishing._Output, "write", full)
+        run_cli(lambda: convert(load_task("medical_zh"), source, given={"seed": 1}))
+    assert "no space left on disk (data/medical_zh/train.jsonl)" in capsys.readouterr().err
+    assert not Path("data/medical_zh/card.json").exists()
+    assert not list(Path("data/medical_zh").glob("*.part"))
+    assert convert(load_task("medical_zh"), "format_data.jsonl")["rows"] == 40
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
+    row = '{{"question": "第{0}个问题：这种药应该吃几次？", "answer": "第{0}个回答，请遵医嘱，每日{0}次。"}}\n'
+    Path("format_data.jsonl").write_text("".join(row.format(i) for i in range(60_000)))
+    command = [sys.executable, "-m", "converters", "convert", "--task", "medical_zh", "--source", "format_data.jsonl"]
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, start_new_session=True
+    )
+    until = time.monotonic() + 60
+    staged = Path("data/medical_zh/.work/rows.tsv")
+    while not (staged.exists() and staged.stat().st_size) and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert b"Traceback" not in said
+    assert not Path("data/medical_zh/card.json").exists()
+    card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)
+    assert card["rows"] == 500
+    assert not Path("data/medical_zh/.work").exists()

@@ -1,0 +1,193 @@
+"""A task of the user's own: one YAML file or one module, and `new`, which proposes it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from converters.convert import convert
+from converters.new import new
+from converters.registry import load_task, task_names
+
+NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
+RECIPES = [
+    {"dish": f"soup number {i}", "cuisine": "French" if i % 2 else "Thai", "steps": [f"Chop {i} onions.", "Simmer."],
+     "stars": i % 5 + 1, "meta": {"lang": "en"}}
+    for i in range(30)
+]  # fmt: skip
+
+
+def task_file(name, **about):
+    Path("tasks").mkdir(exist_ok=True)
+    Path(f"tasks/{name}.yaml").write_text(json.dumps(about))
+    return load_task(name)
+
+
+def rows_file(name="soups.jsonl", rows=RECIPES):
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return name
+
+
+def test_templates_paths_lists_filters_and_settings(read_rows):
+    task = task_file(
+        "soups",
+        source=rows_file(),
+        columns={"instruction": "How do I cook {dish} ({cuisine})?", "output": "steps", "system": "meta.lang"},
+        filters=[{"column": "stars", "at_least": 3}, {"column": "cuisine", "one_of": ["French", "Thai"]}],
+        splits={"test": 0.2, "val": 0},
+        settings={"near": 0, "min_output": 5},
+        domain="cooking",
+    )
+    card = convert(task)
+    rows = [row for split in ("train", "test") for row in read_rows(f"data/soups/{split}.jsonl")]
+    assert len(rows) == 18
+    assert card["files"]["val"]["rows"] == 0
+    assert rows[0]["instruction"].startswith("How do I cook soup number ")
+    assert rows[0]["output"].endswith(" onions.\nSimmer.")
+    assert rows[0]["system"] == "en"
+    assert {step["step"]: step["dropped"] for step in card["steps"]}["filter"] == 12
+    assert "soups" in task_names()
+    info = json.loads(Path("dataset_info.json").read_text())
+    assert info["soups"]["columns"]["system"] == "system"
+    assert "soups_val" not in info
+
+
+@pytest.mark.parametrize("names", [("role", "content", "user", "assistant"), ("from", "value", "human", "gpt")])
+@pytest.mark.parametrize("formatting", ["alpaca", "sharegpt"])
+def test_conversations_of_several_turns(read_rows, names, formatting):
+    role, content, user, assistant = names
+    talk = [
+        [{role: "system", content: "Be brief."}]
+        + [{role: who, content: f"{said} {i}"} for said, who in
+           (("hello there", user), ("hello to you", assistant), ("what is gout", user), ("a disease of joints", assistant))]  # noqa: E501
+        for i in range(12)
+    ]  # fmt: skip
+    bad = [
+        [{role: user, content: "alone"}],
+        [],
+        [{role: "tool", content: "x"}],
+        "text",
+        [talk[0][1], talk[0][1], talk[0][2]],
+    ]
+    rows = [{"messages": messages} for messages in [*talk, *bad]]
+    task = task_file(
+        "talks", source=rows_file("talks.jsonl", rows), conversations="messages", settings={"errors": 1, "near": 0}
+    )
+    card = convert(task, given={"format": formatting})
+    assert card["files"]["rejected"]["rows"] == len(bad)
+    row = read_rows("data/talks/train.jsonl")[0]
+    assert row["system"] == "Be brief."
+    if formatting == "alpaca":
+        assert row["history"][0][0].startswith("hello there")
+        assert row["instruction"].startswith("what is gout")
+        assert json.loads(Path("dataset_info.json").read_text())["talks"]["columns"]["history"] == "history"
+    else:
+        assert [turn["from"] for turn in row["conversations"]] == ["human", "gpt", "human", "gpt"]
+
+
+def test_a_module_is_a_task_too(read_rows):
+    Path("tasks").mkdir()
+    Path("tasks/toys.py").write_text(
+        "from converters.task import File, Record, Task\n"
+        "def convert(row, file, options):\n"
+        "    return Record('Say ' + row['word'] + options['mark'], '', row['word'] * 3)\n"
+        "TASK = Task(name='toys', title='Toys', language='en', domain='play', files=(File('toys.jsonl', ('word',)),),\n"
+        "            convert=convert, source='toys.jsonl', options={'mark': '!'})\n"
+    )
+    rows_file("toys.jsonl", [{"word": f"w{'xyz'[i % 3]}{i}"} for i in range(12)])
+    convert(load_task("toys"), given={"mark": "?", "near": 0})
+    assert all(row["instruction"].endswith("?") for row in read_rows("data/toys/train.jsonl"))
+
+
+def test_a_converter_that_stumbles_costs_only_the_row():
+    Path("tasks").mkdir()
+    Path("tasks/toys.py").write_text(
+        "from converters.task import File, Record, Task\n"
+        "def convert(row, file, options):\n"
+        "    return Record('What is ' + row['word'], '', str(100 / row['n']))\n"
+        "TASK = Task(name='toys', title='Toys', language='en', domain='play', files=(File('toys.jsonl', ('word',)),),\n"
+        "            convert=convert, source='toys.jsonl')\n"
+    )
+    rows_file("toys.jsonl", [{"word": f"word {i}", "n": i} for i in range(12)])
+    card = convert(load_task("toys"), given={"near": 0})
+    (step,) = [step for step in card["steps"] if step["step"] == "convert"]
+    assert step["dropped"] == 1
+    assert step["examples"] == ["toys.jsonl:1: ZeroDivisionError: division by zero"]
+
+
+def test_everything_wrong_in_a_file_is_told_at_once():
+    with pytest.raises(UserError) as caught:
+        task_file("bad", source="x", colums={"instruction": "a"}, language=3)
+    assert "unknown key 'colums' did you mean columns?" in caught.value.message
+    assert "language must be a text, got 3" in caught.value.message
+    with pytest.raises(UserError) as caught:
+        task_file(
+            "worse", columns={"instruction": "a", "answer": "b"}, filters=[{"column": "a", "above": 3}], splits={"dev": 0.1},  # noqa: E501
+            settings={"min_outptu": 3},
+        )  # fmt: skip
+    for said in (
+        "columns has an unknown part 'answer'", "columns lacks output", "give hub (a data set's id) or source",
+        "splits has an unknown key 'dev'", "unknown test 'above'", "did you mean min_output?",
+    ):  # fmt: skip
+        assert said in caught.value.message
+
+
+def test_files_of_their_own_splits_are_known_by_name(read_rows):
+    Path("parts").mkdir()
+    for split, start in (("train", 0), ("validation", 100), ("test", 200)):
+        rows = [{"q": f"what is thing {start + i}", "a": f"thing {start + i} is fine"} for i in range(10)]
+        rows_file(f"parts/{split}-00000.jsonl", rows)
+    task = task_file(
+        "things",
+        source="parts",
+        columns={"instruction": "q", "output": "a"},
+        settings={"near": 0, "decontaminate": False},
+    )
+    card = convert(task)
+    assert {name: file["rows"] for name, file in card["files"].items()} == {
+        "train": 10,
+        "val": 10,
+        "test": 10,
+        "rejected": 0,
+    }
+    assert all(" 2" in row["instruction"] for row in read_rows("data/things/test.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([{"question": "病人怎么办呢，需要马上去医院吗？", "answer": "建议尽快去医院就诊检查，不要拖延。", "id": 1}] * 5, {"instruction": "question", "output": "answer"}),  # noqa: E501
+        ([{"prompt": "Say a word to me.", "context": "words", "response": "A word for you."}] * 5, {"instruction": "prompt", "input": "context", "output": "response"}),  # noqa: E501
+        ([{"kurz": "Was ist Gicht?", "lang": "Gicht ist eine Krankheit der Gelenke, die sehr weh tut."}] * 5, {"instruction": "kurz", "output": "lang"}),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
+    path = new("mine", rows_file("mine.jsonl", rows), NOTHING, ask=False)
+    import yaml
+
+    about = yaml.safe_load(path.read_text())
+    assert about["columns"] == wanted
+    assert about["language"] == (
+        "zh" if "answer" in wanted.values() and "question" in wanted.values() else about["language"]
+    )
+    assert "row 3" in capsys.readouterr().out
+    assert load_task("mine").source == "mine.jsonl"
+
+
+def test_new_needs_two_texts_and_a_free_name():
+    with pytest.raises(UserError, match="cannot tell which column asks"):
+        new("mine", rows_file("mine.jsonl", [{"n": 1, "text": "only one"}]), NOTHING, ask=False)
+    with pytest.raises(UserError, match="there is a task law_en already"):
+        new("law_en", rows_file(), NOTHING, ask=False)
+    with pytest.raises(UserError, match="not a good name"):
+        new("My Task", rows_file(), NOTHING, ask=False)
+
+
+def test_what_the_user_names_goes_before_the_proposal():
+    path = new(
+        "soups", rows_file(), {**NOTHING, "instruction": "cuisine", "output": "dish", "domain": "cooking"}, ask=False
+    )
+    assert load_task("soups").domain == "cooking"
+    assert '"instruction"' not in path.read_text()
+    assert "instruction: cuisine" in path.read_text()

@@ -1,0 +1,97 @@
+"""The bundled demo rows through the whole converter: what the main job stands on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from converters.convert import convert
+from converters.registry import load_task
+from converters.tasks.medical_en import answer, question
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = str(ROOT / "converters/examples/medical_en")
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ("What is (are) Rotor syndrome ?", "What is Rotor syndrome?"),
+        ("Who is at risk for Choriomeningitis (LCM)? ?", "Who is at risk for Choriomeningitis (LCM)?"),
+        ("Do you have information about Iron", "Do you have information about Iron?"),
+        ("What are the symptoms of acidemia , type cblJ ?", "What are the symptoms of acidemia, type cblJ?"),
+        (" ? ", ""),
+    ],
+)  # fmt: skip
+def test_questions_of_templates_read_like_a_person_wrote_them(raw, wanted):
+    assert question(raw) == wanted
+
+
+def test_the_template_is_kept_on_request():
+    assert question("What is (are) Gout ?", templates=True) == "What is (are) Gout?"
+
+
+def test_scraped_bullets_get_lines_of_their_own():
+    raw = "Key Points                - Signs include pain.      They include    - Fever    - Rash     See a doctor ."
+    assert answer(raw) == "Signs include pain.\nThey include\n- Fever\n- Rash\nSee a doctor."
+
+
+def test_the_bundled_rows_become_splits_with_a_card(read_rows):
+    card = convert(load_task("medical_en"), EXAMPLES)
+    assert card["rows"] == 216
+    assert sum(file["rows"] for file in card["files"].values()) == 216
+    assert 15 <= card["files"]["test"]["rows"] <= 30
+    assert 8 <= card["files"]["val"]["rows"] <= 20
+    rows = {split: read_rows(f"data/medical_en/{split}.jsonl") for split in ("train", "val", "test")}
+    assert {name: len(found) for name, found in rows.items()} == {
+        name: card["files"][name]["rows"] for name in ("train", "val", "test")
+    }
+    asked = {name: {row["instruction"].lower() for row in found} for name, found in rows.items()}
+    assert not asked["train"] & asked["test"]
+    assert not asked["train"] & asked["val"]
+    assert not any(" ?" in row["instruction"] for found in rows.values() for row in found)
+    steps = {step["step"]: step["dropped"] for step in card["steps"]}
+    assert steps["duplicate"] == 2
+    assert steps["boilerplate"] == 2
+    rejected = read_rows("data/medical_en/rejected.jsonl")
+    assert len(rejected) == sum(steps.values())
+    assert all(set(row) == {"step", "reason", "file", "number", "row"} for row in rejected)
+    assert all(set(row["row"]) == {"qtype", "Question", "Answer"} for row in rejected)
+
+
+def test_a_second_run_changes_nothing_and_says_so(capsys):
+    convert(load_task("medical_en"), EXAMPLES)
+    before = {path: path.stat().st_mtime_ns for path in Path("data/medical_en").glob("*.json*")}
+    capsys.readouterr()
+    convert(load_task("medical_en"), EXAMPLES)
+    assert "up to date" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in Path("data/medical_en").glob("*.json*")} == before
+
+
+def test_other_settings_convert_anew_and_say_what_changed(capsys):
+    convert(load_task("medical_en"), EXAMPLES)
+    card = convert(load_task("medical_en"), EXAMPLES, given={"max_output": 300})
+    assert "max_output was 8000, is 300" in capsys.readouterr().out
+    assert card["files"]["train"]["rows"] < 100
+
+
+def test_a_lost_file_is_made_again():
+    convert(load_task("medical_en"), EXAMPLES)
+    Path("data/medical_en/val.jsonl").unlink()
+    convert(load_task("medical_en"), EXAMPLES)
+    assert Path("data/medical_en/val.jsonl").is_file()
+
+
+def test_the_command_a_user_types(tmp_path):
+    command = [sys.executable, "-m", "converters", "convert", "--task", "medical_en", "--source", EXAMPLES]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    assert "medical_en: 216 rows from" in done.stdout
+    info = json.loads(Path("dataset_info.json").read_text())
+    assert info["medical_en"]["file_name"] == "data/medical_en/train.jsonl"
+    assert (
+        json.loads(Path("data/dataset_info.json").read_text())["medical_en_val"]["file_name"] == "medical_en/val.jsonl"
+    )

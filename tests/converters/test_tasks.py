@@ -1,0 +1,166 @@
+"""Each built-in task on rows with its data set's own file names, columns and quirks."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from converters.convert import convert
+from converters.registry import ORDER, load_task, task_names
+
+ROWS = Path(__file__).parent / "rows"
+
+
+def made(task, read_rows, **given):
+    """Convert a task's hand-written rows and return (card, kept rows by instruction)."""
+    card = convert(load_task(task), str(ROWS / task), given=given)
+    kept = [row for split in ("train", "val", "test") for row in read_rows(f"data/{task}/{split}.jsonl")]
+    assert card["rows"] == len(kept) + card["files"]["rejected"]["rows"]
+    return card, {row["instruction"]: row for row in kept}
+
+
+def dropped(card):
+    return {step["step"]: step["dropped"] for step in card["steps"] if step["dropped"]}
+
+
+def test_all_six_are_there_in_order():
+    assert task_names()[:6] == list(ORDER)
+    for name in ORDER:
+        task = load_task(name)
+        assert (task.name, task.language) == (name, name[-2:])
+        assert all((task.hub, task.url, task.licence, task.system, task.title, task.rows))
+
+
+def test_law_en_drops_agreement_and_talk_about_technique(read_rows):
+    card, kept = made("law_en", read_rows)
+    assert dropped(card) == {"boilerplate": 2, "length": 1, "duplicate": 1}
+    assert "Can hearsay be admitted as evidence?" in kept
+    card, kept = made("law_en", read_rows, boilerplate=False, legal_words=True)
+    assert "I think the weather will hold for the picnic on Sunday." not in kept
+    assert dropped(card)["domain"] == 2
+    assert not any(reason["step"] == "boilerplate" for reason in read_rows("data/law_en/rejected.jsonl"))
+
+
+def test_law_en_is_read_from_json_lines_too(tmp_path, read_rows):
+    import orjson
+
+    rows = orjson.loads((ROWS / "law_en/alpacmygavel.json").read_bytes())
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines/alpacmygavel.json").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    lines = convert(load_task("law_en"), "lines")
+    array = convert(load_task("law_en"), str(ROWS / "law_en"))
+    assert lines["files"]["train"] == array["files"]["train"]
+
+
+def test_medical_en_keeps_one_kind_on_request(read_rows):
+    _, kept = made("medical_en", read_rows, qtype="inheritance")
+    assert sorted(kept) == ["Is Copper Storage Disease inherited?", "Is Glass Bone Disease inherited?"]
+
+
+def test_medical_en_keeps_the_same_answer_to_another_question(read_rows):
+    card, kept = made("medical_en", read_rows)
+    assert kept["Is Copper Storage Disease inherited?"]["output"] == kept["Is Glass Bone Disease inherited?"]["output"]
+    assert kept["What are the symptoms of Marsh Fever?"]["output"].splitlines()[1:4] == [
+        "- Fever that returns every second day",
+        "- Chills",
+        "- Headache",
+    ]
+    assert dropped(card)["duplicate"] == 1
+
+
+def test_medical_en_keeps_all_answers_to_one_question_in_one_split(read_rows):
+    convert(load_task("medical_en"), str(ROWS / "medical_en"))
+    where = [
+        split
+        for split in ("train", "val", "test")
+        for row in read_rows(f"data/medical_en/{split}.jsonl")
+        if row["instruction"] == "What is High Blood Sugar?"
+    ]
+    assert len(where) == 2
+    assert len(set(where)) == 1
+    card = convert(load_task("medical_en"), str(ROWS / "medical_en"), given={"answers": 1})
+    assert dropped(card)["answers"] == 1
+
+
+def test_finance_en_drops_what_is_not_about_money(read_rows):
+    card, kept = made("finance_en", read_rows)
+    assert dropped(card) == {"domain": 3, "empty": 1}
+    assert "What is the difference between a stock and a bond?" in kept
+    assert not any("http" in row["output"] for row in kept.values())
+    assert kept["What is dollar cost averaging?"]["input"] == ""
+    card, kept = made("finance_en", read_rows, domain_filter=False)
+    assert dropped(card) == {"empty": 1}
+    assert kept["Classify the animal."]["input"] == "a whale"
+
+
+def test_law_zh_has_the_statutes_in_the_prompt_exactly_once(read_rows):
+    _, kept = made("law_zh", read_rows)
+    triplet = next(prompt for prompt in kept if "赵某" in prompt)
+    assert triplet.startswith("《刑法》第二百六十四条：【盗窃罪】")
+    assert triplet.endswith("价值四千元。")
+    questions = [prompt for prompt in kept if "<问题>" in prompt]
+    assert len(questions) == 2
+    assert all(prompt.count("第三十九条") <= 1 and prompt.count("第五百六十三条") <= 1 for prompt in questions)
+    assert "<eoa>" in next(prompt for prompt in kept if "无效的民事法律行为" in prompt)
+
+
+def test_law_zh_keeps_rows_whose_ids_collide(read_rows):
+    _, kept = made("law_zh", read_rows)
+    assert any(prompt.startswith("借条没有写") for prompt in kept)
+    assert any("供货方一直不发货" in prompt for prompt in kept)
+
+
+def test_law_zh_keeps_one_question_in_one_split_with_statutes_or_without(read_rows):
+    convert(load_task("law_zh"), str(ROWS / "law_zh"))
+    where = {
+        split
+        for split in ("train", "val", "test")
+        for row in read_rows(f"data/law_zh/{split}.jsonl")
+        if "试用期内公司可以随便辞退员工吗" in row["instruction"]
+    }
+    assert len(where) == 1
+
+
+def test_law_zh_without_statutes_or_exams(read_rows):
+    card, kept = made("law_zh", read_rows, statutes=False, exams=False)
+    assert not any(prompt.startswith("《刑法》") for prompt in kept)
+    assert dropped(card)["domain"] == 1
+
+
+@pytest.mark.parametrize(("given", "count"), [({}, 7), ({"score": 4}, 5), ({"department": "儿科，妇产科"}, 2)])
+def test_medical_zh_by_score_and_department(read_rows, given, count):
+    card, kept = made("medical_zh", read_rows, **given)
+    assert len(kept) == count
+    if not given:
+        assert dropped(card) == {"language": 1, "duplicate": 1}
+
+
+def test_finance_zh_keeps_its_own_test_split(read_rows):
+    card, _ = made("finance_zh", read_rows)
+    tested = read_rows("data/finance_zh/test.jsonl")
+    assert [row["input"].splitlines()[0] for row in tested] == [
+        "商业银行最主要的资金来源是____。",
+        "一国货币贬值通常有利于该国的____。",
+        "企业所得税的基本税率为____。",
+    ]
+    assert dropped(card) == {"duplicate": 1}
+    trained = [row for split in ("train", "val") for row in read_rows(f"data/finance_zh/{split}.jsonl")]
+    assert not any(row["input"].startswith("商业银行最主要") for row in trained)
+    assert all(not row["input"].endswith("\n") and "D. " in row["input"] for row in tested + trained)
+
+
+def test_an_unknown_task_names_the_nearest():
+    with pytest.raises(UserError) as caught:
+        load_task("medcal_en")
+    assert "did you mean medical_en?" in caught.value.hint
+
+
+def test_the_registry_is_light():
+    import subprocess
+    import sys
+
+    heavy = ("numpy", "pandas", "pyarrow", "datasets", "torch", "yaml")
+    code = "import sys, converters.registry as r; r.load_task('law_zh'); print(*sys.modules)"
+    here = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
+    assert not set(heavy) & set(done.stdout.split())

@@ -1,0 +1,189 @@
+"""The two pages in a real browser: a person votes with the keys, a reader filters the result."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import UserError
+from eval.annotate import Ballot, server
+from eval.command_judge import pairings_of
+from eval.folder import questions_of
+from tests.eval.endpoint import Endpoint
+from tests.eval.test_judge_command import eval_command, metrics, prefers_device
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    opened = browser.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("dialog", lambda dialog: problems.append("a dialog: markup was run"))
+    opened.on(
+        "request",
+        lambda request: (
+            None if "127.0.0.1" in request.url or request.url.startswith("file:") else problems.append(request.url)
+        ),
+    )
+    yield opened
+    opened.close()
+    assert problems == []
+
+
+def in_a_thread(*arguments: object) -> None:
+    """Run a command beside Playwright, which keeps an event loop in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(eval_command, *arguments).result()
+
+
+def ballot_of(run: Path, name: str = "human") -> Ballot:
+    return Ballot(run, name, pairings_of(run, questions_of(run), (), ""), "en")
+
+
+@pytest.fixture
+def site(run: Path) -> Iterator[str]:
+    found = server(ballot_of(run))
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_address[1]}/"
+    found.shutdown()
+    found.server_close()
+
+
+def test_a_person_votes_blind_with_the_keys_and_goes_on_later(page: Any, site: str, run: Path) -> None:
+    page.goto(site)
+    page.wait_for_selector("#question:not(:empty)")
+    for done in range(1, 5):
+        first, second = page.inner_text("#first"), page.inner_text("#second")
+        key = "=" if first == second else "1" if "device" in first else "2"
+        page.keyboard.press(key)
+        page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{done} /')")
+    assert "tuned" not in page.content()
+    assert "base" not in page.content().replace("baseline", "")
+    assert len((run / "judgments" / "human.jsonl").read_text().splitlines()) == 4
+    page.keyboard.press("u")
+    page.wait_for_function("document.getElementById('count').textContent.startsWith('3 /')")
+    page.reload()  # and a new program, as after a restart
+    assert len(ballot_of(run).votes) == 3
+    page.wait_for_selector("#question:not(:empty)")
+    for done in range(4, 7):
+        first, second = page.inner_text("#first"), page.inner_text("#second")
+        page.click("#equal" if first == second else "#vote1" if "device" in first else "#vote2")
+        page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{done} /')")
+    assert page.is_visible("#end")
+    eval_command("judge", "--run", run)
+    row = next(row for row in metrics(run)["comparisons"] if row["judge"] == "human")
+    assert (row["wins"], row["ties"], row["losses"]) == (4, 2, 0)
+    (agreement,) = metrics(run)["agreement"]
+    assert agreement["pairs"][0]["kappa"] == 1
+
+
+def test_votes_of_changed_answers_do_not_count(run: Path) -> None:
+    ballot = ballot_of(run)
+    for number in range(6):
+        ballot.vote(number, "1")
+    path = run / "answers" / "tuned.jsonl"
+    path.write_text(path.read_text().replace("Thing 0 is", "Thing 0 was"))
+    assert len(ballot_of(run).votes) == 5
+    output = eval_command("judge", "--run", run).output
+    assert "1 judgments are of other answers" in output
+
+
+def test_two_people_see_other_orders_and_have_votes_of_their_own(run: Path) -> None:
+    one, other = ballot_of(run, "human-anna"), ballot_of(run, "human-bo")
+    assert [p.sha256 for p in one.pairings] == [p.sha256 for p in ballot_of(run, "human-anna").pairings]
+    assert [p.sha256 for p in one.pairings] != [p.sha256 for p in other.pairings]
+    one.vote(0, "1")
+    assert other.votes == {}
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+def test_a_reader_filters_the_result(page: Any, run: Path, endpoint: Endpoint, chinese: bool) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    for path in [run / "questions.jsonl", *(run / "answers").glob("*.jsonl")]:
+        text = path.read_text().replace("I do not know.", f"I do not know. {evil}")
+        path.write_text(text.replace("What is thing", "请问什么是物件") if chinese else text)
+
+    def biased(body: dict, number: int) -> str:
+        if body["model"] == "biased":
+            return f"Because {evil}\nAssistant 1 is better than Assistant 2"
+        return prefers_device(body, number)
+
+    endpoint.behaviour = biased
+    in_a_thread("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--judge", f"biased@{endpoint.url}")
+    page.goto((run / "result.html").as_uri())
+    assert page.locator("article").count() == 12
+    page.select_option("#judge", "fake")
+    page.select_option("#verdict", "win")
+    assert page.locator("article").count() == 4
+    assert page.locator("article .side.best").count() == 4
+    page.select_option("#verdict", "")
+    page.select_option("#judge", "")
+    page.select_option("#disagree", "orders")
+    assert page.locator("article").count() == 6
+    page.locator("article details:last-child summary").first.click()
+    assert "Assistant 1 is better than Assistant 2" in page.locator("article").first.inner_text()
+    page.select_option("#disagree", "")
+    page.fill("#search", "3")
+    assert page.locator("article").count() == 2
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.lang") == ("zh-CN" if chinese else "en")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shots = os.environ.get("SCREENSHOTS")
+    if shots:
+        page.fill("#search", "")
+        page.screenshot(path=f"{shots}/result-{'zh' if chinese else 'en'}.png", full_page=True)
+
+
+def test_the_server_takes_no_votes_from_other_sites_and_no_nonsense(site: str) -> None:
+    def post(body: bytes, kind: str) -> int:
+        request = urllib.request.Request(site + "vote", body, {"Content-Type": kind})
+        try:
+            return urllib.request.urlopen(request).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert post(b'{"number": 0, "vote": "1"}', "text/plain") == 415
+    for bad in (b"", b"[]", b"{}", b'{"number": 99, "vote": "1"}', b'{"number": 0, "vote": "3"}'):
+        assert post(bad, "application/json") == 400
+    assert post(json.dumps({"number": 0, "vote": "1"}).encode(), "application/json") == 200
+
+
+def test_the_command_serves_the_page_and_shows_the_result_at_the_end(run: Path) -> None:
+    command = [sys.executable, "-m", "eval", "annotate", "--run", str(run), "--name", "anna", "--no-open"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    )
+    assert process.stdout
+    said = process.stdout.readline()
+    assert said.startswith("0 of 6 pairs have a vote")
+    url = re.search(r"http://\S+", said)
+    assert url
+    request = urllib.request.Request(
+        url[0] + "vote", b'{"number": 2, "vote": "="}', {"Content-Type": "application/json"}
+    )
+    assert json.load(urllib.request.urlopen(request))["done"] == 1
+    process.send_signal(signal.SIGINT)
+    shown = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert "human-anna" in shown
+    assert "0/1/0" in shown
+
+
+def test_names_that_cannot_be_and_ports_that_are_taken(run: Path, endpoint: Endpoint) -> None:
+    with pytest.raises(UserError, match="cannot name a judge"):
+        eval_command("annotate", "--run", run, "--name", "a/b", "--no-open")
+    with pytest.raises(UserError, match=r"port \d+ cannot be used"):
+        eval_command("annotate", "--run", run, "--port", endpoint.port, "--no-open")

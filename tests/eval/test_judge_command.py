@@ -1,0 +1,198 @@
+"""The command as a user types it, against the stand-in and against a real server."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from common.errors import UserError
+from eval.__main__ import main
+from tests.eval.endpoint import Endpoint, error
+
+# Twelve judgments; the two pairs of like answers make the same prompt in both orders.
+DISTINCT = 10
+
+
+def eval_command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def prefers_device(body: dict, number: int) -> str:
+    """A judge with a mind: the answer that says "device" is better, whichever stands where."""
+    prompt = body["messages"][0]["content"]
+    first, second = re.findall(r"begin Assistant \d\n(.*?)\n==", prompt, re.DOTALL)
+    points = ("device" in first) - ("device" in second)
+    word = {1: "better than", -1: "worse than", 0: "equal to"}[points]
+    return f"Both try.\n\nAssistant 1 is {word} Assistant 2"
+
+
+def test_stand_in_counts_wins_ties_and_losses(run: Path) -> None:
+    result = eval_command("judge", "--run", run)
+    (comparison,) = metrics(run)["comparisons"]
+    assert (comparison["a"], comparison["b"]) == ("tuned", "base")
+    assert (comparison["wins"], comparison["ties"], comparison["losses"]) == (4, 2, 0)
+    assert comparison["win_rate"] == pytest.approx(5 / 6)
+    assert comparison["consistency"] == 1
+    assert "4/2/0" in result.output
+    assert "offline stand-in" in result.output
+
+
+def test_model_judge_gets_both_orders_and_agrees_with_itself(
+    run: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", "fake")
+    (comparison,) = metrics(run)["comparisons"]
+    assert (comparison["wins"], comparison["ties"], comparison["losses"]) == (4, 2, 0)
+    assert len(endpoint.calls) == DISTINCT
+    rows = [json.loads(line) for line in (run / "judgments" / "fake.jsonl").read_text().splitlines()]
+    assert sorted((row["id"], row["first"]) for row in rows) == sorted(
+        (f"q{n}", first) for n in range(6) for first in ("base", "tuned")
+    )
+    assert rows[0]["replies"][0]["text"].startswith("Both try.")
+
+
+def test_judge_that_always_prefers_the_first_makes_ties_and_is_named(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: "Assistant 1 is better than Assistant 2"
+    result = eval_command("judge", "--run", run, "--judge", f"biased@{endpoint.url}")
+    (comparison,) = metrics(run)["comparisons"]
+    assert (comparison["wins"], comparison["ties"], comparison["losses"]) == (0, 6, 0)
+    assert comparison["consistency"] == 0
+    assert comparison["first_share"] == 1
+    assert "shown first wins 100%" in result.output
+
+
+def test_second_run_costs_nothing_and_says_the_same(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    rows = (run / "judgments" / "fake.jsonl").read_bytes()
+    first = metrics(run)
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    assert len(endpoint.calls) == DISTINCT
+    assert rows == (run / "judgments" / "fake.jsonl").read_bytes()
+    assert first | {"versions": {}} == metrics(run) | {"versions": {}}  # the checkout may change meanwhile
+
+
+def test_no_verdict_is_asked_for_once_more_then_counted(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: "I cannot decide."
+    result = eval_command("judge", "--run", run, "--judge", f"shy@{endpoint.url}")
+    (comparison,) = metrics(run)["comparisons"]
+    assert comparison["unparsed"] == 6
+    assert comparison["win_rate"] is None
+    assert len(endpoint.calls) == 2 * DISTINCT
+    assert "6 questions have no verdict" in result.output
+
+
+def test_second_asking_can_succeed(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: (
+        "Hm." if len(body["messages"]) == 1 else "Assistant 1 is equal to Assistant 2"
+    )
+    eval_command("judge", "--run", run, "--judge", f"slow@{endpoint.url}")
+    assert metrics(run)["comparisons"][0]["ties"] == 6
+    assert metrics(run)["judges"]["slow"]["asked_again"] == 12
+
+
+def test_answers_from_an_endpoint_and_judging_three_contestants(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: "A device, I think."
+    eval_command(
+        "answer", "--run", run, "--who", "chatgpt", "--endpoint", endpoint.url, "--model-name", "fake",
+        "--questions", run / "questions.jsonl", "--system", "Be brief.",
+    )  # fmt: skip
+    assert endpoint.calls[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+    eval_command("judge", "--run", run)
+    found = [(row["a"], row["b"]) for row in metrics(run)["comparisons"]]
+    assert found == [("tuned", "base"), ("tuned", "chatgpt"), ("base", "chatgpt")]
+
+
+def test_dry_run_asks_nothing_and_shows_the_price(run: Path, endpoint: Endpoint) -> None:
+    result = eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}", "--dry-run")
+    assert endpoint.calls == []
+    assert re.search(r"12 calls, about \d+ tokens in, about \$0\.\d+", result.output)
+
+
+def test_structured_replies_and_an_endpoint_that_has_none(run: Path, endpoint: Endpoint) -> None:
+    def structured(body: dict, number: int) -> object:
+        if body["model"] == "old" and "response_format" in body:
+            return error(400, "response_format is not supported", param="response_format", code="unsupported_parameter")
+        text = prefers_device(body, number)
+        if "response_format" not in body:
+            return text
+        assert body["response_format"]["json_schema"]["strict"]
+        return json.dumps({"analysis": "x", "verdict": text.splitlines()[-1]})
+
+    endpoint.behaviour = structured
+    judges = [f"--judge={name}@{endpoint.url}" for name in ("new", "old")]
+    eval_command("judge", "--run", run, *judges, "--structured")
+    found = {row["judge"]: row for row in metrics(run)["comparisons"]}
+    for name in ("new+structured", "old+structured"):
+        assert (found[name]["wins"], found[name]["ties"], found[name]["losses"]) == (4, 2, 0)
+
+
+def test_structured_prose_is_no_verdict(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: "Assistant 1 is better than Assistant 2"
+    eval_command("judge", "--run", run, "--judge", f"prose@{endpoint.url}", "--structured")
+    assert metrics(run)["comparisons"][0]["unparsed"] == 6
+
+
+def test_guided_judges_see_the_reference_and_others_do_not(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    assert not any("begin reference" in call["messages"][0]["content"] for call in endpoint.calls)
+    endpoint.calls.clear()
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--guided")
+    assert all("begin reference\nThing" in call["messages"][0]["content"] for call in endpoint.calls)
+    assert {path.stem for path in (run / "judgments").glob("*")} == {"fake", "fake+guided"}
+
+
+def test_a_users_own_prompt(run: Path, endpoint: Endpoint) -> None:
+    Path("prompts").mkdir()
+    Path("prompts/pair.en.jinja").write_text("MINE {{ question }} {{ first }} {{ second }} {{ labels.equal }}")
+    endpoint.behaviour = lambda body, number: "Assistant 1 is equal to Assistant 2"
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", "prompts")
+    assert all(call["messages"][0]["content"].startswith("MINE What is") for call in endpoint.calls)
+    Path("prompts/pair.en.jinja").write_text("{{ broken")
+    with pytest.raises(UserError, match="is no Jinja template"):
+        eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", Path("prompts").resolve())
+    Path("prompts/pair.en.jinja").write_text("{{ no_such_name }}")
+    with pytest.raises(UserError, match="no_such_name"):
+        eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", "./prompts/../prompts")
+
+
+def test_the_same_model_at_two_places_makes_two_judges(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    other = endpoint.url.replace("127.0.0.1", "localhost")
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url} fake@{other}")
+    assert len(metrics(run)["judges"]) == 2
+
+
+def test_failed_calls_are_counted_with_their_reason_and_tried_again(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: error(400, "the prompt is too long")
+    output = eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}").output
+    assert "12 calls to judge `fake` failed (http 400: the prompt is too long)" in output
+    assert metrics(run)["comparisons"][0]["unparsed"] == 6
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    assert metrics(run)["comparisons"][0]["wins"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--who", "gpt"], "gpt has no answers"),
+        (["--who", "base"], "needs two contestants"),
+        (["--judge", "gpt-4o"], "needs OPENAI_API_KEY"),
+        (["--judge", "x@127.0.0.1:1"], "not a URL"),
+        (["--judge", "panel@http://127.0.0.1:1/v1"], "cannot name a judge"),
+        (["--judge", "x@http://127.0.0.1:1/v1"], "nothing answers at"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(run: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        eval_command("judge", "--run", run, *arguments)

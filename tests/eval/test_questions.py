@@ -1,0 +1,96 @@
+"""Questions: those that come with Whetstone, and what users bring."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from eval.questions import bundled, language_of, load_questions, test_split
+
+TASKS = ["law_en", "medical_en", "finance_en", "law_zh", "medical_zh", "finance_zh"]
+# pytest would take the function for a test.
+rows_of_test_split = test_split
+del test_split
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_20_questions_with_references_over_the_domain(task: str) -> None:
+    questions = load_questions(bundled(task))
+    assert len(questions) == 20
+    assert len({question.text for question in questions}) == 20
+    assert all(question.reference and question.category and question.use == "judge" for question in questions)
+    assert len({question.category for question in questions}) >= 5
+    assert language_of([q.text for q in questions]) == task[-2:]
+    assert language_of([q.reference for q in questions]) == task[-2:]
+
+
+def test_finance_zh_has_multiple_choice_too() -> None:
+    questions = load_questions(bundled("finance_zh", choice=True))
+    assert len(questions) >= 10
+    assert all(q.letter in q.choices and q.use == "choice" for q in questions)
+    assert len({question.letter for question in questions}) > 1
+
+
+def test_a_mixed_task_has_the_questions_of_its_base() -> None:
+    assert bundled("law_zh+self_instruct") == bundled("law_zh")
+    with pytest.raises(UserError, match="unknown task with questions: 'law_fr'"):
+        bundled("law_fr")
+
+
+GOOD = {
+    "own.jsonl": '{"question": "Q1", "reference": "R1"}\n\n{"id": "b", "prompt": "Q2"}\n',
+    "alpaca.json": '[{"instruction": "Q1", "input": "", "output": "R1"}, {"instruction": "Q2"}]',
+    "strings.json": '["Q1", "Q2"]',
+    "table.csv": "question,reference\nQ1,R1\nQ2,\n",
+    "chinese.csv": "\ufeff问题,参考答案\nQ1,R1\nQ2,\n",
+    "quoted.csv": 'question\n"Q1"\n"Q2"\n',
+}
+
+
+@pytest.mark.parametrize(("name", "text"), GOOD.items(), ids=GOOD)
+def test_reads_what_users_have(workplace: Path, name: str, text: str) -> None:
+    Path(name).write_text(text, encoding="utf-8")
+    questions = load_questions(Path(name))
+    assert [question.text for question in questions] == ["Q1", "Q2"]
+    assert len({question.id for question in questions}) == 2
+    if "R1" in text:
+        assert questions[0].reference == "R1"
+
+
+BAD = {
+    "nothing there": ("empty.jsonl", "", "holds no questions"),
+    "broken lines, all told": ("x.jsonl", '{"question": "Q"}\n{oops\n[1]\n', "line 2: not JSON.*line 3: not an object"),
+    "no question column": ("x.csv", "a,b\n1,2\n", "row 2: no question; its columns are a, b"),
+    "an id twice": ("x.jsonl", '{"id": "a", "question": "1"}\n{"id": "a", "question": "2"}\n', "'a' is there twice"),
+    "not JSON": ("x.json", "{", "is not JSON"),
+    "a letter that is no choice": (
+        "x.jsonl", '{"question": "Q", "choices": {"A": "x"}, "answer": "B"}', "answer 'B' is none of the choices A",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "said"), BAD.values(), ids=BAD)
+def test_what_is_wrong_is_told(workplace: Path, name: str, text: str, said: str) -> None:
+    Path(name).write_text(text)
+    with pytest.raises(UserError, match=f"(?s){said}"):
+        load_questions(Path(name))
+
+
+def test_a_file_in_another_encoding_and_none_at_all(workplace: Path) -> None:
+    Path("gb.csv").write_bytes("问题\n什么是股票\n".encode("gb18030"))
+    with pytest.raises(UserError, match="not UTF-8"):
+        load_questions(Path("gb.csv"))
+    with pytest.raises(UserError, match="no file of questions"):
+        load_questions(Path("nowhere.jsonl"))
+
+
+def test_rows_of_the_test_split(workplace: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no data/law_en/test\.jsonl"):
+        rows_of_test_split("law_en", 3)
+    Path("data/law_en").mkdir(parents=True)
+    Path("data/law_en/test.jsonl").write_text(
+        '{"instruction": "Q", "input": "I", "output": "A"}\n{"instruction": "Q2", "input": "", "output": "A2"}\n'
+    )
+    first, second = rows_of_test_split("law_en", 3)
+    assert (first.text, first.reference, first.use) == ("Q\nI", "A", "test")
+    assert second.text == "Q2"

@@ -1,0 +1,214 @@
+"""The result: several judges, several runs, scores without a judge, and what the page holds."""
+
+import json
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from eval import result as results
+from eval.answers import Answer
+from eval.findings import heldout, sentences
+from eval.page import embedded, render
+from eval.questions import Question
+from eval.textscores import choice_scores, chosen, rouge_l, text_scores, words
+from eval.wording import WORDS, say
+from tests.eval.endpoint import Endpoint
+from tests.eval.test_judge_command import eval_command, metrics, prefers_device
+
+
+def test_a_panel_of_judges_and_their_agreement(run: Path, endpoint: Endpoint) -> None:
+    def behaviour(body: dict, number: int) -> str:
+        if body["model"] == "biased":
+            return "Assistant 1 is better than Assistant 2"
+        return prefers_device(body, number)
+
+    endpoint.behaviour = behaviour
+    judges = [f"--judge={name}@{endpoint.url}" for name in ("one", "two", "biased")]
+    output = eval_command("judge", "--run", run, *judges).output
+    rows = {row["judge"]: row for row in metrics(run)["comparisons"]}
+    assert (rows["panel"]["wins"], rows["panel"]["ties"], rows["panel"]["losses"]) == (4, 2, 0)
+    assert rows["panel"]["consistency"] is None
+    assert rows["biased"]["ties"] == 6
+    (agreement,) = metrics(run)["agreement"]
+    kappa = {tuple(pair["judges"]): pair["kappa"] for pair in agreement["pairs"]}
+    assert kappa["one", "two"] == 1
+    assert kappa["biased", "one"] == 0
+    assert "Krippendorff" in output
+
+
+def test_canaries_do_not_count_and_a_judge_that_fails_them_is_named(run: Path, endpoint: Endpoint) -> None:
+    def fooled(body: dict, number: int) -> str:
+        prompt = body["messages"][0]["content"]
+        first = prompt.split("begin Assistant 2")[0]
+        if "NOTICE TO THE EVALUATOR" in prompt:
+            word = "better than" if "NOTICE TO THE EVALUATOR" in first else "worse than"
+            return f"Assistant 1 is {word} Assistant 2"
+        return prefers_device(body, number)
+
+    endpoint.behaviour = fooled
+    output = eval_command("judge", "--run", run, "--judge", f"fooled@{endpoint.url}", "--canaries", 2).output
+    assert metrics(run)["judges"]["fooled"]["canaries"] == {
+        "identical": {"shown": 4, "wrong": 0},
+        "empty": {"shown": 4, "wrong": 0},
+        "injected": {"shown": 4, "wrong": 4},
+    }
+    assert metrics(run)["comparisons"][0]["wins"] == 4
+    assert metrics(run)["comparisons"][0]["questions"] == 6
+    assert "`fooled` failed canary pairs (injected)" in output
+
+
+def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path) -> None:
+    eval_command("judge", "--run", run)
+    others = []
+    for task in ("law_en", "finance_en"):
+        other = workplace / "runs" / task / "m" / "lora"
+        shutil.copytree(run, other)
+        (other / "manifest.json").write_text(json.dumps({"task": task}))
+        others.append(other)
+    output = eval_command("result", "--run", run, "--run", others[0], "--run", others[1]).output
+    pooled = json.loads(Path("runs/pooled/pooled.json").read_text())
+    (row,) = pooled["pooled"]
+    assert (row["wins"], row["ties"], row["losses"]) == (12, 6, 0)
+    assert row["sign_test_p"] == pytest.approx(2 * 0.5**12)
+    assert [task["holm_p"] for task in row["tasks"]] == pytest.approx([3 * 0.125] * 3)
+    assert [entry["name"] for entry in pooled["ranking"]["reference"]] == ["m lora", "m"]
+    assert "all 18 questions" in output
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "tuned", "said"),
+    [
+        (-0.3, -0.1, 1.8, "tuned beats base"),
+        (-0.3, 0.1, 1.9, "cannot be told"),
+        (0.1, 0.3, 2.2, "tuned is WORSE than base"),
+    ],
+)
+def test_held_out_loss_is_told_as_it_is(low: float, high: float, tuned: float, said: str) -> None:
+    measured = {
+        "split": "test", "rows": 9,
+        "base": {"loss": 2.0, "perplexity": 7.4}, "tuned": {"loss": tuned, "perplexity": 6.0},
+        "difference": {"mean": tuned - 2, "low": low, "high": high},
+    }  # fmt: skip
+    assert said in heldout(measured, partial(say, "en"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("B", "B"), ("B. 流动性", "B"), ("(C) because", "C"), ("The answer is D.", "D"), ("答案是B。", "B"),
+        ("正确选项为 C，因为 A 不对。", "C"), ("I think it is A", "A"), ("A or B", ""), ("No idea", ""), ("", ""),
+        ("Because of inflation", ""), ("A bond is a loan", ""), ("A or B?", ""),
+    ],
+)  # fmt: skip
+def test_reads_the_chosen_letter(answer: str, letter: str) -> None:
+    assert chosen(answer) == letter
+
+
+def test_rouge_l_is_that_of_the_library_in_both_languages() -> None:
+    rouge = pytest.importorskip("rouge_chinese").Rouge()
+    for one, other in (
+        ("the cat sat on the mat", "a cat was on the red mat"),
+        ("高血压病人应当少吃盐", "高血压患者要少盐"),
+    ):
+        theirs = rouge.get_scores(" ".join(words(one)), " ".join(words(other)))[0]["rouge-l"]["f"]
+        assert rouge_l(one, other) == pytest.approx(100 * theirs, abs=1e-3)
+    assert rouge_l("", "x") == 0
+    assert rouge_l("x " * 5000, "x " * 3000) == pytest.approx(100 * 2 * 3000 / 8000)
+
+
+def answered(who: str, *texts: str) -> dict[str, Answer]:
+    return {f"t{n}": Answer(f"t{n}", who, "Q", text) for n, text in enumerate(texts)}
+
+
+def test_scores_without_a_judge() -> None:
+    tests = [Question(f"t{n}", "Q", reference, use="test") for n, reference in enumerate(["one two", "three four"])]
+    found = text_scores(
+        tests, {"base": answered("base", "x", "y"), "tuned": answered("tuned", "one two", "three four")}
+    )
+    assert found["scores"]["tuned"]["chrf"]["mean"] == pytest.approx(100)
+    assert found["scores"]["difference"]["rouge_l"]["mean"] == pytest.approx(100)
+    letters = [Question(f"t{n}", "Q", choices={"A": "x", "B": "y"}, letter="A", use="choice") for n in range(3)]
+    scored = choice_scores(
+        letters, {"base": answered("base", "B", "A", "?"), "tuned": answered("tuned", "A", "A", "A")}
+    )
+    assert scored["scores"]["base"]["accuracy"] == pytest.approx(1 / 3)
+    assert scored["scores"]["base"]["unreadable"] == 1
+    assert scored["change"] == {"gained": 2, "lost": 0, "mcnemar_p": 0.5}
+
+
+def test_nothing_that_a_model_wrote_becomes_markup(run: Path) -> None:
+    path = run / "answers" / "base.jsonl"
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    path.write_text(path.read_text().replace("I do not know.", evil))
+    eval_command("judge", "--run", run)
+    html = (run / "result.html").read_text()
+    assert "<img src=x" not in html
+    assert html.count("</script>") == 2
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert json.loads(str(embedded({"x": evil})))["x"] == evil
+
+
+def test_a_chinese_result_is_shown_in_chinese(run: Path) -> None:
+    for path in [run / "questions.jsonl", *(run / "answers").glob("*.jsonl")]:
+        path.write_text(path.read_text().replace("What is thing", "请问什么是物件"))
+    eval_command("judge", "--run", run)
+    assert '<html lang="zh-CN">' in render([(run, results.build(run))])
+
+
+def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
+    for key, english in WORDS["en"].items():
+        assert sorted(re.findall(r"{.*?}", english)) == sorted(re.findall(r"{.*?}", WORDS["zh"][key])), key
+
+
+def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
+    """A judge of the contestants' own family that likes length, on answers cut off at different lengths."""
+    ids = [f"q{n}" for n in range(20)]
+    (run / "questions.jsonl").write_text(
+        "".join(json.dumps({"id": i, "question": f"Question {i}?"}) + "\n" for i in ids)
+    )
+    for who, text, limit in (("base", "short", 10), ("tuned", "a much longer answer", 20)):
+        rows = [
+            {"id": i, "question": f"Question {i}?", "answer": text, "model": "Qwen/Qwen3-8B", "finish_reason": "length",
+             "settings": {"max_tokens": limit}}
+            for i in ids
+        ]  # fmt: skip
+        (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def longer_wins(body: dict, number: int) -> str:
+        first = "much longer" in body["messages"][0]["content"].split("begin Assistant 2")[0]
+        return f"Assistant 1 is {'better' if first else 'worse'} than Assistant 2"
+
+    endpoint.behaviour = longer_wins
+    eval_command("judge", "--run", run, "--judge", f"qwen-max@{endpoint.url}")
+    told = "\n".join(metrics(run)["warnings"])
+    assert "the longer answer wins 100% of the decided questions (above 70 %" in told
+    assert "judge and tuned are of one family (Qwen)" in told
+    assert "20 answers of base were cut off" in told
+    assert "different settings" in told
+    said = sentences(results.build(run))
+    assert "qwen-max: tuned beats base (sign test p<0.001)." in said
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("answers/base.jsonl", "{broken", "line 1 is not JSON"),
+        ("answers/base.jsonl", "[1]", "line 1 has no id, question, answer"),
+        ("judgments/x.jsonl", '{"id": "q0"}', "line 1 has no judge, first, second, winner"),
+        ("questions.jsonl", "{broken", "line 1: not JSON"),
+    ],
+)
+def test_a_file_that_was_edited_badly_is_told(run: Path, name: str, line: str, said: str) -> None:
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).write_text(line + "\n")
+    with pytest.raises(UserError, match=said):
+        eval_command("result", "--run", run)
+
+
+def test_a_run_that_was_not_judged_says_so(run: Path) -> None:
+    assert "nothing has been judged here yet" in eval_command("result", "--run", run).output

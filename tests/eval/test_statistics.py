@@ -1,0 +1,166 @@
+"""Our figures against scipy's, statsmodels' and evalica's, and whether the intervals cover what they promise."""
+
+import math
+
+import evalica
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import binomtest
+from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from eval import stats
+from eval.agreement import agreement_of, cohen, fleiss, majority
+from eval.length import length_controlled
+from eval.outcomes import Outcome, summary
+from eval.ranking import rank
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (10, 20), (15, 20), (13.5, 20), (72, 120), (1, 1)])
+def test_wilson_is_that_of_statsmodels(successes: float, n: int) -> None:
+    ours = stats.wilson(successes, n)
+    assert (ours.low, ours.high) == pytest.approx(proportion_confint(successes, n, method="wilson"))
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (5, 0), (15, 5), (14, 6), (3, 11), (72, 48), (10, 10)])
+def test_sign_test_is_the_exact_binomial_one(wins: int, losses: int) -> None:
+    expected = binomtest(wins, wins + losses).pvalue if wins + losses else 1
+    assert stats.sign_test(wins, losses) == pytest.approx(expected)
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    p_values = [0.04, 0.001, 0.03, 0.2, 0.04, 0.9]
+    assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_what_n_questions_can_show() -> None:
+    """Known figures of the design: 15 of 20, 39 of 60, 72 of 120 wins; true rates of 80, 69.5 and 63.5 %."""
+    assert [stats.wins_needed(n) for n in (5, 6, 20, 40, 60, 120)] == [None, 6, 15, 27, 39, 72]
+    assert [round(stats.detectable_rate(n) or 0, 2) for n in (20, 40, 60, 120)] == pytest.approx(
+        [0.80, 0.725, 0.695, 0.635], abs=0.008
+    )
+
+
+def simulated(rng: np.random.Generator, rate: float, experiments: int, questions: int) -> np.ndarray:
+    """Winners (1 for a, -1 for b, 0 for a tie) in both orders, shaped (order, experiment, question).
+
+    The judge has a position bias of 0.1 and ties on 10 %; questions differ in how hard they are.
+    """
+    chances = rng.beta(2 * rate, 2 * (1 - rate), size=(experiments, questions))
+    wins = [np.where(rng.random(chances.shape) < np.clip(chances + bias, 0, 1), 1, -1) for bias in (0.1, -0.1)]
+    return np.stack([np.where(rng.random(chances.shape) < 0.1, 0, winners) for winners in wins])
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.75, 0.87])
+def test_intervals_cover_at_least_93_percent(rate: float) -> None:
+    """2,000 simulated experiments each: Wilson on one task's 20 questions, Student's t on the pooled 120."""
+    rng = np.random.default_rng(11)
+    first, second = simulated(rng, rate, 2000, 200)
+    truth = np.where(first == second, (first + 1) / 2, 0.5).mean()
+    names = {1: "a", -1: "b", 0: "tie"}
+    covered_task, covered_pooled = [], []
+    for orders in simulated(rng, rate, 2000, 120).transpose(1, 2, 0):
+        found = [Outcome(str(n), "a", "b", (names[one], names[two])) for n, (one, two) in enumerate(orders.tolist())]
+        low, high = summary(found[:20])["interval"]
+        covered_task.append(low <= truth <= high)
+        pooled = stats.mean_interval([outcome.score or 0.0 for outcome in found])
+        covered_pooled.append(pooled.low <= truth <= pooled.high)
+    assert np.mean(covered_task) >= 0.93
+    assert np.mean(covered_pooled) >= 0.93
+
+
+def test_agreement_is_that_of_statsmodels() -> None:
+    rng = np.random.default_rng(1)
+    codes = ["win", "tie", "loss"]
+    truth = rng.integers(0, 3, 60)
+    rated = [np.where(rng.random(60) < 0.3, rng.integers(0, 3, 60), truth) for _ in range(3)]
+    ratings = {f"judge{n}": [codes[code] for code in row] for n, row in enumerate(rated)}
+    table = np.zeros((3, 3))
+    np.add.at(table, (rated[0], rated[1]), 1)
+    assert cohen(ratings["judge0"], ratings["judge1"])["kappa"] == pytest.approx(cohens_kappa(table).kappa)
+    counts = np.array([[sum(row[i] == code for row in rated) for code in range(3)] for i in range(60)])
+    assert fleiss(ratings) == pytest.approx(fleiss_kappa(counts))
+    assert agreement_of(ratings)["krippendorff_alpha"] == pytest.approx(fleiss_kappa(counts), abs=0.02)
+
+
+def test_agreement_copes_with_judges_that_always_say_the_same_and_with_missing_verdicts() -> None:
+    assert cohen(["tie"] * 5, ["tie"] * 5) == {"items": 5, "agreement": 1.0, "kappa": None}
+    assert cohen([None], ["win"])["items"] == 0
+    found = agreement_of({"one": ["tie"] * 5, "two": ["tie"] * 5})
+    assert found["krippendorff_alpha"] is None
+    assert found["fleiss_kappa"] is None
+
+
+@pytest.mark.parametrize(
+    ("ratings", "expected"),
+    [
+        (["win", "win", "loss"], "win"),
+        (["win", "loss"], "tie"),
+        (["win", "tie", "loss"], "tie"),
+        ([None, "loss"], "loss"),
+        ([None, None], None),
+    ],
+)
+def test_majority_needs_more_than_half(ratings: list[str | None], expected: str | None) -> None:
+    assert majority(ratings) == expected
+
+
+def test_length_control_finds_that_only_length_won() -> None:
+    """The truth is a coin at equal length, and longer answers win more: raw is far from one half, controlled is not."""
+    rng = np.random.default_rng(3)
+    differences = rng.normal(300, 200, 400).round().astype(int)
+    spread = math.sqrt((differences**2).mean())
+    scores = (rng.random(400) < 1 / (1 + np.exp(-2 * np.tanh(differences / spread)))).astype(float)
+    found = length_controlled(list(scores), list(differences))
+    assert found
+    assert scores.mean() > 0.7
+    assert found["interval"][0] < 0.5 < found["interval"][1]
+    x = sm.add_constant(np.tanh(differences / spread))
+    fitted = sm.GLM(scores, x, family=sm.families.Binomial()).fit(cov_type="HC0")
+    assert found["win_rate"] == pytest.approx(1 / (1 + math.exp(-fitted.params[0])))
+    low = 1 / (1 + math.exp(-(fitted.params[0] - stats.Z95 * fitted.bse[0])))
+    assert found["interval"][0] == pytest.approx(low)
+
+
+def test_length_control_is_not_given_where_it_cannot_be() -> None:
+    assert length_controlled([1.0] * 20, list(range(20))) is None
+    assert length_controlled([0.5] * 100, [0] * 100) is None
+    assert length_controlled([0.0] * 50 + [1.0] * 50, [-9] * 50 + [9] * 50) is None
+
+
+def games(seed: int, questions: int = 300) -> list[tuple[str, str, str, float]]:
+    rng = np.random.default_rng(seed)
+    strength = {"weak": 0.0, "middle": 0.7, "strong": 1.5}
+    found = []
+    for number in range(questions):
+        for a, b in (("weak", "middle"), ("middle", "strong"), ("weak", "strong")):
+            p = 1 / (1 + math.exp(strength[b] - strength[a]))
+            score = 0.5 if rng.random() < 0.1 else float(rng.random() < p)
+            found.append((str(number), a, b, score))
+    return found
+
+
+def test_ranking_orders_the_models_and_agrees_with_evalica() -> None:
+    played = games(5)
+    ranked = rank(played, draws=200)
+    assert [row["name"] for row in ranked] == ["strong", "middle", "weak"]
+    winner = {1.0: evalica.Winner.X, 0.0: evalica.Winner.Y, 0.5: evalica.Winner.Draw}
+    theirs = evalica.bradley_terry(
+        [g[1] for g in played], [g[2] for g in played], [winner[g[3]] for g in played]
+    ).scores
+    ours = {row["name"]: row["rating"] for row in ranked}
+    for one, other in (("strong", "middle"), ("middle", "weak")):
+        gap = 400 * math.log10(theirs[one] / theirs[other])
+        assert ours[one] - ours[other] == pytest.approx(gap, abs=3)
+    for row in ranked:
+        assert row["interval"][0] < row["rating"] < row["interval"][1]
+
+
+def test_ranking_survives_a_model_that_wins_all_and_refuses_islands() -> None:
+    ranked = rank([(str(n), "a", "b", 1.0) for n in range(20)], draws=50)
+    assert ranked[0]["name"] == "a"
+    assert all(math.isfinite(row["rating"]) for row in ranked)
+    with pytest.raises(ValueError, match="linked"):
+        rank([("1", "a", "b", 1.0), ("1", "c", "d", 1.0)], draws=5)

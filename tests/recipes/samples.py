@@ -1,0 +1,35 @@
+"""Recipes for tests, put together without converted rows or a look at this machine."""
+
+from dataclasses import replace
+from typing import Any
+
+from recipes.catalog import find_backbone, find_hardware, find_method
+from recipes.choice import DataFacts
+from recipes.prepare import model_path
+from recipes.render import Recipe
+
+FEW_ROWS = DataFacts(170, "en", 510, 609)
+MANY_ROWS = DataFacts(50_000, "zh", 700, 2400)
+
+
+def recipe(
+    model: str = "smollm2-135m",
+    method: str = "lora",
+    hardware: str = "cpu",
+    *,
+    task: str = "medical_en",
+    data: DataFacts = FEW_ROWS,
+    devices: int = 1,
+    **overrides: Any,
+) -> Recipe:
+    backbone = find_backbone(model)
+    return Recipe(
+        task=task,
+        backbone=backbone,
+        method=find_method(method),
+        hardware=replace(find_hardware(hardware), devices=devices),
+        data=data,
+        model_path=model_path(backbone),
+        overrides=overrides,
+        hardware_name=hardware,
+    )

@@ -1,0 +1,131 @@
+"""A sweep file to its runs, what is wrong with one, and the whole of a small one on twins."""
+
+import json
+
+import pytest
+
+from common.errors import UserError
+from recipes.sweeping import compare, local
+from recipes.sweeping.expand import drafts
+from recipes.sweeping.plan import Run, as_set
+from recipes.sweeping.spec import build
+from tests.checkout import ROOT, Checkout
+
+TWIN = "models/twins/smollm2-135m"
+READY_MADE = sorted((ROOT / "recipes" / "sweeps").glob("*.yaml"))
+
+
+def spec(**content):
+    return build({"task": "medical_en", "model": "smollm2-135m", **content}, {}, "s", "s.yaml")
+
+
+def run_of(number, devices=0):
+    return Run(
+        f"r{number}", f"r{number}", f"r{number}", "base", f"runs/{number}", "t", "m", "lora", "", devices=devices
+    )
+
+
+def test_a_grid_is_every_combination():
+    found = drafts(spec(compare={"lora_rank": [4, 16], "method": ["lora", "dora"]}))
+    points = [(draft.settings["lora_rank"], draft.words["method"]) for draft in found]
+    assert points == [(4, "lora"), (4, "dora"), (16, "lora"), (16, "dora")]
+
+
+def test_one_at_a_time_moves_one_axis_off_the_baseline():
+    axes = {"lora_rank": [4, 16], "num_train_epochs": [1.0, 3.0]}
+    found = drafts(spec(compare=axes, mode="one-at-a-time", baseline={"lora_rank": 4}))
+    assert [draft.off for draft in found] == ["", "lora_rank", "num_train_epochs", "num_train_epochs"]
+    assert found[0].settings == {"lora_rank": 4}
+    assert found[2].settings == {"lora_rank": 4, "num_train_epochs": 1.0}
+
+
+def test_the_command_line_takes_the_place_of_the_file():
+    content = {"task": "law_en", "model": "a", "compare": {"model": ["b", "c"], "lora_rank": [4, 8]}}
+    found = build(content, {"task": "medical_en", "model": "smollm2-135m", "set": {"lora_rank": 2}}, "s", "s.yaml")
+    assert found.words == {"task": ["medical_en"], "model": ["smollm2-135m"]}
+    assert found.axes == {}
+    assert found.settings == {"lora_rank": 2}
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(UserError) as told:
+        spec(compaer={}, compare={"lora_rnak": [1]}, steps=["judge"], limit=0, keep=["everything"], set="bf16=maybe")
+    for words in ("'compaer'", "lora_rank", "judge needs answer", "limit must be 1", "'everything'", "bf16"):
+        assert words in told.value.message
+
+
+def test_settings_survive_the_way_through_set():
+    assert as_set({"a": "x y", "b": 5e-05, "c": True, "d": 4}) == "'a=x y' b=5e-05 c=true d=4"
+
+
+def test_cards_are_given_out_and_taken_back():
+    places = local.Places(["0", "1", "2"])
+    big, small, other = run_of(1, 2), run_of(2, 1), run_of(3, 2)
+    assert places.take([big, small, other]) == (big, ["0", "1"])
+    assert places.take([other, small]) == (small, ["2"])
+    assert places.take([other]) is None
+    places.give_back(big)
+    assert places.take([other]) == (other, ["0", "1"])
+
+
+def test_outside_contestants_are_asked_by_name_model_and_place():
+    asked = compare.asked("mine=gpt-4o@http://here/v1", "law_en", "")
+    assert asked == ["--task", "law_en", "--who", "mine", "--model-name", "gpt-4o", "--endpoint", "http://here/v1"]
+    assert compare.asked("chatgpt", "law_en", "q.csv") == [
+        "--task",
+        "law_en",
+        "--who",
+        "chatgpt",
+        "--questions",
+        "q.csv",
+    ]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return Checkout(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", READY_MADE, ids=lambda path: path.stem)
+def test_the_ready_made_ones_plan_without_a_start(checkout, path):
+    said = checkout(f"make sweep SWEEP=recipes/sweeps/{path.name} DRY=1 HARDWARE=80gb MODEL=qwen3-0.6b")
+    assert "one after another" in said
+    assert not (checkout.folder / "runs").exists()
+
+
+@pytest.mark.slow
+def test_unknown_names_are_told_before_anything_runs(checkout):
+    (checkout.folder / "wrong.yaml").write_text("task: medcal_en\nmodel: qwen3-06b\ncompare: {method: [lora, qlroa]}\n")
+    said = checkout.fails("make sweep SWEEP=wrong.yaml")
+    for name in ("medcal_en", "qlroa"):
+        assert name in said
+    assert not (checkout.folder / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(checkout):
+    """About 60 s."""
+    checkout("make twin MODEL=smollm2-135m")
+    rows = {"task": "medical_en", "model": TWIN, "hardware": "cpu", "source": "converters/examples/medical_en"}
+    small = {"limit": 40, "steps": ["train", "heldout"], "set": {"max_steps": 2, "cutoff_len": 128, "save_steps": 1}}
+    sweep = rows | small | {"runs": [{"lora_rank": 4}, {"lora_rank": 8, "resume_from_checkpoint": "nowhere"}]}
+    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    first = checkout.run("make sweep SWEEP=twins.yaml")
+    assert first.returncode, first.stdout
+    folder = checkout.folder / "runs" / "sweeps" / "twins"
+    plan = json.loads((folder / "sweep.json").read_text())
+    states = [json.loads((folder / "state" / f"{run['id']}.json").read_text()) for run in plan["runs"]]
+    assert [state["state"] for state in states] == ["done", "failed"], first.stdout + first.stderr
+    assert states[1]["step"] == "train"
+    heldout = checkout.folder / plan["runs"][0]["folder"] / "heldout.json"
+    written = heldout.stat().st_mtime_ns
+
+    sweep["runs"][1].pop("resume_from_checkpoint")
+    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    said = checkout("make sweep SWEEP=twins.yaml")
+    assert "1 of 2 are done already" in said
+    assert "twins: 2 of 2 done" in said
+    assert heldout.stat().st_mtime_ns == written
+    assert "2 of 2 are done already" in checkout("make sweep SWEEP=twins.yaml")
+    assert "2 of 2 done" in checkout("make sweep SWEEP=twins STATUS=1")

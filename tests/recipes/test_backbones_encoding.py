@@ -1,0 +1,249 @@
+"""What a model really is trained on: every family's twin, encoded by LLaMA-Factory's own template and processor.
+
+The text of the prompt in the backbone's format, labels on the answers alone, the end token learnt. One twin for
+each kind of backbone: a wrong template, tokenizer or special token shows here and nowhere else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import UserError
+from recipes.catalog import Backbone, backbones, find_backbone
+from recipes.prepare import correct, link, preparation
+from recipes.prepare_probe import TEXTS, Probe, check, check_unknown
+from recipes.twins import make_twin
+
+pytestmark = pytest.mark.slow
+
+PHOENIX = (
+    "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, "
+    "detailed, and polite answers to the human's questions.\n\n"
+)
+SMOLLM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face."
+QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+CHATML = (
+    "<|im_start|>user\nHi 你好 12<|im_end|>\n<|im_start|>assistant\nHello there<|im_end|>\n"
+    "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\nSee you<|im_end|>\n"
+)
+CHATML_ANSWERS = "Hello there<|im_end|>\nSee you<|im_end|>\n"
+DEEPSEEK = (
+    "<｜begin▁of▁sentence｜><｜User｜>Hi 你好 12<｜Assistant｜>Hello there<｜end▁of▁sentence｜>"
+    "<｜User｜>Bye<｜Assistant｜>See you<｜end▁of▁sentence｜>"
+)
+GEMMA = (
+    "<bos><start_of_turn>user\nHi 你好 12<end_of_turn>\n<start_of_turn>model\nHello there<end_of_turn>\n"
+    "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\nSee you<end_of_turn>\n<eos>"
+)
+GEMMA_ANSWERS = "Hello there<end_of_turn>\n<eos>See you<end_of_turn>\n<eos>"
+BAICHUAN = "<reserved_106>Hi 你好 12<reserved_107>Hello there</s><reserved_106>Bye<reserved_107>See you</s>"
+
+EXPECTED = {
+    # (<s>[INST] is what is encoded; decoding shows a space behind a special token)
+    "llama2-7b": (
+        "<s> [INST] Hi 你好 12 [/INST] Hello there</s><s> [INST] Bye [/INST] See you</s>",
+        "Hello there</s> See you</s>",
+    ),
+    "baichuan2-7b": (BAICHUAN, "Hello there</s>See you</s>"),
+    "baichuan2-13b": (BAICHUAN, "Hello there</s>See you</s>"),
+    "phoenix-7b": (
+        f"{PHOENIX}Human: <s>Hi 你好 12</s>Assistant: <s>Hello there</s>Human: <s>Bye</s>Assistant: <s>See you</s>",
+        "Hello there</s>See you</s>",
+    ),
+    "qwen3-8b": (CHATML, CHATML_ANSWERS),
+    "qwen2.5-7b": (f"<|im_start|>system\n{QWEN}<|im_end|>\n{CHATML}", CHATML_ANSWERS),
+    "smollm2-360m": (f"<|im_start|>system\n{SMOLLM}<|im_end|>\n{CHATML}", CHATML_ANSWERS),
+    "yi1.5-6b": (CHATML, CHATML_ANSWERS),
+    "llama3.1-8b": (
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi 你好 12<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\nHello there<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\nSee you<|eot_id|>",
+        "Hello there<|eot_id|>See you<|eot_id|>",
+    ),
+    "deepseek-r1-7b": (DEEPSEEK, "Hello there<｜end▁of▁sentence｜>See you<｜end▁of▁sentence｜>"),
+    "deepseek-r1-8b": (DEEPSEEK, "Hello there<｜end▁of▁sentence｜>See you<｜end▁of▁sentence｜>"),
+    "mistral-7b": (
+        "<s>[INST] Hi 你好 12[/INST] Hello there</s>[INST] Bye[/INST] See you</s>",
+        "Hello there</s> See you</s>",
+    ),
+    "gemma2-2b": (GEMMA, GEMMA_ANSWERS),
+    "gemma3-1b": (GEMMA, GEMMA_ANSWERS),
+    # history without end tokens, the one at the end: LLaMA-Factory's efficient_eos
+    "glm4-9b": (
+        "[gMASK]<sop><|user|>\nHi 你好 12<|assistant|>\nHello there<|user|>\nBye<|assistant|>\nSee you<|endoftext|>",
+        "\nHello there<|endoftext|>\nSee you<|endoftext|>",
+    ),
+    "phi4-14b": (
+        "<|im_start|>user<|im_sep|>Hi 你好 12<|im_end|><|im_start|>assistant<|im_sep|>Hello there<|im_end|>"
+        "<|im_start|>user<|im_sep|>Bye<|im_end|><|im_start|>assistant<|im_sep|>See you<|im_end|>",
+        "Hello there<|im_end|>See you<|im_end|>",
+    ),
+    "granite3.3-8b": (
+        "<|start_of_role|>user<|end_of_role|>Hi 你好 12<|end_of_text|>\n"
+        "<|start_of_role|>assistant<|end_of_role|>Hello there<|end_of_text|>\n"
+        "<|start_of_role|>user<|end_of_role|>Bye<|end_of_text|>\n"
+        "<|start_of_role|>assistant<|end_of_role|>See you<|end_of_text|>\n",
+        "Hello there<|end_of_text|>\nSee you<|end_of_text|>\n",
+    ),
+}
+
+
+def kind(backbone: Backbone) -> tuple[str, ...]:
+    return (backbone.template or "own", backbone.architecture, str(sorted(backbone.prepare)))
+
+
+def test_every_kind_of_backbone_is_here() -> None:
+    wanted = {kind(backbone): name for name, backbone in backbones().items() if "gguf" not in backbone.prepare}
+    missing = set(wanted) - {kind(find_backbone(name)) for name in EXPECTED}
+    assert not missing, f"add one of each to EXPECTED: {[wanted[found] for found in missing]}"
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The folder that LLaMA-Factory is given for a backbone: its twin, prepared where the backbone wants that."""
+    root = tmp_path_factory.mktemp("twins")
+    made: dict[str, Path] = {}
+
+    def folder_of(name: str) -> Path:
+        if name not in made:
+            backbone = find_backbone(name)
+            made[name] = make_twin(backbone, root / name)
+            if backbone.prepare:
+                wanted, source = preparation(backbone), made[name]
+                made[name] = root / f"{name}-prepared"
+                made[name].mkdir()
+                link(source, made[name], wanted)
+                correct(made[name], wanted)
+        return made[name]
+
+    return folder_of
+
+
+def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple[Any, list[int], list[int]]:
+    from llamafactory.data.processor.supervised import SupervisedDatasetProcessor
+    from llamafactory.data.template import get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments, ModelArguments
+    from llamafactory.model import load_tokenizer
+
+    arguments = ModelArguments(model_name_or_path=str(folder), trust_remote_code=backbone.trust_remote_code)
+    tokenizer = load_tokenizer(arguments)["tokenizer"]
+    data = DataArguments(template=backbone.template, cutoff_len=2048)
+    template = get_template_and_fix_tokenizer(tokenizer, data)
+    processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=None, data_args=data)
+    asked = [("user", "Hi 你好 12"), ("assistant", "Hello there"), ("user", "Bye")]
+    ids, labels = processor._encode_data_example(
+        prompt=[{"role": role, "content": content} for role, content in asked],
+        response=[{"role": "assistant", "content": "See you"}],
+        system=system, tools=None, images=[], videos=[], audios=[],
+    )  # fmt: skip
+    return tokenizer, ids, labels
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_training_text_is_in_the_backbones_own_format(name: str, folders: Any) -> None:
+    text, answers = EXPECTED[name]
+    tokenizer, ids, labels = encode(folders(name), find_backbone(name))
+    assert tokenizer.decode(ids) == text
+    learnt = [label for label in labels if label != -100]
+    assert tokenizer.decode(learnt) == answers
+    assert tokenizer.eos_token_id in learnt
+    assert len(labels) == len(ids)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_system_message_stands_before_the_first_question_and_is_not_learnt(name: str, folders: Any) -> None:
+    tokenizer, ids, labels = encode(folders(name), find_backbone(name), system="Answer in brief.")
+    text = tokenizer.decode(ids)
+    assert text.count("Answer in brief.") == 1
+    assert text.index("Answer in brief.") < text.index("Hi 你好 12")
+    assert tokenizer.decode([label for label in labels if label != -100]) == EXPECTED[name][1]
+    assert not any(default in text for default in (PHOENIX, SMOLLM, QWEN)), "instead of the default one"
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_tokenizer_gives_what_its_own_file_gives_also_after_saving(name: str, folders: Any, tmp_path: Path) -> None:
+    folder = folders(name)
+    tokenizer, _, _ = encode(folder, find_backbone(name))
+    if (folder / "tokenizer.json").exists():
+        from tokenizers import Tokenizer
+
+        file = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        expected = [file.encode(text, add_special_tokens=False).ids for text in TEXTS]
+    else:
+        import sentencepiece
+
+        expected = sentencepiece.SentencePieceProcessor(str(folder / "tokenizer.model")).encode(list(TEXTS))
+    got = [tokenizer.encode(text, add_special_tokens=False) for text in TEXTS]
+    if name == "llama2-7b":  # transformers merges a leading space with the one that it puts before any text
+        got, expected = got[:3], expected[:3]
+    assert got == expected
+
+    from transformers import AutoTokenizer
+
+    tokenizer.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert [again.encode(text, add_special_tokens=False) for text in TEXTS][: len(got)] == got
+    assert again.encode(tokenizer.eos_token, add_special_tokens=False) == [tokenizer.eos_token_id]
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if backbones()[name].prepare])
+def test_the_probe_lets_a_right_folder_pass(name: str, folders: Any) -> None:
+    backbone = find_backbone(name)
+    check(folders(name), Probe(**preparation(backbone).probe), backbone)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("baichuan2-7b", "'Hello there': expected ['H', "),  # a space before the text
+        ("deepseek-r1-8b", "comes back as"),  # every space lost
+        ("yi1.5-6b", "'<|im_start|>Hello there': expected ['<|im_start|>', 'H',"),
+    ],
+)
+def test_the_probe_stops_what_the_hub_ships_as_it_is(name: str, says: str, tmp_path: Path) -> None:
+    backbone = find_backbone(name)
+    with pytest.raises(UserError) as caught:
+        check(make_twin(backbone, tmp_path / name), Probe(**preparation(backbone).probe), backbone)
+    assert says in caught.value.message
+    assert "training on it would go wrong" in caught.value.message
+
+
+def test_the_probe_stops_a_format_that_ends_without_the_end_token(folders: Any, tmp_path: Path) -> None:
+    backbone = find_backbone("phoenix-7b")
+    wanted = preparation(backbone)
+    folder = tmp_path / "phoenix"
+    folder.mkdir()
+    link(folders("phoenix-7b"), folder, wanted)
+    broken = wanted.files["chat_template.jinja"].replace(
+        "message['content'] + '</s>' }}{% endif %}{% endfor", "message['content'] }}{% endif %}{% endfor"
+    )
+    (folder / "chat_template.jinja").write_text(broken)
+    with pytest.raises(UserError, match="around an answer: expected"):
+        check(folder, Probe(**wanted.probe), backbone)
+
+
+def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Path) -> None:
+    folder = make_twin(find_backbone("deepseek-r1-8b"), tmp_path / "broken")
+    with pytest.raises(UserError, match="comes back from its LlamaTokenizer as 'Thepatienttakes"):
+        check_unknown(find_backbone(str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("qwen3-8b", ""),
+        ("glm4-9b", "it would not learn to end (<|endoftext|>)"),
+        ("llama2-7b", "LLaMA-Factory cannot read the tokenizer's chat template"),
+        ("phoenix-7b", "the tokenizer has no chat template"),
+    ],
+)
+def test_a_model_that_no_entry_knows_is_warned_of_when_its_format_cannot_be_had(
+    name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_twin(find_backbone(name), tmp_path / name)
+    check_unknown(find_backbone(str(folder)))
+    said = capsys.readouterr().err
+    assert says in said
+    assert ("warning:" in said) == bool(says)

@@ -1,0 +1,120 @@
+"""What is handed on: a model that speaks, a card that says only what was measured, an upload when asked for."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from common.errors import UserError
+from recipes.catalog import find_backbone, find_hardware, find_method
+from recipes.choose import DataFacts
+from recipes.model_card import render
+from recipes.publish import push
+from recipes.render import Recipe
+from recipes.twins import make_twin
+from tests.checkout import ROOT
+
+MANIFEST = {
+    "identity": {"settings": {"learning_rate": 5e-4, "lora_rank": 16, "seed": 42}},
+    "data": {"source": "some/rows@main", "files": {"train": {"rows": 1234, "sha256": "abc"}}},
+    "steps": {"train": {"seconds": 61.4}},
+    "hardware": "NVIDIA T4",
+    "versions": {"llamafactory": "0.9.5"},
+}
+HELDOUT = {
+    "rows": 24, "base": {"loss": 2.9, "perplexity": 18.2}, "tuned": {"loss": 2.3, "perplexity": 9.97},
+    "difference": {"mean": -0.6, "low": -0.7, "high": -0.5},
+}  # fmt: skip
+METRICS = {
+    "questions": 20,
+    "comparisons": [
+        {"judge": "reference", "kind": "reference", "a": "tuned", "b": "base", "wins": 12, "ties": 3, "losses": 5,
+         "win_rate": 0.675, "interval": [0.45, 0.84]},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Recipe(
+        task="medical_en",
+        backbone=find_backbone("llama2-7b"),
+        method=find_method("lora"),
+        hardware=find_hardware("t4"),
+        data=DataFacts(),
+        model_path="meta-llama/Llama-2-7b-chat-hf",
+    )
+
+
+def test_the_card_says_what_was_measured(recipe):
+    card = render(recipe, MANIFEST, HELDOUT, METRICS)
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["base_model"] == "meta-llama/Llama-2-7b-chat-hf"
+    assert head["language"] == "en"
+    for words in (
+        "trained on 1,234 rows",
+        "| before | 2.900 | 18.20 |",
+        "-0.600 [-0.700, -0.500]",
+        "| reference (a stand-in that compares text with a reference) | tuned against base | 12 | 3 | 5 | 0.68 |",
+        "| seed | 42 |",
+        "some/rows@main",
+        "61 s on NVIDIA T4",
+    ):
+        assert words in card
+
+
+def test_what_was_not_measured_is_not_on_the_card(recipe):
+    card = render(recipe, MANIFEST, {}, {})
+    assert "Nothing yet." in card
+    assert "Held-out loss" not in card
+    assert "win rate" not in card
+
+
+def test_an_upload_needs_a_repository_and_a_login(tmp_path, hub):
+    with pytest.raises(UserError, match="is no repository"):
+        push(tmp_path, "just-a-name")
+    assert "hf auth login" in upload(tmp_path, hub, "").stderr
+
+
+def test_an_exported_folder_is_uploaded_whole(tmp_path, hub):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "README.md").write_text("a card")
+    (folder / "model.safetensors").write_bytes(bytes(range(256)))
+    done = upload(folder, hub, "hf_secret")
+    assert done.returncode == 0, done.stderr
+    assert "me/mine" in done.stdout
+    assert (hub.root / "models/me/mine/model.safetensors").read_bytes() == bytes(range(256))
+    assert (hub.root / "models/me/mine/README.md").read_text() == "a card"
+
+
+def upload(folder, hub, token):
+    """Push from a process of its own: the hub's client reads its settings once, at import."""
+    program = (
+        "import sys; from pathlib import Path; from common.errors import run_cli; from recipes.publish import push\n"
+        "run_cli(lambda: print(push(Path(sys.argv[1]), 'me/mine')))"
+    )
+    environment = {**hub.environment(), "HF_TOKEN": token, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, str(folder)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.slow
+def test_a_model_that_computes_nonsense_is_found_out(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
+    assert generates(folder).returncode == 0
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"][:] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    done = generates(folder)
+    assert done.returncode == 1
+    assert "not finite" in done.stderr
+
+
+def generates(folder):
+    command = [sys.executable, "-m", "recipes.generates", str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)

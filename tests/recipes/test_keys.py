@@ -1,0 +1,59 @@
+"""The table of LLaMA-Factory's keys: as installed, and what it says of a user's settings."""
+
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+
+from common.errors import UserError
+from recipes.catalog import backbones, methods
+from recipes.keys import TABLE, check_settings, known_keys
+
+DUMP = "import json; from recipes.keys import read_installed; print('TABLE' + json.dumps(read_installed()))"
+
+
+@pytest.mark.slow
+def test_the_table_is_that_of_the_installed_llamafactory() -> None:
+    done = subprocess.run([sys.executable, "-c", DUMP], capture_output=True, text=True, check=True)
+    installed = orjson.loads(done.stdout.partition("TABLE")[2])
+    assert orjson.loads(TABLE.read_bytes()) == installed, "make it anew: python -m recipes keys"
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "kept"),
+    [
+        ("lora_rank", 8.0, 8),
+        ("learning_rate", 1, 1),
+        ("model_name_or_path", 7, "7"),
+        ("tokenized_path", None, None),
+        ("packing", True, True),
+        ("save_strategy", False, "no"),
+    ],
+)
+def test_values_are_brought_to_their_type(key: str, given: Any, kept: Any) -> None:
+    checked = check_settings({key: given})[key]
+    assert checked == kept
+    assert type(checked) is type(kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("lora_rank", True), ("packing", "yes"), ("learning_rate", "fast"), ("seed", None), ("stage", "sleep")],
+)
+def test_values_of_another_type_are_refused(key: str, value: Any) -> None:
+    with pytest.raises(UserError, match=key):
+        check_settings({key: value})
+
+
+def test_every_key_that_we_write_ourselves_is_known() -> None:
+    for method in methods().values():
+        assert check_settings(method.settings, method.name) == method.settings
+    for backbone in backbones().values():
+        assert check_settings(backbone.settings, backbone.name) == backbone.settings
+
+
+def test_the_table_says_what_it_was_made_from() -> None:
+    assert orjson.loads(TABLE.read_bytes())["made_from"]["llamafactory"] == "0.9.5"
+    assert len(known_keys()) > 300

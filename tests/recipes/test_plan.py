@@ -1,0 +1,178 @@
+"""The plan before training: each check, what it says when it fails, and that training then does not start."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from common.errors import UserError
+from recipes.__main__ import main
+from recipes.catalog import Hardware, Shape
+from recipes.choice import DataFacts
+from recipes.duration import in_words, seconds, tokens_a_second
+from recipes.keys import known_templates
+from recipes.plan import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, suggestions, text
+from recipes.render import Recipe
+from recipes.surroundings import has_token, missing
+from tests.recipes.samples import FEW_ROWS, recipe
+
+AROUND = Surroundings(
+    form="answers", source="here", templates=known_templates(), downloaded=True, disk_free_gb=2000, has_token=True
+)
+QWEN_7B = Shape(layers=32, hidden=4096, mlp=11008, heads=32, kv_heads=32, vocabulary=151936)
+
+
+def one(title: str, made: Recipe, **around: Any) -> Check:
+    found = {check.title: check for check in checks(made, replace(AROUND, **around))}
+    return found[title]
+
+
+def test_all_is_well_with_a_small_model() -> None:
+    found = checks(replace(recipe(), hardware=Hardware("cpu", "no GPU", "cpu", 16, cores=2)), AROUND)
+    assert [check.status for check in found] == [OK] * 8
+    refuse(found, force=False)
+
+
+def test_rows_that_are_not_converted_yet_are_no_mistake() -> None:
+    assert one("data", recipe(), form="").status == OPEN
+
+
+@pytest.mark.parametrize(
+    ("method", "form"), [("dpo", "answers"), ("kto", "pairs"), ("rm", "labels"), ("lora", "pairs")]
+)
+def test_rows_of_the_wrong_form_stop_it_with_the_methods_that_fit(method: str, form: str) -> None:
+    check = one("data", recipe("llama2-7b", method, "80gb"), form=form)
+    assert check.status == BAD
+    assert "METHOD=" in check.hint
+
+
+def test_an_unknown_template_is_named_with_the_nearest() -> None:
+    check = one("template", recipe(template="llama22"))
+    assert check.status == BAD
+    assert "did you mean llama2?" in check.hint
+
+
+def test_a_model_folder_without_chat_template_needs_one_named() -> None:
+    made = recipe()
+    bare = replace(made, backbone=replace(made.backbone, template=None))
+    assert one("template", bare, own_template=False).status == BAD
+    assert one("template", bare, own_template=None).status == OPEN
+    assert one("template", bare, own_template=True).status == OK
+
+
+def test_a_sure_misfit_stops_and_says_what_would_fit() -> None:
+    made = recipe("llama2-13b", "lora", "16gb")
+    check = one("memory", made)
+    assert check.status == BAD
+    assert "METHOD=qlora" in check.hint
+
+
+def test_what_may_not_fit_is_left_open() -> None:
+    made = recipe("llama2-7b", "lora", "t4")
+    needed = expected_memory(made)
+    assert needed is not None
+    assert needed.low < 14.7 < needed.high
+    assert one("memory", made).status == OPEN
+
+
+def test_every_suggestion_would_fit() -> None:
+    made = recipe("llama2-7b", "lora", "12gb")
+    assert suggestions(made)
+    needed = expected_memory(replace(made, method=recipe(method="qlora").method))
+    assert needed is not None
+    assert needed.verdict(made.hardware.memory_gb) == "fits"
+
+
+def test_a_full_disk_stops_it() -> None:
+    assert one("disk", recipe("llama2-7b", "full", "80gb"), disk_free_gb=100).status == BAD
+    assert disk_gb(recipe("llama2-7b", "full", "80gb"), False) > disk_gb(recipe("llama2-7b", "lora", "80gb"), False)
+
+
+def test_a_gated_model_without_token_stops_unless_it_is_here_or_comes_from_elsewhere() -> None:
+    made = recipe("llama2-7b", "qlora", "24gb")
+    assert one("licence", made, downloaded=False, has_token=False).status == BAD
+    assert one("licence", made, downloaded=False, has_token=True).status == OPEN
+    assert one("licence", made, downloaded=False, has_token=False, mirror="http://localhost").status == OPEN
+    assert one("licence", made, downloaded=True, has_token=False).status == OK
+
+
+def test_missing_packages_stop_it_with_the_command_that_brings_them() -> None:
+    check = one("packages", recipe("llama2-7b", "galore", "80gb"), missing_packages=("galore_torch",))
+    assert check.status == BAD
+    assert "pip install galore_torch" in check.hint
+    assert missing({"pyyaml", "surely-not-there"}) == ("surely-not-there",)
+
+
+def test_a_method_that_does_not_go_with_the_hardware_stops_it() -> None:
+    assert one("hardware", recipe("llama2-7b", "badam", "80gb", devices=2)).status == BAD
+
+
+def test_ray_is_refused_where_it_would_wait_forever() -> None:
+    made = recipe("llama2-7b", "qlora", "24gb", devices=2)
+    assert one("hardware", made, ray=True, cpu_cores=8).status == BAD
+    assert one("hardware", made, ray=True, cpu_cores=20).status == OK
+    assert one("hardware", made, ray=False, cpu_cores=2).status == OK
+
+
+def test_failed_checks_stop_training_unless_forced() -> None:
+    found = [Check("memory", BAD, "too much", "METHOD=qlora"), Check("disk", OK, "enough")]
+    with pytest.raises(UserError, match="memory") as caught:
+        refuse(found, force=False)
+    assert "FORCE=1" in caught.value.hint
+    refuse(found, force=True)
+
+
+def test_the_checks_are_numbered() -> None:
+    lines = text([Check("one", OK, "fine"), Check("two", BAD, "bad", "do this\nor that")]).splitlines()
+    assert lines[0] == "  [1/2] ✓ one: fine"
+    assert lines[1].startswith("  [2/2] ✗ two")
+    assert [line.strip() for line in lines[2:]] == ["do this", "or that"]
+
+
+def test_the_token_is_looked_for_where_the_hub_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert not has_token()
+    (tmp_path / "token").write_text("x")
+    assert has_token()
+
+
+# Qwen's own table for an A100, LoRA with checkpointing: tokens a sequence -> tokens a second (8 sequences / seconds)
+@pytest.mark.parametrize(
+    ("length", "measured"), [(256, 1707), (512, 2731), (1024, 2926), (2048, 3151), (4096, 3244), (8192, 3077)]
+)
+def test_speed_is_met_within_a_factor_of_two(length: int, measured: float) -> None:
+    settings = {"finetuning_type": "lora", "bf16": True, "cutoff_len": length, "per_device_train_batch_size": 1}
+    speed = tokens_a_second(QWEN_7B, settings, Hardware("a100", "A100", "cuda", 80, 8.0))
+    assert 0.5 < speed / measured < 2
+
+
+def test_time_is_not_told_where_nothing_is_known() -> None:
+    settings = {"cutoff_len": 512, "per_device_train_batch_size": 1, "num_train_epochs": 1}
+    assert seconds(QWEN_7B, settings, Hardware("old", "old", "cuda", 8, 5.0), FEW_ROWS) == 0
+    assert seconds(QWEN_7B, settings, Hardware("a100", "A100", "cuda", 80, 8.0), DataFacts()) == 0
+
+
+def test_seconds_in_words() -> None:
+    assert [in_words(value) for value in (45, 600, 7200)] == ["45 s", "10 min", "2.0 h"]
+
+
+def test_the_command_prints_the_plan_and_fails_when_a_check_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("GPUS", "NNODES", "HF_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "data" / "medical_en"
+    folder.mkdir(parents=True)
+    lengths = {"total": {"mean": 500, "p95": 600}}
+    card = {"source": "here", "files": {"train": {"rows": 170, "sha256": "x"}}, "lengths": lengths}
+    (folder / "card.json").write_text(json.dumps(card))
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"medical_en": {"ranking": True}}))
+    names = ["plan", "--task", "medical_en", "--model", "llama2-7b", "--method"]
+    right = CliRunner().invoke(main, [*names, "lora", "--hardware", "24gb"])
+    assert "[1/8] ✗ data" in right.output
+    assert isinstance(right.exception, UserError)

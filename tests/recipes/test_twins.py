@@ -1,0 +1,61 @@
+"""Twins are tiny, of their backbone's own kind, and the same for the same seed."""
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from recipes.catalog import backbones, find_backbone
+from recipes.twins import make_twin, twin_of
+from recipes.twins_tokenizer import corpus
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", sorted(backbones()))
+def test_every_backbone_says_how_its_twin_is_made(name: str) -> None:
+    assert twin_of(backbones()[name]).tokenizer in ("sentencepiece", "bytelevel")
+
+
+def test_a_misspelt_key_is_named() -> None:
+    backbone = replace(find_backbone("llama2-7b"), twin={"tokeniser": "bytelevel", "wheels": 4})
+    with pytest.raises(UserError, match="tokeniser, wheels"):
+        twin_of(backbone)
+
+
+def test_a_backbone_without_an_entry_is_told_so() -> None:
+    with pytest.raises(UserError, match="no entry"):
+        twin_of(find_backbone("org/any-model"))
+
+
+def test_the_text_they_learn_their_tokens_from_is_english_and_chinese() -> None:
+    text = "".join(corpus())
+    assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 5000
+    assert text.count(" the ") > 300
+
+
+@pytest.mark.slow
+def test_a_twin_is_small_and_of_its_own_kind(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = make_twin(find_backbone("qwen3-8b"), tmp_path / "twin")
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 800_000
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert (type(model).__name__, model.config.model_type) == ("Qwen3ForCausalLM", "qwen3")
+    assert model.config.num_key_value_heads < model.config.num_attention_heads
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.decode(tokenizer.encode("Aspirin 阿司匹林 100 mg")) == "Aspirin 阿司匹林 100 mg"
+    assert tokenizer.encode("<|im_end|>") == [tokenizer.eos_token_id]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["phoenix-7b", "baichuan2-13b"])
+def test_a_seed_makes_the_same_files_again(name: str, tmp_path: Path) -> None:
+    first, second = (hashes(make_twin(find_backbone(name), tmp_path / which)) for which in "ab")
+    assert first == second
+    assert hashes(make_twin(find_backbone(name), tmp_path / "c", seed=1)) != first

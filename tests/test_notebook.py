@@ -1,0 +1,159 @@
+"""The Colab notebook, cell by cell in a real kernel: on a fresh machine, and again on another after a disconnect.
+
+Only the form's values are the test's own: a small model, bundled rows, two steps, no key. The clone is one of this
+checkout, and what Colab brings along (torch and all else) is this environment, seen through PYTHONPATH.
+"""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from common.files import read_json
+from recipes.catalog import find_backbone
+from recipes.choice import DataFacts
+from recipes.duration import in_words
+from recipes.plan import expected_memory, expected_seconds
+from tests.checkout import ROOT
+from tests.recipes.samples import recipe
+
+NOTEBOOK = ROOT / "docs" / "colab.ipynb"
+RUN = Path("runs/medical_en/smollm2-135m/lora")
+ROWS = ROOT / "converters/examples/medical_en/medDataset_processed.csv"
+
+
+def book() -> Any:
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def text_of(cell: Any) -> str:
+    return "".join(re.sub(r"\x1b\[[0-9;]*m", "", output.get("text", "")) for output in cell.get("outputs", [])).replace(
+        "\r", "\n"
+    )
+
+
+def test_it_is_stored_without_outputs_and_whole() -> None:
+    stored = book()
+    nbformat.validate(stored)
+    for cell in stored.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+def test_its_defaults_are_the_assignments_own_example() -> None:
+    settings = next(cell for cell in book().cells if "parameters" in cell.metadata.get("tags", [])).source
+    values: dict[str, Any] = {}
+    exec(settings, values)
+    assert (values["TASK"], values["MODEL"], values["METHOD"]) == ("medical_zh", "phoenix-7b", "qlora")
+    for names in re.findall(r"#@param (\[.*?\])", settings):
+        for name in json.loads(names):
+            if re.search(r"\d[bm]$", name):
+                find_backbone(name)
+
+
+def test_what_it_says_to_expect_is_what_the_plan_says() -> None:
+    head = book().cells[0].source
+    rows = DataFacts(1762, "zh", 376.1, 789)  # look-alikes of medical_zh, LIMIT=2000
+    made = recipe("phoenix-7b", "qlora", "t4", task="medical_zh", data=rows)
+    needed, seconds = expected_memory(made), expected_seconds(made)
+    assert needed is not None
+    assert needed.verdict(made.hardware.memory_gb) == "fits"
+    assert f"{needed.total:.1f} GiB, {needed.low:.1f} to {needed.high:.1f}, of {made.hardware.memory_gb}" in head
+    assert f"about {in_words(seconds)} ({in_words(seconds / 2)} to {in_words(seconds * 2)})" in head
+
+
+def colab() -> dict[str, str]:
+    """Return the environment of a kernel that finds this environment's packages as Colab's own, and no index."""
+    left_out = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MAKEFLAGS", "MAKELEVEL", "TORCH")
+    return {name: value for name, value in os.environ.items() if name not in left_out} | {
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "PYTHON": f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}",
+        "PIP_NO_INDEX": "1",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+    }
+
+
+def put_programs() -> None:
+    """Make .venv with the programs that pip installs beside a package, which is here already."""
+    subprocess.run([os.environ["PYTHON"], "-m", "venv", "--system-site-packages", "--without-pip", ".venv"], check=True)
+    for program, module in (("llamafactory-cli", "llamafactory.cli"), ("torchrun", "torch.distributed.run")):
+        path = Path(".venv/bin", program).absolute()
+        path.write_text(f"#!{path.with_name('python')}\nimport sys\nfrom {module} import main\nsys.exit(main())\n")
+        path.chmod(0o755)
+
+
+def execute(folder: Path, **form: Any) -> dict[str, str]:
+    """Run every code cell in an empty folder with these values in the form; return what each printed."""
+    folder.mkdir()
+    stored = book()
+    values = "\n".join(f"{name} = {value!r}" for name, value in form.items())
+    program = "import os\nimport subprocess\nfrom pathlib import Path\n" + inspect.getsource(put_programs)
+    ours = {"settings": values, "get": f"{program}\nput_programs()"}
+    for name, source in ours.items():
+        place = next(i for i, cell in enumerate(stored.cells) if cell.id == name)
+        stored.cells.insert(place + 1, nbformat.v4.new_code_cell(source, id=f"after-{name}"))
+    environment = {**colab(), "IPYTHONDIR": str(folder / ".ipython")}
+    client = NotebookClient(stored, timeout=300, resources={"metadata": {"path": str(folder)}})
+    client.execute(env=environment)
+    return {cell.id: text_of(cell) for cell in stored.cells if cell.cell_type == "code"}
+
+
+@pytest.mark.slow
+def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) -> None:
+    """On a CPU: takes about two minutes of two cores, most of it set-up, training and serving."""
+    source, questions = tmp_path / "rows", tmp_path / "mine.jsonl"
+    source.mkdir()
+    lines = ROWS.read_text(encoding="utf-8").splitlines()[:61]
+    (source / ROWS.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
+    questions.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    form = {
+        "REPOSITORY": f"file://{ROOT}", "TASK": "medical_en", "MODEL": "smollm2-135m", "METHOD": "lora", "LIMIT": 60,
+        "SOURCE": str(source), "SET": "max_steps=2 eval_strategy=no", "QUESTIONS": str(questions), "MAX_TOKENS": 8,
+        "KEEP": str(tmp_path / "drive"),
+    }  # fmt: skip
+    printed = execute(tmp_path / "first", **form)
+    for cell, words in {
+        "setup": "ready",
+        "keys": "no key: the offline stand-in judges",
+        "convert": "medical_en: 60 rows",
+        "plan": "[8/8]",
+        "train": "trained: runs/medical_en/smollm2-135m/lora/adapter",
+        "heldout": "held-out loss on",
+        "export": "exported: runs/",
+        "answer": "tuned.jsonl: 2 answers",
+        "judge": "tuned vs base",
+        "download": "result.zip",
+    }.items():
+        assert words in printed[cell], (cell, printed[cell][-2000:])
+    run = tmp_path / "drive" / RUN
+    assert read_json(run / "manifest.json")["status"] == "exported"
+    assert (run / "metrics.json").is_file()
+    taken = {path.name for path in (tmp_path / "first/whetstone/result").rglob("*")}
+    assert {"manifest.json", "heldout.json", "metrics.json", "tuned.jsonl"} <= taken
+    assert not any(name.endswith((".safetensors", ".pt")) for name in taken)
+
+    weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+    began = time.monotonic()
+    again = execute(tmp_path / "second", **form)
+    for cell, words in {
+        "train": "trained already",
+        "heldout": "measured already",
+        "export": "exported already",
+    }.items():
+        assert words in again[cell], (cell, again[cell][-2000:])
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == weights
+    print(f"{time.monotonic() - began:.0f} s again")
