@@ -29,7 +29,7 @@ from tests.recipes.samples import recipe
 
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
 RUN = Path("runs/medical_en/smollm2-135m/lora")
-ROWS = ROOT / "converters/examples/medical_en/medDataset_processed.csv"
+ROWS = ROOT / "converters/examples/medical_en"
 
 
 def book() -> Any:
@@ -114,15 +114,12 @@ def execute(folder: Path, **form: Any) -> dict[str, str]:
 @pytest.mark.slow
 def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) -> None:
     """On a CPU: takes about two minutes of two cores, most of it set-up, training and serving."""
-    source, questions = tmp_path / "rows", tmp_path / "mine.jsonl"
-    source.mkdir()
-    lines = ROWS.read_text(encoding="utf-8").splitlines()[:61]
-    (source / ROWS.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    questions = tmp_path / "mine.jsonl"
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     questions.write_text("".join(json.dumps(row) + "\n" for row in asked))
     form = {
         "REPOSITORY": f"file://{ROOT}", "TASK": "medical_en", "MODEL": "smollm2-135m", "METHOD": "lora", "LIMIT": 60,
-        "SOURCE": str(source), "SET": "max_steps=2 eval_strategy=no", "QUESTIONS": str(questions), "MAX_TOKENS": 8,
+        "SOURCE": str(ROWS), "SET": "max_steps=2 eval_strategy=no", "QUESTIONS": str(questions), "MAX_TOKENS": 8,
         "KEEP": str(tmp_path / "drive"),
     }  # fmt: skip
     printed = execute(tmp_path / "first", **form)
