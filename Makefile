@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET MAX_TOKENS NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET MAX_TOKENS NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 
@@ -16,7 +16,7 @@ EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,que
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare twin
-.PHONY: answer judge result annotate test test-fast lint check bench-converters bench-train bench-eval bench clean
+.PHONY: answer judge result annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^##@ / {print "\n" substr($$0, 5)}' Makefile
@@ -96,6 +96,9 @@ result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several an
 
 annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
 	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
+
+report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/reports/NAME/report.md, .html, .tex, .pdf (CASES=n).
+	@$(PY) -m eval report $(RUN_OPTIONS) $(call option,SWEEP,sweep) $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases)
 
 ##@ This project itself
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them.

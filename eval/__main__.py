@@ -1,4 +1,4 @@
-"""`python -m eval`: answer, judge, annotate, show. Each command's module is loaded only when it is used."""
+"""`python -m eval`: answer, judge, annotate, show, report. Each command's module is loaded only when it is used."""
 
 from importlib import import_module
 
@@ -11,6 +11,7 @@ COMMANDS = {
     "judge": ("eval.command_judge", "Judge answers in both orders and show the result."),
     "result": ("eval.command_result", "Show results again, of one run or pooled over several."),
     "annotate": ("eval.command_annotate", "Judge by eye: a blind web page whose votes count as a judge."),
+    "report": ("eval.command_report", "Write the report of a sweep or of runs: Markdown, HTML, LaTeX, PDF."),
     "export": ("eval.command_exchange:export", "Write answers and judgments in FastChat's or alpaca_eval's layout."),
     "import": ("eval.command_exchange:import_", "Read answers from FastChat's or alpaca_eval's layout."),
     "bench": ("eval.command_bench", "Measure judging against a local server of fixed latency."),

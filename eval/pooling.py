@@ -11,8 +11,11 @@ from eval.stats import detectable_rate, holm, mean_of, sign_test, wins_needed
 
 
 def contestant_name(folder: Path, who: str) -> str:
-    """Return what a contestant is called beside those of other runs: its model, and how it was tuned."""
-    if who not in ("base", "tuned") or len(folder.parts) < 2:
+    """Return what a contestant is called beside those of other runs: its model, and how it was tuned.
+
+    Where several models meet in a folder that is no run, each has a name of its own already.
+    """
+    if who not in ("base", "tuned") or len(folder.parts) < 2 or not (folder / "manifest.json").is_file():
         return who
     return folder.parts[-2] if who == "base" else f"{folder.parts[-2]} {folder.parts[-1]}"
 

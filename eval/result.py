@@ -52,7 +52,7 @@ def build(folder: Path) -> dict[str, Any]:
         "agreement": agreement,
         "choice": choice_scores(everything, answers),
         "texts": text_scores(everything, answers),
-        "heldout": optional_json(folder / "heldout.json"),
+        "heldout": {key: value for key, value in optional_json(folder / "heldout.json").items() if key != "row_losses"},
         "versions": versions("openai", "sacrebleu", "llamafactory"),
         "files": {
             str(path.relative_to(folder)): sha256(path)

@@ -13,6 +13,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, sha256_of, write_json
+from common.losses import paired_difference
 from common.process import only_one
 from common.progress import Progress
 from recipes.render import FORMAT_KEYS, Recipe
@@ -22,8 +23,6 @@ from recipes.serving import adapter_choices
 BATCH = 4
 LOGITS = 2**28
 """Most entries (tokens x vocabulary) of one batch, 10 bytes each: 2.5 GiB beside the weights, which a T4 has."""
-DRAWS = 10_000
-SEED = 0
 
 RowLoss = tuple[float, int]
 """Summed negative log-likelihood (nats) of one row's answer tokens, and how many they are."""
@@ -57,22 +56,19 @@ def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
 
 
 def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> dict[str, Any]:
-    """Return loss and perplexity of both, and the paired difference with its 95 % interval (bootstrap over rows)."""
-    import numpy
-
-    if [tokens for _, tokens in base] != [tokens for _, tokens in tuned]:
+    """Return loss and perplexity of both, their paired difference with its interval, and each row's summed loss."""
+    tokens = [count for _, count in base]
+    if tokens != [count for _, count in tuned]:
         raise ValueError("base and tuned were not measured on the same tokens")
-    tokens = numpy.array([count for _, count in base])
-    gain = numpy.array([after - before for (before, _), (after, _) in zip(base, tuned, strict=True)])
-    draws = numpy.random.default_rng(SEED).integers(0, len(tokens), (DRAWS, len(tokens)))
-    low, high = numpy.percentile(gain[draws].sum(axis=1) / tokens[draws].sum(axis=1), [2.5, 97.5])
+    before, after = [loss for loss, _ in base], [loss for loss, _ in tuned]
     return {
         "rows": len(tokens),
-        "tokens": int(tokens.sum()),
+        "tokens": sum(tokens),
         "base": _summary(base),
         "tuned": _summary(tuned),
-        "difference": {"mean": float(gain.sum() / tokens.sum()), "low": float(low), "high": float(high)},
-        "rows_better": int((gain < 0).sum()),
+        "difference": paired_difference(before, after, tokens),
+        "rows_better": sum(a < b for a, b in zip(after, before, strict=True)),
+        "row_losses": {"tokens": tokens, "base": before, "tuned": after},
     }
 
 

@@ -90,6 +90,8 @@ def _ended(plan: Plan) -> bool:
     for task in plan.tasks:
         if (page := plan.compare(task) / "result.html").is_file():
             print(f"{task}: {os.path.relpath(page)}")
+    if len(undone) < len(plan.runs):
+        print(f"its report: make report SWEEP={plan.name}")
     if undone:
         print(f"{len(undone)} of {len(plan.runs)} runs are not done; the same command tries them again")
     return not undone

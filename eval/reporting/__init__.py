@@ -1,0 +1,1 @@
+"""The experiment's report: what a sweep's or some runs' files say, as Markdown, HTML, LaTeX and PDF."""

@@ -1,0 +1,169 @@
+"""What a report is made from: the runs of an experiment with all that was measured of each. Pure."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.losses import paired_difference
+from common.names import root_task
+
+DONE = "done"
+SHOWN_SETTINGS = (
+    "stage", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "cutoff_len", "packing", "neat_packing", "lora_rank", "lora_alpha", "lora_target",
+    "quantization_bit", "bf16", "fp16", "max_samples", "seed",
+)  # fmt: skip
+"""The recipe's keys that a report's tables name; recipe.yaml has all of them."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run: its names, how far it is, and what its files say (empty where there is no such file)."""
+
+    name: str
+    folder: Path
+    task: str
+    model: str
+    method: str
+    state: str = DONE
+    error: str = ""
+    point: dict[str, Any] = field(default_factory=dict)
+    """Axis -> this run's value, in a sweep."""
+    baseline: str = ""
+    """Name of the run that it is compared with, in a sweep."""
+    contestant: str = "tuned"
+    """What its tuned model is called where the models meet."""
+    base: str = "base"
+    manifest: dict[str, Any] = field(default_factory=dict)
+    heldout: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    """What `eval.result.build` returns of its folder."""
+    log: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The recipe's settings."""
+        found: dict[str, Any] = self.manifest.get("identity", {}).get("settings", {})
+        return found
+
+    @property
+    def base_task(self) -> str:
+        """The task whose questions it is judged on."""
+        return root_task(self.task)
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """What was noted when training ended."""
+        found: dict[str, Any] = self.manifest.get("steps", {}).get("train", {})
+        return found
+
+    def comparison(self, judge: str) -> dict[str, Any]:
+        """Return what a judge says about its tuned model against its base; empty when it was not asked."""
+        return _between(self.result, judge, "tuned", "base")
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where the models of one task were judged against each other."""
+
+    folder: Path
+    result: dict[str, Any]
+
+    def comparison(self, judge: str, a: str, b: str) -> dict[str, Any]:
+        """Return a judge's comparison of two contestants as seen from `a`; empty when they did not meet."""
+        return _between(self.result, judge, a, b)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a report tells of."""
+
+    name: str
+    command: str
+    """The command that does it all again."""
+    runs: list[RunFacts]
+    title: str = ""
+    question: str = ""
+    axes: dict[str, list[Any]] = field(default_factory=dict)
+    meetings: dict[str, Meeting] = field(default_factory=dict)
+    cards: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Task, variants among them -> card.json of its rows."""
+    rankings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    """(task, judge) -> Bradley-Terry rows."""
+    file: str = ""
+    text: str = ""
+    """The sweep file, as it stands."""
+
+    @property
+    def done(self) -> list[RunFacts]:
+        """The runs with results."""
+        return [run for run in self.runs if run.state == DONE]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks whose questions were asked."""
+        return list(dict.fromkeys(run.base_task for run in self.runs))
+
+    @property
+    def judges(self) -> dict[str, str]:
+        """Judge -> its kind, of all that judged anywhere; a panel after its members."""
+        found: dict[str, str] = {}
+        results = [run.result for run in self.done] + [meeting.result for meeting in self.meetings.values()]
+        for result in results:
+            for row in result.get("comparisons", []):
+                found.setdefault(row["judge"], row["kind"])
+        return found
+
+    @property
+    def lead_judge(self) -> str:
+        """The judge that rankings and case studies go by: the panel, else a model, a person, the stand-in."""
+        order = ("panel", "model", "human", "stand-in")
+        return min(self.judges, key=lambda judge: order.index(self.judges[judge]), default="")
+
+    def run(self, name: str) -> RunFacts | None:
+        """Return a run by its name."""
+        return next((run for run in self.runs if run.name == name), None)
+
+    def against(self, run: RunFacts, judge: str) -> dict[str, Any]:
+        """Return a judge's comparison of a run with its baseline; empty when there is none."""
+        start, meeting = self.run(run.baseline), self.meetings.get(run.base_task)
+        if not start or not meeting or start.name == run.name:
+            return {}
+        return meeting.comparison(judge, run.contestant, start.contestant)
+
+
+def _between(result: dict[str, Any], judge: str, a: str, b: str) -> dict[str, Any]:
+    for row in result.get("comparisons", []):
+        if row["judge"] == judge and {row["a"], row["b"]} == {a, b}:
+            return row if row["a"] == a else turned(row)
+    return {}
+
+
+def turned(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a comparison as seen from the other contestant."""
+    low, high = row["interval"]
+    rate = row["win_rate"]
+    return row | {
+        "a": row["b"], "b": row["a"], "wins": row["losses"], "losses": row["wins"],
+        "win_rate": None if rate is None else 1 - rate, "interval": [1 - high, 1 - low],
+    }  # fmt: skip
+
+
+def loss_against(run: RunFacts, start: RunFacts) -> dict[str, float] | None:
+    """Return how the held-out loss of one tuned model differs from another's, with its interval.
+
+    None where both were not measured on the same tokens: losses a token of different tokenizers cannot be compared.
+    """
+    one, other = (facts.heldout.get("row_losses", {}) for facts in (start, run))
+    if not one or not other or one["tokens"] != other["tokens"]:
+        return None
+    return paired_difference(one["tuned"], other["tuned"], one["tokens"])
+
+
+def shared_settings(runs: list[RunFacts]) -> tuple[dict[str, Any], list[str]]:
+    """Return the shown settings that all runs have in common, and the keys of those that differ."""
+    keys = [key for key in SHOWN_SETTINGS if any(key in run.settings for run in runs)]
+    values = {key: [run.settings.get(key) for run in runs] for key in keys}
+    same = {key: found[0] for key, found in values.items() if all(value == found[0] for value in found)}
+    return same, [key for key in keys if key not in same]

@@ -1,0 +1,217 @@
+"""The report's figures, drawn by matplotlib: SVG for pages, PDF for LaTeX."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.files import atomic
+from eval.reporting.experiment import Experiment, RunFacts, loss_against
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
+"""Okabe and Ito's (2008), which colour-blind readers tell apart."""
+STYLE: Any = {
+    "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fontsize": 7, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.fonttype": "path", "pdf.fonttype": 42,
+    "savefig.bbox": "tight", "figure.constrained_layout.use": True,
+    "svg.hashsalt": "whetstone",
+}  # fmt: skip
+CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei")
+"""Fonts for names that are not Latin; the first that is installed is taken."""
+WIDTH = 6.5
+MOST_CURVES = 12
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that was drawn: its caption, and how much of the text's width it takes, percent."""
+
+    caption: str
+    width: int = 100
+
+
+def draw_all(experiment: Experiment, folder: Path) -> dict[str, Drawn]:
+    """Draw every figure there is data for into `folder`, which holds no other after; return name -> what was drawn."""
+    import matplotlib as mpl
+    from matplotlib.font_manager import fontManager
+
+    mpl.use("Agg")
+    found = {}
+    figures = {"curves": curves, "wins": wins, "sensitivity": sensitivity, "ranking": ranking}
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
+    with mpl.rc_context({**STYLE, "font.family": fonts}):
+        for name, make in figures.items():
+            made = make(experiment)
+            if made:
+                caption, figure = made
+                found[name] = Drawn(caption, round(100 * figure.get_figwidth() / WIDTH))
+                _save(figure, folder / name)
+    for path in folder.glob("*.*"):
+        if path.stem not in found:
+            path.unlink()
+    return found
+
+
+def _save(figure: Any, path: Path) -> None:
+    from matplotlib import pyplot
+
+    for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
+        with atomic(path.with_suffix(f".{suffix}")) as file:
+            figure.savefig(file, format=suffix, metadata=metadata)
+    pyplot.close(figure)
+
+
+def _panels(count: int, height: float = 2.3) -> tuple[Any, Any]:
+    from matplotlib import pyplot
+
+    width = WIDTH * (0.6 if count == 1 else 1)
+    return pyplot.subplots(1, count, figsize=(width, height), squeeze=False)
+
+
+def curves(experiment: Experiment) -> tuple[str, Any] | None:
+    """Draw the training loss, and the loss on the validation rows, over the steps."""
+    runs = [run for run in experiment.done if points(run, "loss")][:MOST_CURVES]
+    if not runs:
+        return None
+    tried = [run for run in runs if len(points(run, "eval_loss")) > 1]
+    figure, axes = _panels(2 if tried else 1)
+    panels = [(axes[0][0], runs, "loss", "training rows")]
+    panels += [(axes[0][1], tried, "eval_loss", "validation rows")] if tried else []
+    for axis, shown, key, title in panels:
+        for run in shown:
+            found = points(run, key)
+            colour = COLOURS[runs.index(run) % len(COLOURS)]
+            style = "-" if runs.index(run) < len(COLOURS) else "--"
+            axis.plot(
+                *zip(*found, strict=True),
+                style,
+                color=colour,
+                label=run.name,
+                linewidth=1.1,
+                marker="." * (key != "loss"),
+            )
+        axis.set(title=title, xlabel="step", ylabel="loss")
+    if len(runs) > 1:
+        axes[0][0].legend(frameon=False)
+    left_out = len([run for run in experiment.done if points(run, "loss")]) - len(runs)
+    more = f" The first {MOST_CURVES} runs; {left_out} more are left out." if left_out else ""
+    return f"Loss while training.{more}", figure
+
+
+def points(run: RunFacts, key: str) -> list[tuple[int, float]]:
+    """Return (step, value) of a run's log; of a step that was done twice, the later."""
+    return sorted({row["current_steps"]: row[key] for row in run.log if row.get(key) is not None}.items())
+
+
+def wins(experiment: Experiment) -> tuple[str, Any] | None:
+    """Draw each run's win rate against its base, a bar for each judge, with intervals."""
+    rows = [
+        (run, judge, row) for run in experiment.done for judge in experiment.judges if (row := run.comparison(judge))
+    ]
+    rows = [entry for entry in rows if entry[2]["win_rate"] is not None]
+    if not rows:
+        return None
+    judges = list(dict.fromkeys(judge for _, judge, _ in rows))
+    names = list(dict.fromkeys(run.name for run, _, _ in rows))
+    figure, ((axis,),) = _panels(1, 0.7 + 0.24 * len(names) * max(1, len(judges) * 0.7))
+    size = 0.8 / len(judges)
+    for run, judge, row in rows:
+        place = names.index(run.name) + (judges.index(judge) - (len(judges) - 1) / 2) * size
+        rate, (low, high) = row["win_rate"], row["interval"]
+        colour = COLOURS[judges.index(judge) % len(COLOURS)]
+        axis.barh(place, rate, size * 0.85, color=colour, alpha=0.75, label=judge)
+        axis.errorbar(rate, place, xerr=[[rate - low], [high - rate]], color="#222222", linewidth=0.9, capsize=2)
+    axis.axvline(0.5, color="#222222", linewidth=0.8, linestyle=":")
+    axis.set(xlim=(0, 1), xlabel="win rate against the base (ties half)", yticks=range(len(names)), yticklabels=names)
+    axis.invert_yaxis()
+    axis.grid(False, axis="y")
+    _legend(axis, judges)
+    return (
+        "Win rate of each tuned model against its base, with 95 % intervals; the dotted line is no difference.",
+        figure,
+    )
+
+
+def _legend(axis: Any, names: list[str]) -> None:
+    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    axis.legend([handles[name] for name in names], names, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
+    """Draw the held-out loss over each axis of numbers, with the interval of its distance to the baseline."""
+    panels = [(axis, found) for axis in experiment.axes for found in [_along(experiment, axis)] if len(found) > 1]
+    if not panels:
+        return None
+    figure, axes = _panels(len(panels), 2.2)
+    for place, (name, found) in zip(axes[0], panels, strict=True):
+        for index, (label, rows) in enumerate(_lines(experiment, found).items()):
+            values = [(value, run.heldout["tuned"]["loss"], _reach(experiment, run)) for value, run in rows]
+            xs, ys, reaches = zip(*values, strict=True)
+            place.errorbar(
+                xs, ys, yerr=list(zip(*reaches, strict=True)), color=COLOURS[index % len(COLOURS)], marker="o",
+                markersize=3.5, linewidth=1.1, capsize=2, label=label,
+            )  # fmt: skip
+        place.set(xlabel=name, ylabel="held-out loss")
+        marks = sorted({value for value, _ in found})
+        if marks[0] > 0 and marks[-1] / marks[0] >= 8:
+            place.set_xscale("log")
+            place.minorticks_off()
+        place.set_xticks(marks, [f"{mark:g}" for mark in marks])
+        if len(_lines(experiment, found)) > 1:
+            place.legend(frameon=False)
+    note = " Whiskers: 95 % interval of the difference from the baseline."
+    return f"Held-out loss of the tuned model as one setting moves.{note}", figure
+
+
+def _along(experiment: Experiment, axis: str) -> list[tuple[float, RunFacts]]:
+    """Return (value, run) of the runs that differ from their baseline along this axis of numbers, if in any."""
+    found = []
+    for run in experiment.done:
+        value = run.point.get(axis)
+        start = experiment.run(run.baseline)
+        others = {key for key, label in run.point.items() if start and start.point.get(key) != label} - {
+            axis,
+            "task",
+            "model",
+        }
+        if isinstance(value, int | float) and not isinstance(value, bool) and run.heldout and not others:
+            found.append((float(value), run))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _lines(experiment: Experiment, found: list[tuple[float, RunFacts]]) -> dict[str, list[tuple[float, RunFacts]]]:
+    """Return the points of each line: one for each task and model."""
+    lines: dict[str, list[tuple[float, RunFacts]]] = {}
+    for value, run in found:
+        lines.setdefault(f"{run.base_task} {run.model}", []).append((value, run))
+    return lines
+
+
+def _reach(experiment: Experiment, run: RunFacts) -> tuple[float, float]:
+    start = experiment.run(run.baseline)
+    change = loss_against(run, start) if start and start is not run else None
+    return (change["mean"] - change["low"], change["high"] - change["mean"]) if change else (0.0, 0.0)
+
+
+def ranking(experiment: Experiment) -> tuple[str, Any] | None:
+    """Draw the Bradley-Terry ranking of each task's models by the judge that leads."""
+    shown = {task: rows for (task, judge), rows in experiment.rankings.items() if judge == _ranker(experiment, task)}
+    if not shown:
+        return None
+    most = max(map(len, shown.values()))
+    figure, axes = _panels(len(shown), 0.7 + 0.2 * most)
+    for axis, (task, rows) in zip(axes[0], shown.items(), strict=True):
+        for place, row in enumerate(rows):
+            low, high = row["interval"]
+            reach = [[row["rating"] - low], [high - row["rating"]]]
+            axis.errorbar(row["rating"], place, xerr=reach, color=COLOURS[0], marker="o", markersize=4, capsize=2)
+        axis.set(yticks=range(len(rows)), yticklabels=[row["name"] for row in rows], xlabel="Elo, mean 0", title=task)
+        axis.invert_yaxis()
+    judges = ", ".join(dict.fromkeys(_ranker(experiment, task) for task in shown))
+    return f"Bradley–Terry ranking by {judges}, with 95 % intervals.", figure
+
+
+def _ranker(experiment: Experiment, task: str) -> str:
+    """Return the judge whose ranking of a task is drawn: the leading one, or the first that ranked it."""
+    judges = [judge for known, judge in experiment.rankings if known == task]
+    return experiment.lead_judge if experiment.lead_judge in judges else next(iter(judges), "")
