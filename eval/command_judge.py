@@ -9,6 +9,7 @@ from common.batch import fill_by_batch
 from common.cache import Cache
 from common.client import Client, gather
 from common.errors import UserError
+from common.judge import CALL_TOKENS_OUT
 from common.options import existing_run, run_options
 from common.paths import folder_name
 from common.prices import Budget, BudgetSpentError, price_of
@@ -22,8 +23,6 @@ from eval.judging import Judgment, ModelJudge, Pairing, pairings, pairs_of, work
 from eval.prompting import OWN, Style
 from eval.questions import Question, language_of, load_questions
 from eval.table import show
-
-CALL_TOKENS_OUT = 350  # what a judge usually writes; the cap is --max-tokens
 
 
 @click.command()

@@ -1,24 +1,20 @@
 """Which judge: a name on the command line becomes a judge."""
 
-import os
 from urllib.parse import urlsplit
 
 from common.client import Endpoint
 from common.errors import UserError
-from eval import stand_in
+from common.judge import auto_judge
 from eval.judging import ModelJudge
 from eval.prompting import Style
 
-DEFAULT_MODEL = "gpt-4o-mini"
 JUDGE_TOKENS = 1024
 
 
 def judge_names(wanted: tuple[str, ...]) -> list[str]:
     """Return the judges to use; `auto` is JUDGE_MODEL when there is a key or a URL, else the offline stand-in."""
     names = [name for names in wanted for name in names.replace(",", " ").split()] or ["auto"]
-    there = os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")
-    auto = os.environ.get("JUDGE_MODEL", DEFAULT_MODEL) if there else stand_in.NAME
-    return list(dict.fromkeys(auto if name == "auto" else name for name in names))
+    return list(dict.fromkeys(auto_judge() if name == "auto" else name for name in names))
 
 
 def model_judges(names: list[str], style: Style, temperature: float, max_tokens: int) -> list[ModelJudge]:

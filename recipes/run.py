@@ -40,6 +40,9 @@ NOT_IDENTITY = (
     "save_total_limit",
     "disable_gradient_checkpointing",
     "use_unsloth_gc",
+    "logging_steps",
+    "report_to",
+    "run_name",
 )
 """Keys that change how a run is done but not what comes out."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from common.errors import UserError
+from common.judge import auto_judge, likely_dollars
 from recipes.duration import in_words
 from recipes.plan import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
 from recipes.surroundings import look_around
@@ -56,11 +57,26 @@ def table(plan: Plan) -> str:
     unknown = len(plan.runs) - len(known)
     disk = sum(run.expected["disk_gb"] for run in plan.runs)
     lines = [f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows)]
-    without = f", {unknown} runs not counted" if unknown else ""
-    lines.append(f"training: {in_words(sum(known))} one after another{without}; disk: {disk:.1f} GB, if all is kept")
+    disk_words = f"disk: {disk:.1f} GB, if all is kept"
+    if known:
+        without = f", {unknown} runs not counted" if unknown else ""
+        lines.append(f"training: {in_words(sum(known))} one after another{without}; {disk_words}")
+    else:
+        lines.append(f"training: not known before the rows are here (make convert TASK={plan.tasks[0]}); {disk_words}")
     if "judge" in plan.steps:
-        lines.append(f"judging ({plan.judge}): about {judgments(plan)} judgments at 20 questions a task, both orders")
+        lines.append(_judging(plan))
     return "\n".join(lines)
+
+
+def _judging(plan: Plan) -> str:
+    judges = [auto_judge() if name == "auto" else name for name in plan.judge.replace(",", " ").split()]
+    count = judgments(plan)
+    prices = [likely_dollars(judge, count, plan.max_tokens) for judge in judges]
+    known = sum(price for price in prices if price)
+    cost = f"about ${known:.2f}" if known else "no cost"
+    unknown = [judge for judge, price in zip(judges, prices, strict=True) if price is None]
+    cost = f"{cost}, {', '.join(unknown)} not counted: not in common/prices.yaml" if unknown else cost
+    return f"judging ({', '.join(judges)}): about {count} judgments each at 20 questions a task, both orders; {cost}"
 
 
 def judgments(plan: Plan) -> int:
