@@ -53,6 +53,10 @@ def test_from_the_hub_to_the_judged_result_and_again_in_no_time(checkout, hub):
     assert (run / "metrics.json").is_file()
     assert (run / "result.html").is_file()
 
+    assert "report.html" in checkout("make report TASK=medical_en MODEL=qwen3-0.6b")
+    report = (checkout.folder / "runs/reports/medical_en-qwen3-0.6b-lora/report.md").read_text(encoding="utf-8")
+    assert f"{heldout['tuned']['loss']:.3f}" in report
+
     files = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
     asked = len(hub.requests)
     served = {path: path.stat().st_mtime_ns for path in (run / "logs").glob("serve-*.log")}

@@ -133,6 +133,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
         "export": "exported: runs/",
         "answer": "tuned.jsonl: 2 answers",
         "judge": "tuned vs base",
+        "report": "runs/reports/report/report.html",
         "download": "result.zip",
     }.items():
         assert words in printed[cell], (cell, printed[cell][-2000:])
@@ -140,7 +141,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     assert read_json(run / "manifest.json")["status"] == "exported"
     assert (run / "metrics.json").is_file()
     taken = {path.name for path in (tmp_path / "first/whetstone/result").rglob("*")}
-    assert {"manifest.json", "heldout.json", "metrics.json", "tuned.jsonl"} <= taken
+    assert {"manifest.json", "heldout.json", "metrics.json", "tuned.jsonl", "report.html", "overleaf.zip"} <= taken
     assert not any(name.endswith((".safetensors", ".pt")) for name in taken)
 
     weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
