@@ -1,16 +1,19 @@
-"""What the documents hold that can be held against the code: code blocks, commands, links, tables. Pure but for reading."""
+"""What the documents hold that can be held against the code: commands, links, tables, messages. Reads, runs nothing."""
 
+import ast
 import json
 import re
 import shlex
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.checkout import ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
+"""A code block: its language, what else stands there, its text."""
 SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 ASSIGNED = re.compile(r"^([A-Z][A-Z_]*)=(.*)$", re.S)
@@ -44,9 +47,9 @@ def prose(text: str) -> str:
     return FENCE.sub("", text)
 
 
-def blocks(text: str, language: str | None = None) -> list[str]:
-    """Return the code blocks, or only those marked with a language ("" is none)."""
-    return [body for kind, body in FENCE.findall(text) if language is None or kind == language]
+def blocks(text: str) -> list[str]:
+    """Return the code blocks."""
+    return [body for _, _, body in FENCE.findall(text)]
 
 
 def headings(text: str) -> list[tuple[int, str]]:
@@ -74,11 +77,16 @@ def commands(document: Path) -> list[Command]:
     """Return every command of a document."""
     text = text_of(document)
     found = []
-    for line in "\n".join(blocks(text)).splitlines():
-        found += _parsed(line, block=True)
+    for body in blocks(text):
+        found += commands_of(body)
     for span in SPAN.findall(prose(text)):
         found += _parsed(" ".join(span.split()), block=False)
     return found
+
+
+def commands_of(body: str) -> list[Command]:
+    """Return the commands of a code block."""
+    return [command for line in body.splitlines() for command in _parsed(line, block=True)]
 
 
 def _parsed(line: str, block: bool) -> list[Command]:
@@ -95,3 +103,36 @@ def _parsed(line: str, block: bool) -> list[Command]:
         given |= {match[1]: match[2] for word in words if (match := ASSIGNED.match(word))}
         return [Command(line, block, f"make {target}", (), given) for target in targets]
     return [Command(line, block, words[2], tuple(word for word in words[3:] if word != "..."), given)]
+
+
+def says(source: Path, message: str) -> bool:
+    """Tell whether a text in a Python file, or in those of a folder, is this message; "..." stands for anything."""
+    return any(_alike(text, message) for path in _files(source) for text in _texts(path))
+
+
+def _files(source: Path) -> list[Path]:
+    return [source] if source.is_file() else sorted(source.rglob("*.py"))
+
+
+@cache
+def _texts(path: Path) -> tuple[str, ...]:
+    """Return every text of a Python file, what is filled in as "..."."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values))
+    return tuple(text.replace("{}", "...") for text in found if len(text) >= 8)
+
+
+def _alike(text: str, message: str) -> bool:
+    """Tell whether the message is a part of the text, or what the text becomes when it is filled in."""
+    message, fixed = message.rstrip("."), text.replace("...", "")
+    parts = [part for part in message.split("...") if part.strip()]
+    if all(part in text for part in parts):
+        return bool(re.search(_pattern(message), text, re.S))
+    return len(fixed) > 8 and bool(re.fullmatch(_pattern(text), message, re.S))
+
+
+def _pattern(text: str) -> str:
+    return ".*".join(map(re.escape, text.split("...")))
