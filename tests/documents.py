@@ -70,7 +70,7 @@ def links(text: str) -> list[str]:
 
 def table(text: str, command: str) -> str:
     """Return the table that stands under the mark of the command that makes it."""
-    return text.split(f"<!-- table: {command} -->\n")[1].split("\n<!-- end of table -->")[0]
+    return text.split(f"<!-- table: {command} -->\n")[1].split("\n<!-- end of table -->", maxsplit=1)[0]
 
 
 def commands(document: Path) -> list[Command]:
