@@ -127,11 +127,10 @@ def _texts(path: Path) -> tuple[str, ...]:
 
 def _alike(text: str, message: str) -> bool:
     """Tell whether the message is a part of the text, or what the text becomes when it is filled in."""
-    message, fixed = message.rstrip("."), text.replace("...", "")
-    parts = [part for part in message.split("...") if part.strip()]
+    parts = [part for part in message.rstrip(".").split("...") if part.strip()]
     if all(part in text for part in parts):
-        return bool(re.search(_pattern(message), text, re.S))
-    return len(fixed) > 8 and bool(re.fullmatch(_pattern(text), message, re.S))
+        return bool(re.search(_pattern(message.rstrip(".")), text, re.S))
+    return len(text.replace("...", "")) > 8 and bool(re.fullmatch(_pattern(text), message, re.S))
 
 
 def _pattern(text: str) -> str:
