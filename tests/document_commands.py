@@ -113,8 +113,8 @@ def misnamed(given: dict[str, str]) -> Iterator[str]:
 
 
 def _is_open(value: str) -> bool:
-    """Tell whether a value stands for whatever the reader has: nothing, NAME, <name>, some/.../path."""
-    return not value or bool(re.fullmatch(r"[A-Z_]+|<.*>|.*\.\.\..*", value))
+    """Tell whether a value stands for whatever the reader has: nothing, NAME, name, <name>, some/.../path."""
+    return not value or bool(re.fullmatch(r"[A-Z_]+|name|<.*>|.*\.\.\..*", value))
 
 
 def _settable(task: str) -> set[str]:
