@@ -130,7 +130,10 @@ def _alike(text: str, message: str) -> bool:
     parts = [part for part in message.rstrip(".").split("...") if part.strip()]
     if all(part in text for part in parts):
         return bool(re.search(_pattern(message.rstrip(".")), text, re.S))
-    return len(text.replace("...", "")) > 8 and bool(re.fullmatch(_pattern(text), message, re.S))
+    fixed = text.split("...")
+    if sum(map(len, fixed)) <= 8 or not all(part in message for part in fixed):
+        return False
+    return bool(re.fullmatch(_pattern(text), message, re.S))
 
 
 def _pattern(text: str) -> str:
