@@ -2,6 +2,8 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,6 @@ from converters.sources import Source, find_source
 from converters.splits import SPLITS, TEST, TRAIN, shares
 from converters.staging import Shard, Stage, check_broken, load, save, stage
 from converters.task import Task
-
-WORK = ".work"
 
 
 def convert(
@@ -52,13 +52,23 @@ def convert(
             print(f"{folder} is converted anew: {difference(before['made_from'], identity)}")
         for note in found.notes:
             print(note)
-        shutil.rmtree(folder / WORK, ignore_errors=True)
-        done = stage(task, found, settings, options, folder / WORK, limit=limit, processes=processes)
-        check_broken(done, settings)
-        made = complete(task, settings, [done], identity=identity, source=found, processes=processes)
-        shutil.rmtree(folder / WORK)
+        with work_folder(folder) as work:
+            done = stage(task, found, settings, options, work, limit=limit, processes=processes)
+            check_broken(done, settings)
+            made = complete(task, settings, [done], identity=identity, source=found, processes=processes)
     register()
     return made
+
+
+@contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder for what is under way, which does not outlive the block: a full disk must not stay full of it."""
+    work = folder / ".work"
+    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def convert_shard(
@@ -73,9 +83,13 @@ def convert_shard(
         print(f"{folder} is there already")
         return folder
     shutil.rmtree(folder, ignore_errors=True)
-    done = stage(task, found, settings, options, folder, shard=shard, processes=processes)
-    files = [{"path": file.spec.path, "split": file.spec.split} for file in found.files]
-    save(done, {"identity": identity, "shard": [shard.number, shard.count], "files": files, "label": found.label})
+    try:
+        done = stage(task, found, settings, options, folder, shard=shard, processes=processes)
+        files = [{"path": file.spec.path, "split": file.spec.split} for file in found.files]
+        save(done, {"identity": identity, "shard": [shard.number, shard.count], "files": files, "label": found.label})
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     print(f"{folder}: {done.rows:,} rows read; after the last shard: python -m converters merge --task {task.name}")
     return folder
 
@@ -148,6 +162,8 @@ def complete(
         for step, reasons in stage_.examples.items():
             examples[step] = [*examples.get(step, []), *reasons][:3]
     rows = sum(stage.rows for stage in stages)
+    if not rows:
+        raise UserError(f"there are no rows in {source.label}", "get the file again, or name another SOURCE")
     if rows != sum(file["rows"] for file in files.values()):
         raise AssertionError(f"{rows} rows came in, {files} came out")
     if not files["train"]["rows"]:
@@ -155,7 +171,7 @@ def complete(
             f"{step['step']} {step['dropped']:,}" for step in cards.steps(rows, dropped, {}) if step["dropped"]
         )
         raise UserError(
-            f"no row of {source.label} is left to train on ({told or 'there were none'})",
+            f"no row of {source.label} is left to train on ({told or 'all of them are val or test rows'})",
             f"see {folder}/rejected.jsonl for each row's reason",
         )
     if variant:

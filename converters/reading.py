@@ -4,6 +4,7 @@ Rows travel in chunks, so that other processes can work on them. Of JSON Lines o
 them is the workers' job.
 """
 
+import codecs
 import csv
 import json
 import re
@@ -19,6 +20,7 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 2_000
 ARRAY_BUFFER = 1 << 20
+TO_UTF8 = "write it anew as UTF-8, if it is GB18030 like this: iconv -f GB18030 -t UTF-8 FILE > NEW"
 BOM = b"\xef\xbb\xbf"
 LONGEST_ELEMENT = 64 << 20
 """An element of a JSON array that has not ended after so many characters is broken."""
@@ -65,8 +67,16 @@ def read_chunks(path: Path, file: int = 0, limit: int | None = None) -> Iterator
 def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
     """Yield (raw row, bytes it took, roughly)."""
     kind = path.suffix.lower()
-    if path.stat().st_size == 0:
+    with path.open("rb") as file:
+        beginning = file.readline(4096)
+    if not beginning:
         raise UserError(f"{path} is empty", "get the file again, or name another SOURCE")
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{path} is UTF-16, not UTF-8", f"iconv -f UTF-16 -t UTF-8 {path} > new{kind}")
+    if kind == ".json" and beginning.strip() == b"{":
+        raise UserError(
+            f"{path} holds one JSON object, not rows", "put the list of rows in it into a file of its own: [ ... ]"
+        )
     if kind == ".jsonl" or (kind == ".json" and not _is_array(path)):
         return _lines(path)
     if kind == ".json":
@@ -75,7 +85,9 @@ def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
         return _table(path, "\t" if kind == ".tsv" else ",")
     if kind == ".parquet":
         return _parquet(path)
-    raise UserError(f"{path} is of a kind that cannot be read", f"convert it to one of {', '.join(SUFFIXES)}")
+    raise UserError(
+        f"{path} is of a kind that cannot be read", f"unpack it, or convert it to one of {', '.join(SUFFIXES)}"
+    )
 
 
 def parse_line(line: bytes) -> dict[str, Any] | Broken:
@@ -166,6 +178,8 @@ def _table(path: Path, delimiter: str) -> Iterator[tuple[Raw, int]]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.reader(_without_nulls(file), delimiter=delimiter)
         header = next(rows, [])
+        if any(map(_undecoded, header)):
+            raise UserError(f"the header of {path} is not UTF-8", TO_UTF8)
         while True:
             try:
                 cells = next(rows)

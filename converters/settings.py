@@ -81,7 +81,7 @@ def build_settings(task: Task, given: Mapping[str, Any]) -> tuple[Settings, dict
             problems.append(f"{key} must be {_kind(known[key], key)}, got {value!r}")
         else:
             values[key] = str(value) if isinstance(known[key], str) else value
-    problems += _wrong_values(values) if not problems else []
+    problems += _wrong_values(values)
     if problems:
         raise UserError("SET cannot be used: " + "; ".join(problems), f"keys of {task.name}: {', '.join(known)}")
     general = Settings(**{name: _number(values[name], GENERAL[name].default) for name in GENERAL})

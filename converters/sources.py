@@ -14,6 +14,8 @@ from converters.reading import SUFFIXES
 from converters.task import File, Task
 
 TRIES = 4
+NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+"""What the hub's libraries write beside the rows."""
 EXPLICIT_SOURCE = "name the rows here: SOURCE=path/to/file-or-folder"
 
 
@@ -64,7 +66,7 @@ def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
                 break
     if found:
         return found
-    others = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    others = sorted(path for path in folder.rglob("*") if path.is_file() and _holds_rows(path.relative_to(folder)))
     if not others:
         raise UserError(
             f"no rows in {folder}: none of {', '.join(file.path for file in task.files) or 'its files is a data file'}",
@@ -78,12 +80,19 @@ def _spec(task: Task, path: Path) -> File:
     for spec in task.files:
         if Path(spec.path).name == path.name:
             return spec
-    columns = task.columns
+    columns, optional = task.columns, task.optional
     if task.files:
         common = set.intersection(*(set(spec.columns) for spec in task.files))
         columns = tuple(column for column in task.files[0].columns if column in common)
+        optional = task.files[0].optional
     own_splits = not task.files or any(spec.split for spec in task.files)
-    return File(path.name, columns, split_of(path.stem) if own_splits else "")
+    return File(path.name, columns, split_of(path.stem) if own_splits else "", optional)
+
+
+def _holds_rows(path: Path) -> bool:
+    """Tell whether a file of a data set's folder is one with rows, by its name."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.name not in NO_ROWS
 
 
 def split_of(stem: str) -> str:
@@ -120,10 +129,10 @@ def _data_files(task: Task, commit: str) -> tuple[File, ...]:
         raise _hub_error(task, "", error) from error
     except (OfflineModeIsEnabled, OSError, httpx.HTTPError) as error:
         raise _no_network(task, error) from None
-    found = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+    found = sorted(name for name in names if _holds_rows(Path(name)))
     if not found:
         raise UserError(f"{task.hub} has no file of a kind that can be read", f"it needs one of {', '.join(SUFFIXES)}")
-    return tuple(File(name, task.columns, split_of(Path(name).stem)) for name in found)
+    return tuple(File(name, task.columns, split_of(Path(name).stem), task.optional) for name in found)
 
 
 def _commit(task: Task) -> str:
@@ -230,4 +239,4 @@ def _there(task: Task) -> str:
         names = HfApi().list_repo_files(task.hub, repo_type="dataset", revision=task.revision)
     except Exception:  # an addition to an error that is told anyway
         return ""
-    return f" (there are: {', '.join(name for name in names if Path(name).suffix in SUFFIXES)})"
+    return f" (there are: {', '.join(name for name in names if _holds_rows(Path(name)))})"

@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.files import read_json, write_json
 from common.progress import Progress
 from converters.pool import ordered_map, workers
-from converters.reading import Chunk, read_chunks
+from converters.reading import TO_UTF8, Chunk, read_chunks
 from converters.registry import load_task
 from converters.rows import Staged, process
 from converters.settings import Settings
@@ -101,6 +101,7 @@ def stage(
     done = Stage(folder)
     parts: dict[str, list[Array]] = {}
     offsets: list[Array] = []
+    optional: dict[int, set[str]] = {}
     written = 0
     chunks = _chunks(source.files, limit, shard)
     processes = processes or workers()
@@ -113,7 +114,8 @@ def stage(
         Progress(f"{task.name}: reading and checking, MB", round(size / shard.count / 1e6) or 1) as progress,
     ):
         for file, part in results:
-            _check_columns(part, files[file], source.files[file].path, first=done.rows == 0)
+            _check_columns(part, files[file], source.files[file].path)
+            optional.setdefault(file, set()).update(part.optional)
             lengths = numpy.array([len(line) for line in part.lines], numpy.int64)
             offsets.append(written + numpy.cumsum(lengths) - lengths)
             written += int(lengths.sum())
@@ -128,6 +130,9 @@ def stage(
             if done.rows >= EARLY:
                 check_broken(done, settings)
         progress.done = progress.total
+    for file, seen in optional.items():
+        if absent := [column for column in files[file].optional if column not in seen]:
+            raise UserError(f"no row of {source.files[file].path} has {', '.join(absent)}", "mend the task's columns")
     if not parts:  # not a single row, or none for this shard: the arrays are there all the same
         nothing = process(Chunk(0, 1, []), files[0], task, settings, options)
         parts = {name: [array] for name, array in nothing.arrays.items()}
@@ -160,7 +165,7 @@ def _add(done: Stage, part: Staged) -> None:
         kept += reasons[: 3 - len(kept)]
 
 
-def _check_columns(part: Staged, spec: File, path: Path, first: bool) -> None:
+def _check_columns(part: Staged, spec: File, path: Path) -> None:
     """Stop when no row at all of a chunk has the columns: it is the wrong file."""
     if part.rows and part.dropped["columns"] == part.rows and part.columns:
         raise UserError(
@@ -178,8 +183,13 @@ def check_broken(done: Stage, settings: Settings) -> None:
     shown = [reason for step in broken for reason in done.examples[step]][:3]
     raise UserError(
         f"{count:,} of {done.rows:,} rows cannot be read, more than {settings.errors:.0%}:\n  " + "\n  ".join(shown),
-        f"mend the file, or allow more: SET errors={min(1.0, round(count / done.rows + 0.01, 2))}",
+        _way_out(count, done.rows, shown),
     )
+
+
+def _way_out(count: int, rows: int, shown: list[str]) -> str:
+    mend = TO_UTF8 if any(": not UTF-8" in reason for reason in shown) else "mend the file"
+    return mend if count == rows else f"{mend}, or allow more: SET errors={min(1.0, round(count / rows + 0.01, 2))}"
 
 
 def save(done: Stage, about: dict[str, Any]) -> None:

@@ -80,9 +80,9 @@ def test_an_empty_file_is_told(name):
         convert(load_task("medical_en"), name)
 
 
-def test_a_file_with_a_header_only_leaves_nothing_to_train_on():
+def test_a_file_with_a_header_only_has_no_rows():
     Path("medDataset_processed.csv").write_text("qtype,Question,Answer\n")
-    with pytest.raises(UserError, match="is left to train on"):
+    with pytest.raises(UserError, match=r"there are no rows in medDataset_processed\.csv"):
         convert(load_task("medical_en"), "medDataset_processed.csv")
 
 
@@ -104,6 +104,33 @@ def test_a_parquet_file_that_is_none():
     Path("rows.parquet").write_bytes(b"PAR1 nothing of the sort")
     with pytest.raises(UserError, match=r"rows\.parquet is not a readable Parquet file"):
         convert(load_task("finance_zh"), "rows.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.jsonl", '{"question": "甲"}\n'.encode("utf-16"), ["x.jsonl is UTF-16", "iconv -f UTF-16"]),
+        ("x.csv", "问题,回答\n甲,乙\n".encode("gbk"), ["the header of x.csv is not UTF-8", "iconv -f GB18030"]),
+        ("x.jsonl", '{"question": "甲", "answer": "乙"}\n'.encode("gbk") * 9, ["9 of 9 rows", "iconv -f GB18030"]),
+        ("x.json", b'{\n "train": [\n  {"question": "a"}\n ]\n}\n', ["x.json holds one JSON object"]),
+        ("x.json", b"[]", ["there are no rows in x.json"]),
+        ("x.jsonl.gz", b"x", ["cannot be read", "unpack it"]),
+    ],
+)
+def test_what_is_wrong_with_a_whole_file_is_told_with_the_way_out(name, content, words):
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_zh"), name)
+    told = f"{caught.value.message}\n{caught.value.hint}"
+    assert all(word in told for word in words), told
+    assert "errors=" not in told
+
+
+def test_a_column_whose_name_is_no_text_is_rejected_like_others(read_rows):
+    card = convert(load_task("medical_zh"), lines(b'{"\\ud83d": 1}'))
+    assert steps(card) == {"columns": 1}
+    (row,) = read_rows("data/medical_zh/rejected.jsonl")
+    assert row["row"] == {"\\ud83d": 1}
 
 
 def test_some_of_the_files_are_enough_and_the_others_are_named(capsys):
@@ -148,11 +175,13 @@ def test_an_array_that_was_cut_off():
 
 
 def test_all_wrong_settings_are_told_at_once():
+    wrong = {"scroe": 3, "near": "much", "clean": 1, "min_output": 2.5}
     with pytest.raises(UserError) as caught:
-        convert(load_task("medical_zh"), str(ROWS), given={"scroe": 3, "near": "much", "clean": 1, "min_output": 2.5})
+        convert(load_task("medical_zh"), str(ROWS), given={**wrong, "overlap": 7})
     message = caught.value.message
     assert "unknown key 'scroe' did you mean score?" in message
     assert "near must be a number, got 'much'" in message
+    assert "overlap must lie between 0 and 1, got 7" in message
     assert "clean must be true or false, got 1" in message
     assert "min_output must be a whole number, got 2.5" in message
     with pytest.raises(UserError, match="format must be alpaca or sharegpt, got 'csv'; near must lie between 0 and 1"):
@@ -177,6 +206,7 @@ def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
     assert "no space left on disk (data/medical_zh/train.jsonl)" in capsys.readouterr().err
     assert not Path("data/medical_zh/card.json").exists()
     assert not list(Path("data/medical_zh").glob("*.part"))
+    assert not Path("data/medical_zh/.work").exists()
     assert convert(load_task("medical_zh"), "format_data.jsonl")["rows"] == 40
 
 
@@ -192,8 +222,11 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     staged = Path("data/medical_zh/.work/rows.tsv")
     while not (staged.exists() and staged.stat().st_size) and time.monotonic() < until:
         time.sleep(0.02)
-    os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.kill()
+    _, said = process.communicate(timeout=60)  # the workers have this pipe too: it ends when they do
     assert b"Traceback" not in said
     assert not Path("data/medical_zh/card.json").exists()
     card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)
