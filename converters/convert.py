@@ -167,11 +167,13 @@ def complete(
     if rows != sum(file["rows"] for file in files.values()):
         raise AssertionError(f"{rows} rows came in, {files} came out")
     if not files["train"]["rows"]:
-        told = "; ".join(
-            f"{step['step']} {step['dropped']:,}" for step in cards.steps(rows, dropped, {}) if step["dropped"]
-        )
+        told = [
+            f"\n  {step['step']} {step['dropped']:,}, as {step['examples'][0]}"
+            for step in cards.steps(rows, dropped, examples)
+            if step["dropped"]
+        ]
         raise UserError(
-            f"no row of {source.label} is left to train on ({told or 'all of them are val or test rows'})",
+            f"no row of {source.label} is left to train on{''.join(told) or ': all of them are val or test rows'}",
             f"see {folder}/rejected.jsonl for each row's reason",
         )
     if variant:
