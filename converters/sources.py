@@ -39,6 +39,7 @@ class Source:
 
 def find_source(task: Task, source: str) -> Source:
     """Return the local files that SOURCE names, or the hub's when it is empty."""
+    whose = "SOURCE" if source else f"the source of task {task.name}"
     source = source or task.source
     if not source:
         if not task.hub:
@@ -46,7 +47,7 @@ def find_source(task: Task, source: str) -> Source:
         return _from_hub(task)
     path = Path(source).expanduser()
     if not path.exists():
-        raise UserError(f"SOURCE does not exist: {source}", "give a file or folder that does")
+        raise UserError(f"{whose} does not exist: {source}", "give a file or folder that does")
     found = _in_folder(task, path) if path.is_dir() else [SourceFile(path, _spec(task, path))]
     notes: tuple[str, ...] = ()
     missing = [file.path for file in task.files if file not in {item.spec for item in found}]

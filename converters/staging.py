@@ -17,7 +17,7 @@ from common.files import read_json, write_json
 from common.progress import Progress
 from converters.pool import ordered_map, workers
 from converters.reading import TO_UTF8, Chunk, read_chunks
-from converters.registry import load_task
+from converters.registry import ORDER, load_task, task_file
 from converters.rows import Staged, process
 from converters.settings import Settings
 from converters.sketch import Array
@@ -114,7 +114,7 @@ def stage(
         Progress(f"{task.name}: reading and checking, MB", round(size / shard.count / 1e6) or 1) as progress,
     ):
         for file, part in results:
-            _check_columns(part, files[file], source.files[file].path)
+            _check_columns(part, files[file], source.files[file].path, task)
             optional.setdefault(file, set()).update(part.optional)
             lengths = numpy.array([len(line) for line in part.lines], numpy.int64)
             offsets.append(written + numpy.cumsum(lengths) - lengths)
@@ -165,12 +165,15 @@ def _add(done: Stage, part: Staged) -> None:
         kept += reasons[: 3 - len(kept)]
 
 
-def _check_columns(part: Staged, spec: File, path: Path) -> None:
+def _check_columns(part: Staged, spec: File, path: Path, task: Task) -> None:
     """Stop when no row at all of a chunk has the columns: it is the wrong file."""
     if part.rows and part.dropped["columns"] == part.rows and part.columns:
+        other = f"mend the columns in {task_file(task.name)}"
+        if task.name in ORDER:
+            other = "add a task for it: python -m converters new NAME --source ..."
         raise UserError(
             f"wrong columns in {path}: found {', '.join(sorted(part.columns))}; expected {', '.join(spec.columns)}",
-            "name the right file as SOURCE, or add a task for it: python -m converters new NAME --source ...",
+            f"name the right file as SOURCE, or {other}",
         )
 
 

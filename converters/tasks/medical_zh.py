@@ -15,7 +15,6 @@ import re
 
 from converters.task import File, Options, Record, Row, Skip, Task, text
 
-
 COMMA = re.compile("[,，、]")
 
 

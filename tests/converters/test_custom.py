@@ -10,6 +10,7 @@ from converters.convert import convert
 from converters.new import new
 from converters.propose import propose
 from converters.registry import load_task, task_names
+from converters.settings import build_settings
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
 RECIPES = [
@@ -132,6 +133,21 @@ def test_everything_wrong_in_a_file_is_told_at_once():
         "splits has an unknown key 'dev'", "unknown test 'above'", "did you mean min_output?",
     ):  # fmt: skip
         assert said in caught.value.message
+
+
+def test_settings_of_a_task_are_checked_like_those_of_the_user():
+    task = task_file(
+        "bad", source="x", columns={"instruction": "a", "output": "b"},
+        settings={"min_output": "many", "near": 5}, splits={"test": "half"},
+    )  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        build_settings(task, {})
+    for said in ("settings of task bad", "min_output must be a whole number", "near must lie", "test must be a number"):
+        assert said in caught.value.message
+    task = task_file("good", source="x", columns={"instruction": "a", "output": "b"})
+    with pytest.raises(UserError, match="task good has no system prompt, so system must be a text"):
+        build_settings(task, {"system": True})
+    assert build_settings(task, {"system": "Be brief."})[0].system == "Be brief."
 
 
 def test_files_of_their_own_splits_are_known_by_name(read_rows):
