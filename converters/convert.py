@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from common.errors import UserError
-from common.files import sha256_of, write_json
+from common.files import read_json, sha256_of, write_json
 from common.paths import data_folder
 from common.process import only_one
 from converters import card as cards
@@ -23,7 +23,7 @@ from converters.settings import Settings, build_settings
 from converters.sketch import Array
 from converters.sources import Source, find_source
 from converters.splits import SPLITS, TEST, TRAIN, shares
-from converters.staging import Shard, Stage, check_broken, load, save, stage
+from converters.staging import Shard, Stage, broken_part, check_broken, load, save, stage
 from converters.task import Task
 
 
@@ -79,9 +79,11 @@ def convert_shard(
     found = find_source(task, source)
     identity = identity_of(task, found, settings, options, None)
     folder = data_folder(task.name) / "shards" / f"{shard.number}-of-{shard.count}"
-    if (folder / "stage.json").is_file() and load(folder)[1]["identity"] == identity:
-        print(f"{folder} is there already")
-        return folder
+    if (folder / "stage.json").is_file():
+        before = read_json(folder / "stage.json")
+        if before["identity"] == identity and not broken_part(folder, before):
+            print(f"{folder} is there already")
+            return folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
         done = stage(task, found, settings, options, folder, shard=shard, processes=processes)
@@ -123,6 +125,7 @@ def merge(task: Task, given: dict[str, Any] | None = None, processes: int = 0) -
     about = loaded[0][1]
     with only_one(folder):
         made = complete(task, settings, stages, identity=identity, source=_source_of(about), processes=processes)
+    print(f"{folder}/shards can go now")
     register()
     return made
 

@@ -24,6 +24,7 @@ from converters.sketch import Array
 from converters.sources import Source, SourceFile
 from converters.task import File, Task
 
+ARRAYS = "arrays.npz"
 SMALL = 4 << 20
 """Bytes below which starting processes costs more than they save."""
 FEW_BROKEN = 3
@@ -197,15 +198,27 @@ def _way_out(count: int, rows: int, shown: list[str]) -> str:
 
 def save(done: Stage, about: dict[str, Any]) -> None:
     """Keep a stage for a later merge; stage.json, written last, says that it is whole."""
-    numpy.savez(done.folder / "arrays.npz", **done.arrays)  # type: ignore[arg-type]
+    numpy.savez(done.folder / ARRAYS, **done.arrays)  # type: ignore[arg-type]
     counters = {name: dict(getattr(done, name)) for name in ("dropped", "examples", "changed", "languages")}
-    write_json(done.folder / "stage.json", {**about, **counters, "rows": done.rows, "bytes": done.bytes})
+    sizes = {path.name: path.stat().st_size for path in (done.folder / ARRAYS, done.lines, done.rejected)}
+    whole = {**about, **counters, "rows": done.rows, "bytes": done.bytes, "sizes": sizes}
+    write_json(done.folder / "stage.json", whole)
+
+
+def broken_part(folder: Path, about: dict[str, Any]) -> Path | None:
+    """Return the first file of a kept stage that is not as large as when it was written."""
+    for name, size in about["sizes"].items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
+            return folder / name
+    return None
 
 
 def load(folder: Path) -> tuple[Stage, dict[str, Any]]:
     """Return a kept stage, and what was said about it."""
     about = read_json(folder / "stage.json")
-    with numpy.load(folder / "arrays.npz") as arrays:
+    if part := broken_part(folder, about):
+        raise UserError(f"{part} is not whole: {about['sizes'][part.name]:,} bytes were written", "copy it here again")
+    with numpy.load(folder / ARRAYS) as arrays:
         done = Stage(folder, dict(arrays))
     done.dropped, done.changed = Counter(about["dropped"]), Counter(about["changed"])
     done.languages, done.examples = Counter(about["languages"]), about["examples"]
