@@ -54,12 +54,13 @@ def test_a_question_that_the_answer_repeats_goes(raw, wanted):
 
 def test_tables_of_signs_become_lists():
     raw = (
-        "What are the signs and symptoms of Gout? The Human Phenotype Ontology provides the following list of signs "
-        "and symptoms for Gout. If the information is available, the table below includes how often the symptom is "
-        "seen in people with this condition. You can use the MedlinePlus Medical Dictionary to look up the "
-        "definitions for these medical terms. Signs and Symptoms Approximate number of patients (when available) "
-        "Low-set ears 7.5% X-linked inheritance - Pain 3/20 The Human Phenotype Ontology (HPO) has collected information on how "
-        "often a sign or symptom occurs in a condition. In these cases, the sign or symptom may be rare or common."
+        "What are the signs and symptoms of Gout? The Human Phenotype Ontology provides the following list of"
+        " signs and symptoms for Gout. If the information is available, the table below includes how often "
+        "the symptom is seen in people with this condition. You can use the MedlinePlus Medical Dictionary to"
+        " look up the definitions for these medical terms. Signs and Symptoms Approximate number of patients "
+        "(when available) Low-set ears 7.5% X-linked inheritance - Pain 3/20 The Human Phenotype Ontology "
+        "(HPO) has collected information on how often a sign or symptom occurs in a condition. In these "
+        "cases, the sign or symptom may be rare or common."
     )
     assert answer(raw) == (
         "The Human Phenotype Ontology provides the following list of signs and symptoms for Gout.\n"
