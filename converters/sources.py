@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import REFUSALS, UserError
 from common.files import sha256
 from converters.reading import SUFFIXES
 from converters.task import File, Task
@@ -181,7 +181,7 @@ def _download(task: Task, path: str, commit: str) -> Path:
                 raise _hub_error(task, path, error) from error
             wrong: Exception = error
         except (OSError, httpx.HTTPError) as error:
-            if isinstance(error, OSError) and error.errno in (28, 122):  # disk full, quota
+            if isinstance(error, OSError) and error.errno in REFUSALS:  # a full disk is not the network's fault
                 raise
             wrong = error
         if attempt == TRIES:

@@ -156,6 +156,22 @@ def test_csv_cells_too_many_or_few_and_bytes_that_are_no_text(read_rows):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [40, 12_000])
+def test_a_quote_that_is_never_closed_costs_one_row(read_rows, count):
+    row = "symptoms,What are the symptoms of fever {0} ?,The skin is hot and the pulse is fast on day {0} of it.\n"
+    rows = [row.format(i) for i in range(count)]
+    rows[7] = rows[7].replace(",The", ',"The')
+    rows[-9] = rows[-9].replace(",The", ',"The')
+    rows[9] = rows[9].replace(",The", ',"The\nvery ').replace("it.", 'it."')
+    Path("medDataset_processed.csv").write_text("qtype,Question,Answer\n" + "".join(rows))
+    card = convert(load_task("medical_en"), "medDataset_processed.csv", given={"near": 0, "decontaminate": False})
+    assert card["rows"] == count
+    first, last = read_rows("data/medical_en/rejected.jsonl")
+    assert first["reason"] == "broken CSV: ',' expected after '\"', line 9"
+    assert last["reason"] == f"a quote is opened and never closed, line {count - 6}"
+    assert [first["row"], last["row"]] == [rows[7].strip(), rows[-9].strip()]
+
+
 def test_a_broken_element_of_an_array_does_not_take_the_others_with_it():
     rows = json.loads((ROWS / "law_en/alpacmygavel.json").read_text())
     texts = [json.dumps(row) for row in rows]
