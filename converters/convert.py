@@ -25,6 +25,7 @@ from converters.sources import Source, find_source
 from converters.splits import SPLITS, TEST, TRAIN, shares
 from converters.staging import Shard, Stage, broken_part, check_broken, load, save, stage
 from converters.task import Task
+from converters.tokens import load_tokenizer, token_lengths
 
 
 def convert(
@@ -153,8 +154,10 @@ def complete(
     decision = decide(arrays, fixed, settings)
     if variant:
         hold_out(decision)
-    # From here on the old rows are no longer whole.
-    (folder / "card.json").unlink(missing_ok=True)
+    tokenizer = load_tokenizer(settings.tokenizer) if settings.tokenizer else None
+    # From here on the old rows are no longer whole, and what was made of them is out of date.
+    for old in ("card.json", "report.html", *(f"{split}.json" for split in SPLITS)):
+        (folder / old).unlink(missing_ok=True)
     paths = [file.spec.path for file in source.files]
     files, dropped, examples, kept = finish(
         stages, arrays, decision, files=paths, task=task, settings=settings, folder=folder, processes=processes,
@@ -211,10 +214,9 @@ def complete(
         "identity": sha256_of(identity),
         **({"variant": variant.about} if variant else {}),
     }
-    if settings.tokenizer:
-        from converters.tokens import token_lengths
-
-        made["tokens"] = token_lengths(folder / "train.jsonl", settings.tokenizer)
+    if tokenizer:
+        lengths = token_lengths(folder / "train.jsonl", tokenizer)
+        made["tokens"] = {"tokenizer": settings.tokenizer, **lengths}
     write_json(folder / "card.json", made)
     return made
 

@@ -14,6 +14,7 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import load_task
+from converters.report import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = Path(__file__).parent / "rows"
@@ -204,6 +205,28 @@ def test_all_wrong_settings_are_told_at_once():
         convert(load_task("medical_zh"), str(ROWS), given={"format": "csv", "near": 2})
     with pytest.raises(UserError, match="LIMIT must be at least 1"):
         convert(load_task("medical_zh"), str(ROWS), limit=0)
+
+
+@pytest.mark.parametrize("content", ["", "no JSON\n", '{"id": "1"}\n', "[1]\n"])
+def test_judged_questions_that_cannot_be_read_are_told(content):
+    if content:
+        Path("questions.jsonl").write_text(content)
+    with pytest.raises(UserError, match=r"no judged questions can be read from questions\.jsonl"):
+        convert(load_task("medical_zh"), lines(), given={"questions": "questions.jsonl"})
+
+
+def test_what_was_made_of_earlier_rows_goes_with_them():
+    source = lines()
+    convert(load_task("medical_zh"), source, given={"array": True})
+    write_report("medical_zh")
+    assert Path("data/medical_zh/train.json").exists()
+    with pytest.raises(UserError, match="no tokenizer can be loaded"):
+        convert(load_task("medical_zh"), source, given={"tokenizer": "./nowhere/tokenizer.json"})
+    assert Path("data/medical_zh/card.json").exists()
+    convert(load_task("medical_zh"), source)
+    assert sorted(path.name for path in Path("data/medical_zh").glob("[a-z]*")) == [
+        "card.json", "rejected.jsonl", "test.jsonl", "train.jsonl", "val.jsonl",
+    ]  # fmt: skip
 
 
 def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
