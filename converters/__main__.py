@@ -52,8 +52,8 @@ def convert(
     VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
     """
     from converters.convert import convert as run
-    from converters.convert import convert_shard
     from converters.registry import load_task
+    from converters.shards import convert_shard
     from converters.staging import Shard
     from converters.summary import summary
 
@@ -90,8 +90,8 @@ def convert(
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
     """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
-    from converters.convert import merge as run
     from converters.registry import load_task
+    from converters.shards import merge as run
     from converters.summary import summary
 
     print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))

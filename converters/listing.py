@@ -43,14 +43,11 @@ def one_task(name: str) -> str:
         'SET="key=value ..." with these defaults',
     ]
     lines += [
-        f"  {key + '=' + _shown(value):<24} {task.option_help.get(key, '')}" for key, value in task.options.items()
+        f"  {key + '=' + general.typed(value):<24} {task.option_help.get(key, '')}"
+        for key, value in task.options.items()
     ]
-    lines += [f"  {key + '=' + _shown(value):<24} {_meanings().get(key, '')}" for key, value in defaults.items()]
+    lines += [f"  {key + '=' + general.typed(value):<24} {_meanings().get(key, '')}" for key, value in defaults.items()]
     return "\n".join(lines)
-
-
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @functools.cache

@@ -5,17 +5,15 @@ them is the workers' job.
 """
 
 import codecs
-import csv
 import json
 import re
-import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from converters.delimited import read_records
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20
@@ -23,8 +21,6 @@ CHUNK_ROWS = 2_000
 ARRAY_BUFFER = 1 << 20
 TO_UTF8 = "write it anew as UTF-8, if it is GB18030 like this: iconv -f GB18030 -t UTF-8 FILE > NEW"
 BOM = b"\xef\xbb\xbf"
-LONGEST_RECORD = 1 << 20
-"""A record of CSV that has not ended after so many characters has a quote that is never closed."""
 LONGEST_ELEMENT = 64 << 20
 """An element of a JSON array that has not ended after so many characters is broken."""
 
@@ -177,9 +173,8 @@ def _element(value: Any, raw: str) -> Raw:
 
 
 def _table(path: Path, delimiter: str) -> Iterator[tuple[Raw, int]]:
-    csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        records = _records(file, delimiter)
+        records = read_records(file, delimiter)
         header, _, _ = next(records, ([], "", 0))
         if isinstance(header, str):
             raise UserError(f"the header of {path} cannot be read: {header}", "mend its first line")
@@ -196,65 +191,6 @@ def _table(path: Path, delimiter: str) -> Iterator[tuple[Raw, int]]:
                 yield dict(zip(header, cells, strict=True)), len(raw)
                 continue
             yield Broken(_legible(raw.rstrip("\r\n")), f"{wrong}, line {line}"), len(raw)
-
-
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[str] | str, str, int]]:
-    """Yield (cells, raw text, number of the last line) of each record; instead of cells, why it is none.
-
-    Of a record that is broken (a quote that is never closed, or closed in the midst of a cell) only the first line is
-    lost: reading goes on with the next one.
-    """
-    feed = _Feed(lines)
-    while True:
-        try:
-            for cells in csv.reader(feed, delimiter=delimiter, strict=True):
-                if cells:
-                    yield cells, "".join(feed.record), feed.number
-                feed.record.clear()
-            return
-        except csv.Error as error:
-            wrong = f"broken CSV: {error}" if feed.lasted else "a quote is opened and never closed"
-            yield wrong, feed.take_back(), feed.number
-
-
-class _Feed:
-    """Gives a CSV reader its lines, and keeps those of the record under way.
-
-    A reader that asks for another line in the middle of a record is inside quotes.
-    """
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._again: deque[str] = deque()
-        self.record: list[str] = []
-        self.number = 0
-        self.lasted = True
-        """Whether there was always another line to give inside quotes."""
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if not self.record:
-            self._size, self.lasted = 0, True
-        line = None
-        if self._size < LONGEST_RECORD:
-            line = self._again.popleft() if self._again else next(self._lines, None)
-        if line is None:
-            self.lasted = not self.record
-            raise StopIteration
-        self.number += 1
-        self._size += len(line)
-        self.record.append(line)
-        return line.replace("\0", "")
-
-    def take_back(self) -> str:
-        """Return the first line of the record under way, and give the others once more."""
-        first, *others = self.record
-        self._again.extendleft(reversed(others))
-        self.number -= len(others)
-        self.record.clear()
-        return first
 
 
 def _parquet(path: Path) -> Iterator[tuple[Raw, int]]:

@@ -66,6 +66,11 @@ GENERAL = {field.name: field for field in fields(Settings)}
 SHARES = ("near", "overlap", "errors")
 
 
+def typed(value: Any) -> str:
+    """Return a value as a user types it in SET."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def build_settings(task: Task, given: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """Return the general settings and the task's options with `given` put over the defaults.
 

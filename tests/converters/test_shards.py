@@ -6,9 +6,10 @@ import pytest
 
 from common.errors import UserError
 from common.files import sha256
-from converters.convert import convert, convert_shard, merge
+from converters.convert import convert
 from converters.lookalikes import write_task
 from converters.registry import load_task
+from converters.shards import convert_shard, merge
 from converters.staging import Shard, load
 
 
