@@ -5,6 +5,18 @@ import errno
 import sys
 from collections.abc import Callable, Iterable
 
+_FULL = ("no space left on disk", "free some space")
+_FORBIDDEN = ("no permission", "become its owner, or name another place")
+REFUSALS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: ("a file grew larger than is allowed here", "raise the limit (ulimit -f)"),
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: ("the disk can only be read", "work in a folder that can be written to"),
+}
+"""What the system refuses and a user can mend: what it means, and the way out."""
+
 
 class UserError(Exception):
     """A mistake the user can mend. `hint` says how, best as a command to type."""
@@ -44,8 +56,9 @@ def run_cli(main: Callable[[], object]) -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in REFUSALS:
             raise
-        print(f"error: no space left on disk ({error.filename or 'while writing'})", file=sys.stderr)
-        print("  next: free some space; the same command then goes on from here", file=sys.stderr)
+        what, way_out = REFUSALS[error.errno]
+        print(f"error: {what} ({error.filename or 'while writing'})", file=sys.stderr)
+        print(f"  next: {way_out}; the same command then goes on from here", file=sys.stderr)
         sys.exit(2)

@@ -39,7 +39,7 @@ def _named(task: str) -> str:
 @click.option("--format", "formatting", default="", help=FORMAT_HELP)
 @click.option("--set", "overrides", default="", help='"key=value ...": see `list --task NAME`.')
 @click.option("--shard", default="", help="i/n: only the first pass over one part of the rows, for `merge`.")
-@click.option("--workers", type=int, default=0, help="Processes; 0 takes all processors.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 @click.option("--variant", default="", help="Other settings for the training rows alone: data/TASK~VARIANT/.")
 @click.option("--force", is_flag=True, help="Convert even when nothing has changed.")
 def convert(
@@ -52,8 +52,8 @@ def convert(
     VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
     """
     from converters.convert import convert as run
-    from converters.convert import convert_shard
     from converters.registry import load_task
+    from converters.shards import convert_shard
     from converters.staging import Shard
     from converters.summary import summary
 
@@ -87,11 +87,11 @@ def convert(
 @click.option("--task", default="", help="A task's name.")
 @click.option("--format", "formatting", default="", help=FORMAT_HELP)
 @click.option("--set", "overrides", default="", help="The same as for the shards.")
-@click.option("--workers", type=int, default=0, help="Processes; 0 takes all processors.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
     """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
-    from converters.convert import merge as run
     from converters.registry import load_task
+    from converters.shards import merge as run
     from converters.summary import summary
 
     print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))

@@ -20,11 +20,14 @@ NOT_ROWS = (
     "card",
     "listing",
     "lookalikes",
+    "memory",
     "new",
+    "pool",
     "propose",
     "registration",
     "registry",
     "report",
+    "summary",
 )
 """Modules that have no say in what the rows become."""
 PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "pyarrow")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 MOJIBAKE = re.compile("[\u0080-\u009f\u00c2-\u00f4]")
 # None of these needs mending; nearly all texts hold nothing else, and one pass over them is enough.
 ODD = re.compile("[^\n -~\u2010-\u2027\u3001-\u3098\u309b-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff5e]")
+MOST_TIMES = 5
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -68,9 +69,18 @@ def cleaner(clean: bool, markup: bool) -> Callable[[str], str]:
     def both(text: str) -> str:
         if markup:
             text = undo_html(text)
-        return mend_space(mend_encoding(text)) if clean else text
+        return _mended(text) if clean else text
 
     return both
+
+
+def _mended(text: str) -> str:
+    """Mend until nothing changes: next to other white space a text may read as another broken encoding."""
+    for _ in range(MOST_TIMES):
+        before, text = text, mend_space(mend_encoding(text))
+        if text == before or not MOJIBAKE.search(text):
+            break
+    return text
 
 
 def _ftfy() -> Callable[[str], str]:

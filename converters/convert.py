@@ -2,6 +2,8 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,9 @@ from converters.settings import Settings, build_settings
 from converters.sketch import Array
 from converters.sources import Source, find_source
 from converters.splits import SPLITS, TEST, TRAIN, shares
-from converters.staging import Shard, Stage, check_broken, load, save, stage
+from converters.staging import Stage, check_broken, stage
 from converters.task import Task
-
-WORK = ".work"
+from converters.tokens import load_tokenizer, token_lengths
 
 
 def convert(
@@ -52,73 +53,23 @@ def convert(
             print(f"{folder} is converted anew: {difference(before['made_from'], identity)}")
         for note in found.notes:
             print(note)
-        shutil.rmtree(folder / WORK, ignore_errors=True)
-        done = stage(task, found, settings, options, folder / WORK, limit=limit, processes=processes)
-        check_broken(done, settings)
-        made = complete(task, settings, [done], identity=identity, source=found, processes=processes)
-        shutil.rmtree(folder / WORK)
+        with work_folder(folder) as work:
+            done = stage(task, found, settings, options, work, limit=limit, processes=processes)
+            check_broken(done, settings)
+            made = complete(task, settings, [done], identity=identity, source=found, processes=processes)
     register()
     return made
 
 
-def convert_shard(
-    task: Task, shard: Shard, source: str = "", given: dict[str, Any] | None = None, processes: int = 0
-) -> Path:
-    """Run the first pass over one shard and keep it in data/TASK/shards for `merge`; return its folder."""
-    settings, options = build_settings(task, given or {})
-    found = find_source(task, source)
-    identity = identity_of(task, found, settings, options, None)
-    folder = data_folder(task.name) / "shards" / f"{shard.number}-of-{shard.count}"
-    if (folder / "stage.json").is_file() and load(folder)[1]["identity"] == identity:
-        print(f"{folder} is there already")
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    done = stage(task, found, settings, options, folder, shard=shard, processes=processes)
-    files = [{"path": file.spec.path, "split": file.spec.split} for file in found.files]
-    save(done, {"identity": identity, "shard": [shard.number, shard.count], "files": files, "label": found.label})
-    print(f"{folder}: {done.rows:,} rows read; after the last shard: python -m converters merge --task {task.name}")
-    return folder
-
-
-def merge(task: Task, given: dict[str, Any] | None = None, processes: int = 0) -> dict[str, Any]:
-    """Decide on the rows of all shards together, and write what one conversion would have written."""
-    settings, options = build_settings(task, given or {})
-    folder = data_folder(task.name)
-    kept = sorted(folder.glob("shards/*/stage.json"))
-    if not kept:
-        raise UserError(f"no shards in {folder}/shards", f"python -m converters convert --task {task.name} --shard 1/2")
-    loaded = [load(path.parent) for path in kept]
-    identity, count = loaded[0][1]["identity"], loaded[0][1]["shard"][1]
-    if any(about["identity"] != identity for _, about in loaded):
-        raise UserError("the shards were made with different settings or sources", "make those anew that differ")
-    if {"settings": settings.as_dict(), "options": options} != {key: identity[key] for key in ("settings", "options")}:
-        raise UserError("the shards were made with other settings than these", "give merge the same --format and --set")
-    missing = sorted(set(range(1, count + 1)) - {about["shard"][0] for _, about in loaded})
-    if missing or len(loaded) != count:
-        raise UserError(
-            f"of {count} shards these are missing: {', '.join(map(str, missing)) or 'none, but there are others'}",
-            f"python -m converters convert --task {task.name} --shard {(missing or [1])[0]}/{count}",
-        )
-    stages = [done for done, _ in loaded]
-    total = Stage(folder)
-    for done in stages:
-        total.rows, total.dropped = total.rows + done.rows, total.dropped + done.dropped
-        for step, reasons in done.examples.items():
-            total.examples.setdefault(step, []).extend(reasons)
-    check_broken(total, settings)
-    about = loaded[0][1]
-    with only_one(folder):
-        made = complete(task, settings, stages, identity=identity, source=_source_of(about), processes=processes)
-    register()
-    return made
-
-
-def _source_of(about: dict[str, Any]) -> Source:
-    from converters.sources import SourceFile
-    from converters.task import File
-
-    files = tuple(SourceFile(Path(file["path"]), File(file["path"], (), file["split"])) for file in about["files"])
-    return Source(about["label"], files)
+@contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder for what is under way, which does not outlive the block: a full disk must not stay full of it."""
+    work = folder / ".work"
+    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def complete(
@@ -136,8 +87,10 @@ def complete(
     decision = decide(arrays, fixed, settings)
     if variant:
         hold_out(decision)
-    # From here on the old rows are no longer whole.
-    (folder / "card.json").unlink(missing_ok=True)
+    tokenizer = load_tokenizer(settings.tokenizer) if settings.tokenizer else None
+    # From here on the old rows are no longer whole, and what was made of them is out of date.
+    for old in ("card.json", "report.html", *(f"{split}.json" for split in SPLITS)):
+        (folder / old).unlink(missing_ok=True)
     paths = [file.spec.path for file in source.files]
     files, dropped, examples, kept = finish(
         stages, arrays, decision, files=paths, task=task, settings=settings, folder=folder, processes=processes,
@@ -148,14 +101,18 @@ def complete(
         for step, reasons in stage_.examples.items():
             examples[step] = [*examples.get(step, []), *reasons][:3]
     rows = sum(stage.rows for stage in stages)
+    if not rows:
+        raise UserError(f"there are no rows in {source.label}", "get the file again, or name another SOURCE")
     if rows != sum(file["rows"] for file in files.values()):
         raise AssertionError(f"{rows} rows came in, {files} came out")
     if not files["train"]["rows"]:
-        told = "; ".join(
-            f"{step['step']} {step['dropped']:,}" for step in cards.steps(rows, dropped, {}) if step["dropped"]
-        )
+        told = [
+            f"\n  {step['step']} {step['dropped']:,}, as {step['examples'][0]}"
+            for step in cards.steps(rows, dropped, examples)
+            if step["dropped"]
+        ]
         raise UserError(
-            f"no row of {source.label} is left to train on ({told or 'there were none'})",
+            f"no row of {source.label} is left to train on{''.join(told) or ': all of them are val or test rows'}",
             f"see {folder}/rejected.jsonl for each row's reason",
         )
     if variant:
@@ -190,10 +147,9 @@ def complete(
         "identity": sha256_of(identity),
         **({"variant": variant.about} if variant else {}),
     }
-    if settings.tokenizer:
-        from converters.tokens import token_lengths
-
-        made["tokens"] = token_lengths(folder / "train.jsonl", settings.tokenizer)
+    if tokenizer:
+        lengths = token_lengths(folder / "train.jsonl", tokenizer)
+        made["tokens"] = {"tokenizer": settings.tokenizer, **lengths}
     write_json(folder / "card.json", made)
     return made
 

@@ -22,6 +22,7 @@ KEYS: dict[str, Any] = {
 }  # fmt: skip
 COLUMNS = ("instruction", "input", "output", "system")
 PLACE = re.compile(r"\{([^{}]+)\}")
+LANGUAGE = re.compile(r"[a-z]{2,3}")
 KINDS: dict[Any, str] = {
     str: "a text",
     int: "a whole number",
@@ -39,7 +40,7 @@ def load_yaml(path: Path) -> Task:
         raise UserError(f"{path} is not YAML: {error}", "mend that file") from None
     if not isinstance(about, dict):
         raise UserError(f"{path} must hold keys and values", f"it may have {', '.join(KEYS)}")
-    problems = _problems(about)
+    problems = problems_in(about)
     filters: list[Filter] = []
     try:
         filters = read_filters(about.get("filters") or [])
@@ -54,8 +55,11 @@ def build(name: str, about: dict[str, Any], filters: list[Filter]) -> Task:
     """Return the task for a checked description."""
     columns: dict[str, str] = about.get("columns") or {}
     conversations = about.get("conversations", "")
-    needed = (conversations,) if conversations else _named(columns)
+    # Many a row of JSON Lines has no `input` or `system` when there is nothing to say in it.
+    asked = {part: column for part, column in columns.items() if part in ("instruction", "output")}
+    needed = (conversations,) if conversations else named_columns(asked)
     needed = tuple(dict.fromkeys([*needed, *(rule.column.split(".")[0] for rule in filters)]))
+    optional = tuple(column for column in named_columns(columns) if column not in needed)
 
     def convert(row: Row, file: str, options: Options) -> Record:
         for rule in filters:
@@ -73,8 +77,9 @@ def build(name: str, about: dict[str, Any], filters: list[Filter]) -> Task:
         title=about.get("title", name),
         language=about.get("language", "en"),
         domain=about.get("domain", ""),
-        files=tuple(File(file, needed, split) for file, split in pairs),
+        files=tuple(File(file, needed, split, optional) for file, split in pairs),
         columns=needed,
+        optional=optional,
         convert=convert,
         hub=about.get("hub", ""),
         revision=about.get("revision", "main"),
@@ -95,7 +100,8 @@ def _by_split(listed: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _problems(about: dict[str, Any]) -> list[str]:
+def problems_in(about: dict[str, Any]) -> list[str]:
+    """Return everything that is wrong in a description, its filters aside."""
     problems = [
         " ".join(filter(None, [f"unknown key {key!r}", nearest(str(key), KEYS)])) for key in about if key not in KEYS
     ]
@@ -114,6 +120,8 @@ def _problems(about: dict[str, Any]) -> list[str]:
     problems += [
         f"columns.{part} must be a text, got {value!r}" for part, value in columns.items() if not isinstance(value, str)
     ]
+    if not LANGUAGE.fullmatch(about.get("language") or "en"):
+        problems.append(f"language must be a code of two or three letters (en, zh ...), got {about['language']!r}")
     if not about.get("hub") and not about.get("source"):
         problems.append("give hub (a data set's id) or source (a path)")
     for split in about.get("splits") or {}:
@@ -135,7 +143,7 @@ def _problems(about: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _named(columns: dict[str, str]) -> tuple[str, ...]:
+def named_columns(columns: dict[str, str]) -> tuple[str, ...]:
     """Return the columns that a mapping names, in templates too."""
     found = [place for value in columns.values() for place in (PLACE.findall(value) or [value])]
     return tuple(dict.fromkeys(place.split(".")[0] for place in found))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 import orjson
 
+from common.errors import UserError
 from common.files import atomic, read_jsonl
 from common.names import root_task
 from common.progress import Progress
@@ -60,10 +61,16 @@ def judged_questions(task: Task, settings: Settings) -> list[tuple[str, str]]:
         paths = [path for name in (base, f"{base}_choice") if (path := QUESTIONS / f"{name}.jsonl").is_file()]
     found = []
     for path in paths:
-        for row in read_jsonl(path):
-            found.append((f"judged question {row['id']}", str(row["question"])))
-            if row.get("reference"):
-                found.append((f"the reference answer to {row['id']}", str(row["reference"])))
+        try:
+            for row in read_jsonl(path):
+                found.append((f"judged question {row['id']}", str(row["question"])))
+                if row.get("reference"):
+                    found.append((f"the reference answer to {row['id']}", str(row["reference"])))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"no judged questions can be read from {path}: {type(error).__name__}: {error}",
+                'a line is like {"id": "1", "question": "...", "reference": "..."}',
+            ) from None
     return found
 
 

@@ -9,6 +9,7 @@ import numpy
 
 from common.paths import data_folder
 from converters.deciding import HELD_OUT, KEPT, Decision
+from converters.settings import typed
 from converters.sketch import Array
 from converters.splits import TEST, TRAIN, VAL
 
@@ -68,6 +69,4 @@ class Variant:
 
 def told(settings: dict[str, Any]) -> str:
     """Return settings as a user types them."""
-    return "with " + " ".join(
-        f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items()
-    )
+    return "with " + " ".join(f"{key}={typed(value)}" for key, value in settings.items())

@@ -9,15 +9,20 @@ from common.paths import data_folder
 from converters import settings as general
 from converters.registry import load_task, task_names
 
+WIDTH = 42
+"""Characters for where a task's rows come from."""
+
 
 def all_tasks() -> str:
     """Return one line for each task."""
-    lines = [f"{'TASK':<16} {'ROWS':>8}  {'FROM':<42} TITLE"]
+    lines = [f"{'TASK':<16} {'ROWS':>8}  {'FROM':<{WIDTH}} TITLE"]
     for name in task_names():
         task = load_task(name)
         here = "*" if (data_folder(name) / "card.json").is_file() else " "
         size = f"{task.rows:,}" if task.rows else ""
-        lines.append(f"{name:<15}{here} {size:>8}  {task.hub or task.source:<42} {task.title}")
+        where = task.hub or task.source
+        where = where if len(where) <= WIDTH else f"...{where[3 - WIDTH :]}"
+        lines.append(f"{name:<15}{here} {size:>8}  {where:<{WIDTH}} {task.title}")
     return "\n".join([*lines, "* converted already.  `python -m converters list --task NAME` shows what SET can set."])
 
 
@@ -38,14 +43,11 @@ def one_task(name: str) -> str:
         'SET="key=value ..." with these defaults',
     ]
     lines += [
-        f"  {key + '=' + _shown(value):<24} {task.option_help.get(key, '')}" for key, value in task.options.items()
+        f"  {key + '=' + general.typed(value):<24} {task.option_help.get(key, '')}"
+        for key, value in task.options.items()
     ]
-    lines += [f"  {key + '=' + _shown(value):<24} {_meanings().get(key, '')}" for key, value in defaults.items()]
+    lines += [f"  {key + '=' + general.typed(value):<24} {_meanings().get(key, '')}" for key, value in defaults.items()]
     return "\n".join(lines)
-
-
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @functools.cache

@@ -4,21 +4,22 @@ Rows travel in chunks, so that other processes can work on them. Of JSON Lines o
 them is the workers' job.
 """
 
-import csv
+import codecs
 import json
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from converters.delimited import read_records
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 2_000
 ARRAY_BUFFER = 1 << 20
+TO_UTF8 = "write it anew as UTF-8, if it is GB18030 like this: iconv -f GB18030 -t UTF-8 FILE > NEW"
 BOM = b"\xef\xbb\xbf"
 LONGEST_ELEMENT = 64 << 20
 """An element of a JSON array that has not ended after so many characters is broken."""
@@ -65,8 +66,16 @@ def read_chunks(path: Path, file: int = 0, limit: int | None = None) -> Iterator
 def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
     """Yield (raw row, bytes it took, roughly)."""
     kind = path.suffix.lower()
-    if path.stat().st_size == 0:
+    with path.open("rb") as file:
+        beginning = file.readline(4096)
+    if not beginning:
         raise UserError(f"{path} is empty", "get the file again, or name another SOURCE")
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{path} is UTF-16, not UTF-8", f"iconv -f UTF-16 -t UTF-8 {path} > new{kind}")
+    if kind == ".json" and beginning.strip() == b"{":
+        raise UserError(
+            f"{path} holds one JSON object, not rows", "put the list of rows in it into a file of its own: [ ... ]"
+        )
     if kind == ".jsonl" or (kind == ".json" and not _is_array(path)):
         return _lines(path)
     if kind == ".json":
@@ -75,7 +84,9 @@ def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
         return _table(path, "\t" if kind == ".tsv" else ",")
     if kind == ".parquet":
         return _parquet(path)
-    raise UserError(f"{path} is of a kind that cannot be read", f"convert it to one of {', '.join(SUFFIXES)}")
+    raise UserError(
+        f"{path} is of a kind that cannot be read", f"unpack it, or convert it to one of {', '.join(SUFFIXES)}"
+    )
 
 
 def parse_line(line: bytes) -> dict[str, Any] | Broken:
@@ -162,32 +173,24 @@ def _element(value: Any, raw: str) -> Raw:
 
 
 def _table(path: Path, delimiter: str) -> Iterator[tuple[Raw, int]]:
-    csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.reader(_without_nulls(file), delimiter=delimiter)
-        header = next(rows, [])
-        while True:
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Broken("", f"broken CSV at line {rows.line_num}: {error}"), 1
-                continue
-            if not cells:
-                continue
-            weight = sum(map(len, cells)) + len(cells)
-            if len(cells) != len(header):
-                told = f"{len(cells)} cells where the header has {len(header)}, line {rows.line_num}"
-                yield Broken(_legible(delimiter.join(cells)), told), weight
+        records = read_records(file, delimiter)
+        header, _, _ = next(records, ([], "", 0))
+        if isinstance(header, str):
+            raise UserError(f"the header of {path} cannot be read: {header}", "mend its first line")
+        if any(map(_undecoded, header)):
+            raise UserError(f"the header of {path} is not UTF-8", TO_UTF8)
+        for cells, raw, line in records:
+            if isinstance(cells, str):
+                wrong = cells
+            elif len(cells) != len(header):
+                wrong = f"{len(cells)} cells where the header has {len(header)}"
             elif any(map(_undecoded, cells)):
-                yield Broken(_legible(delimiter.join(cells)), f"not UTF-8, line {rows.line_num}"), weight
+                wrong = "not UTF-8"
             else:
-                yield dict(zip(header, cells, strict=True)), weight
-
-
-def _without_nulls(lines: Iterable[str]) -> Iterator[str]:
-    return (line.replace("\0", "") for line in lines)
+                yield dict(zip(header, cells, strict=True)), len(raw)
+                continue
+            yield Broken(_legible(raw.rstrip("\r\n")), f"{wrong}, line {line}"), len(raw)
 
 
 def _parquet(path: Path) -> Iterator[tuple[Raw, int]]:

@@ -6,6 +6,7 @@ in `tasks/` of the working directory or in converters/tasks/.
 
 import functools
 import importlib.util
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from converters.task import Task
 
 BUILT_IN = Path(__file__).parent / "tasks"
 OWN = Path("tasks")
+KINDS = (".py", ".yaml", ".yml")
+NAME = re.compile(r"(?!.*_(?:val|test)$)[a-z][a-z0-9_]*")
+NAMES = "lower-case letters, digits and _, not ending in _val or _test"
 ORDER = ("law_en", "medical_en", "finance_en", "law_zh", "medical_zh", "finance_zh")
 
 
@@ -36,6 +40,11 @@ def load_task(name: str) -> Task:
     path = _files().get(name)
     if path is None:
         raise unknown("TASK", name, task_names(), "python -m converters list")
+    for own in (OWN / f"{name}{kind}" for kind in KINDS):
+        if path.parent == BUILT_IN and own.is_file():
+            raise UserError(f"{own} has the name of a built-in task", "give it another name")
+    if not NAME.fullmatch(name):
+        raise UserError(f"{path} has a name that no task can have", f"rename it: {NAMES}")
     return _load(path.resolve(), path.stat().st_mtime_ns)
 
 
@@ -51,14 +60,14 @@ def _files() -> dict[str, Path]:
             found |= {
                 path.stem: path
                 for path in sorted(folder.iterdir())
-                if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", "."))
+                if path.suffix in KINDS and not path.name.startswith(("_", "."))
             }
     return found
 
 
 @functools.cache
 def _load(path: Path, _changed: int) -> Task:
-    if path.suffix == ".yaml":
+    if path.suffix != ".py":
         from converters.custom import load_yaml
 
         return load_yaml(path)

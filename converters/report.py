@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.files import read_jsonl, write_text
 from common.paths import data_folder
 from converters.card import read_card
+from converters.settings import typed
 from converters.splits import SPLITS
 
 PAGES = Path(__file__).with_name("pages")
@@ -33,6 +34,7 @@ def write_report(task: str) -> Path:
         raise UserError(f"{task} has not been converted yet", f"make convert TASK={task}")
     folder = data_folder(task)
     environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+    environment.filters["typed"] = typed
     environment.filters["number"] = lambda value: f"{value:,}"
     prompts, outputs = lengths(folder / "train.jsonl")
     page = environment.get_template("report.html.jinja").render(

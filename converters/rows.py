@@ -19,6 +19,7 @@ from converters.settings import Settings
 from converters.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 from converters.task import File, Record, Skip, Task
 
+COLUMNS_SHOWN = 20
 KEY_BYTES = 64
 """Permutations of the question's signature that are kept, one byte each."""
 
@@ -40,6 +41,8 @@ class Staged:
     languages: Counter[str] = field(default_factory=Counter)
     columns: set[str] = field(default_factory=set)
     """Columns seen in rows that lacked a column."""
+    optional: set[str] = field(default_factory=set)
+    """Those of the columns that a row may lack which some row has."""
     rows: int = 0
     bytes: int = 0
 
@@ -87,7 +90,7 @@ def has_system(task: Task, settings: Settings) -> bool:
 
 def reject(staged: Staged, why: tuple[str, str], original: bytes, file: str, line: int) -> None:
     """Note a rejected row: the original, the step, the reason, and where it stood."""
-    step, reason = why
+    step, reason = why[0], _plain(why[1])
     staged.dropped[step] += 1
     examples = staged.examples.setdefault(step, [])
     if len(examples) < 3:
@@ -102,11 +105,19 @@ def _parsed(raw: Raw, file: File, staged: Staged) -> tuple[dict[str, Any] | None
     if isinstance(row, Broken):
         return None, orjson.dumps(_plain(row.raw)), ("read", row.reason)
     original = _json(row)
+    staged.optional.update(column for column in file.optional if column in row)
     missing = [column for column in file.columns if column not in row]
     if missing:
         staged.columns |= {str(column) for column in row}
-        return None, original, ("columns", f"no column {', '.join(missing)}; there are {', '.join(map(str, row))}")
+        return None, original, ("columns", f"no column {', '.join(missing)}; there are {_names(row)}")
     return row, original, None
+
+
+def _names(row: dict[str, Any]) -> str:
+    """Return a row's columns for a message, the first few of very many."""
+    names = [str(name) for name in row]
+    more = f" and {len(names) - COLUMNS_SHOWN} more" if len(names) > COLUMNS_SHOWN else ""
+    return ", ".join(names[:COLUMNS_SHOWN]) + more if names else "none"
 
 
 def _json(value: Any) -> bytes:
@@ -124,7 +135,8 @@ def _plain(value: Any) -> Any:
         return {_plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | float) else str(value)
+    small = isinstance(value, int) and abs(value) < 1 << 63  # beyond that no reader agrees on a number
+    return value if value is None or small or isinstance(value, float) else str(value)
 
 
 def _clean(record: Record, clean: Any, staged: Staged) -> None:

@@ -66,26 +66,39 @@ GENERAL = {field.name: field for field in fields(Settings)}
 SHARES = ("near", "overlap", "errors")
 
 
+def typed(value: Any) -> str:
+    """Return a value as a user types it in SET."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def build_settings(task: Task, given: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """Return the general settings and the task's options with `given` put over the defaults.
 
     Raises UserError that lists every unknown key and every wrong value at once.
     """
     known = {**{name: field.default for name, field in GENERAL.items()}, **task.options}
-    problems: list[str] = []
-    values: dict[str, Any] = {**known, **task.defaults}
-    for key, value in given.items():
+    values = dict(known)
+    for whose, wanted in ((f"the settings of task {task.name}", task.defaults), ("SET", given)):
+        problems = _put(values, wanted, known) + _wrong_values(values)
+        if values["system"] is True and not task.system and not task.has_system:
+            problems.append(f"task {task.name} has no system prompt, so system must be a text")
+        if problems:
+            raise UserError(f"{whose} cannot be used: {'; '.join(problems)}", f"its keys: {', '.join(known)}")
+    general = Settings(**{name: _number(values[name], GENERAL[name].default) for name in GENERAL})
+    return general, {name: values[name] for name in task.options}
+
+
+def _put(values: dict[str, Any], wanted: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Put what is wanted over the values as far as it can be used, and return what is wrong with the rest."""
+    problems = []
+    for key, value in wanted.items():
         if key not in known:
             problems.append(" ".join(filter(None, [f"unknown key {key!r}", nearest(key, known)])))
         elif not _fits(value, known[key], key):
             problems.append(f"{key} must be {_kind(known[key], key)}, got {value!r}")
         else:
             values[key] = str(value) if isinstance(known[key], str) else value
-    problems += _wrong_values(values) if not problems else []
-    if problems:
-        raise UserError("SET cannot be used: " + "; ".join(problems), f"keys of {task.name}: {', '.join(known)}")
-    general = Settings(**{name: _number(values[name], GENERAL[name].default) for name in GENERAL})
-    return general, {name: values[name] for name in task.options}
+    return problems
 
 
 def _fits(value: Any, default: Any, key: str) -> bool:

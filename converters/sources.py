@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import REFUSALS, UserError
 from common.files import sha256
 from converters.reading import SUFFIXES
 from converters.task import File, Task
 
 TRIES = 4
+NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+"""What the hub's libraries write beside the rows."""
 EXPLICIT_SOURCE = "name the rows here: SOURCE=path/to/file-or-folder"
 
 
@@ -37,6 +39,7 @@ class Source:
 
 def find_source(task: Task, source: str) -> Source:
     """Return the local files that SOURCE names, or the hub's when it is empty."""
+    whose = "SOURCE" if source else f"the source of task {task.name}"
     source = source or task.source
     if not source:
         if not task.hub:
@@ -44,7 +47,7 @@ def find_source(task: Task, source: str) -> Source:
         return _from_hub(task)
     path = Path(source).expanduser()
     if not path.exists():
-        raise UserError(f"SOURCE does not exist: {source}", "give a file or folder that does")
+        raise UserError(f"{whose} does not exist: {source}", "give a file or folder that does")
     found = _in_folder(task, path) if path.is_dir() else [SourceFile(path, _spec(task, path))]
     notes: tuple[str, ...] = ()
     missing = [file.path for file in task.files if file not in {item.spec for item in found}]
@@ -64,7 +67,7 @@ def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
                 break
     if found:
         return found
-    others = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    others = sorted(path for path in folder.rglob("*") if path.is_file() and _holds_rows(path.relative_to(folder)))
     if not others:
         raise UserError(
             f"no rows in {folder}: none of {', '.join(file.path for file in task.files) or 'its files is a data file'}",
@@ -78,12 +81,19 @@ def _spec(task: Task, path: Path) -> File:
     for spec in task.files:
         if Path(spec.path).name == path.name:
             return spec
-    columns = task.columns
+    columns, optional = task.columns, task.optional
     if task.files:
         common = set.intersection(*(set(spec.columns) for spec in task.files))
         columns = tuple(column for column in task.files[0].columns if column in common)
+        optional = task.files[0].optional
     own_splits = not task.files or any(spec.split for spec in task.files)
-    return File(path.name, columns, split_of(path.stem) if own_splits else "")
+    return File(path.name, columns, split_of(path.stem) if own_splits else "", optional)
+
+
+def _holds_rows(path: Path) -> bool:
+    """Tell whether a file of a data set's folder is one with rows, by its name."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.name not in NO_ROWS
 
 
 def split_of(stem: str) -> str:
@@ -120,10 +130,10 @@ def _data_files(task: Task, commit: str) -> tuple[File, ...]:
         raise _hub_error(task, "", error) from error
     except (OfflineModeIsEnabled, OSError, httpx.HTTPError) as error:
         raise _no_network(task, error) from None
-    found = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+    found = sorted(name for name in names if _holds_rows(Path(name)))
     if not found:
         raise UserError(f"{task.hub} has no file of a kind that can be read", f"it needs one of {', '.join(SUFFIXES)}")
-    return tuple(File(name, task.columns, split_of(Path(name).stem)) for name in found)
+    return tuple(File(name, task.columns, split_of(Path(name).stem), task.optional) for name in found)
 
 
 def _commit(task: Task) -> str:
@@ -171,7 +181,7 @@ def _download(task: Task, path: str, commit: str) -> Path:
                 raise _hub_error(task, path, error) from error
             wrong: Exception = error
         except (OSError, httpx.HTTPError) as error:
-            if isinstance(error, OSError) and error.errno in (28, 122):  # disk full, quota
+            if isinstance(error, OSError) and error.errno in REFUSALS:  # a full disk is not the network's fault
                 raise
             wrong = error
         if attempt == TRIES:
@@ -230,4 +240,4 @@ def _there(task: Task) -> str:
         names = HfApi().list_repo_files(task.hub, repo_type="dataset", revision=task.revision)
     except Exception:  # an addition to an error that is told anyway
         return ""
-    return f" (there are: {', '.join(name for name in names if Path(name).suffix in SUFFIXES)})"
+    return f" (there are: {', '.join(name for name in names if _holds_rows(Path(name)))})"

@@ -16,14 +16,15 @@ from common.errors import UserError
 from common.files import read_json, write_json
 from common.progress import Progress
 from converters.pool import ordered_map, workers
-from converters.reading import Chunk, read_chunks
-from converters.registry import load_task
+from converters.reading import TO_UTF8, Chunk, read_chunks
+from converters.registry import ORDER, load_task, task_file
 from converters.rows import Staged, process
 from converters.settings import Settings
 from converters.sketch import Array
 from converters.sources import Source, SourceFile
 from converters.task import File, Task
 
+ARRAYS = "arrays.npz"
 SMALL = 4 << 20
 """Bytes below which starting processes costs more than they save."""
 FEW_BROKEN = 3
@@ -101,6 +102,7 @@ def stage(
     done = Stage(folder)
     parts: dict[str, list[Array]] = {}
     offsets: list[Array] = []
+    optional: dict[int, set[str]] = {}
     written = 0
     chunks = _chunks(source.files, limit, shard)
     processes = processes or workers()
@@ -113,7 +115,8 @@ def stage(
         Progress(f"{task.name}: reading and checking, MB", round(size / shard.count / 1e6) or 1) as progress,
     ):
         for file, part in results:
-            _check_columns(part, files[file], source.files[file].path, first=done.rows == 0)
+            _check_columns(part, files[file], source.files[file].path, task)
+            optional.setdefault(file, set()).update(part.optional)
             lengths = numpy.array([len(line) for line in part.lines], numpy.int64)
             offsets.append(written + numpy.cumsum(lengths) - lengths)
             written += int(lengths.sum())
@@ -128,6 +131,9 @@ def stage(
             if done.rows >= EARLY:
                 check_broken(done, settings)
         progress.done = progress.total
+    for file, seen in optional.items():
+        if absent := [column for column in files[file].optional if column not in seen]:
+            raise UserError(f"no row of {source.files[file].path} has {', '.join(absent)}", "mend the task's columns")
     if not parts:  # not a single row, or none for this shard: the arrays are there all the same
         nothing = process(Chunk(0, 1, []), files[0], task, settings, options)
         parts = {name: [array] for name, array in nothing.arrays.items()}
@@ -160,12 +166,15 @@ def _add(done: Stage, part: Staged) -> None:
         kept += reasons[: 3 - len(kept)]
 
 
-def _check_columns(part: Staged, spec: File, path: Path, first: bool) -> None:
+def _check_columns(part: Staged, spec: File, path: Path, task: Task) -> None:
     """Stop when no row at all of a chunk has the columns: it is the wrong file."""
     if part.rows and part.dropped["columns"] == part.rows and part.columns:
+        other = f"mend the columns in {task_file(task.name)}"
+        if task.name in ORDER:
+            other = "add a task for it: python -m converters new NAME --source ..."
         raise UserError(
             f"wrong columns in {path}: found {', '.join(sorted(part.columns))}; expected {', '.join(spec.columns)}",
-            "name the right file as SOURCE, or add a task for it: python -m converters new NAME --source ...",
+            f"name the right file as SOURCE, or {other}",
         )
 
 
@@ -178,21 +187,38 @@ def check_broken(done: Stage, settings: Settings) -> None:
     shown = [reason for step in broken for reason in done.examples[step]][:3]
     raise UserError(
         f"{count:,} of {done.rows:,} rows cannot be read, more than {settings.errors:.0%}:\n  " + "\n  ".join(shown),
-        f"mend the file, or allow more: SET errors={min(1.0, round(count / done.rows + 0.01, 2))}",
+        _way_out(count, done.rows, shown),
     )
+
+
+def _way_out(count: int, rows: int, shown: list[str]) -> str:
+    mend = TO_UTF8 if any(": not UTF-8" in reason for reason in shown) else "mend the file"
+    return mend if count == rows else f"{mend}, or allow more: SET errors={min(1.0, round(count / rows + 0.01, 2))}"
 
 
 def save(done: Stage, about: dict[str, Any]) -> None:
     """Keep a stage for a later merge; stage.json, written last, says that it is whole."""
-    numpy.savez(done.folder / "arrays.npz", **done.arrays)  # type: ignore[arg-type]
+    numpy.savez(done.folder / ARRAYS, **done.arrays)  # type: ignore[arg-type]
     counters = {name: dict(getattr(done, name)) for name in ("dropped", "examples", "changed", "languages")}
-    write_json(done.folder / "stage.json", {**about, **counters, "rows": done.rows, "bytes": done.bytes})
+    sizes = {path.name: path.stat().st_size for path in (done.folder / ARRAYS, done.lines, done.rejected)}
+    whole = {**about, **counters, "rows": done.rows, "bytes": done.bytes, "sizes": sizes}
+    write_json(done.folder / "stage.json", whole)
+
+
+def broken_part(folder: Path, about: dict[str, Any]) -> Path | None:
+    """Return the first file of a kept stage that is not as large as when it was written."""
+    for name, size in about["sizes"].items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
+            return folder / name
+    return None
 
 
 def load(folder: Path) -> tuple[Stage, dict[str, Any]]:
     """Return a kept stage, and what was said about it."""
     about = read_json(folder / "stage.json")
-    with numpy.load(folder / "arrays.npz") as arrays:
+    if part := broken_part(folder, about):
+        raise UserError(f"{part} is not whole: {about['sizes'][part.name]:,} bytes were written", "copy it here again")
+    with numpy.load(folder / ARRAYS) as arrays:
         done = Stage(folder, dict(arrays))
     done.dropped, done.changed = Counter(about["dropped"]), Counter(about["changed"])
     done.languages, done.examples = Counter(about["languages"]), about["examples"]

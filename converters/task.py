@@ -52,11 +52,15 @@ Convert = Callable[[Row, str, Options], Record]
 
 @dataclass(frozen=True)
 class File:
-    """One file of a data set: its path in the hub's repository, the columns it must have, its own split if fixed."""
+    """One file of a data set: its path in the hub's repository, the columns it must have, its own split if fixed.
+
+    A row may lack an optional column, but not every row of the file.
+    """
 
     path: str
     columns: tuple[str, ...] = ()
     split: str = ""
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Task:
     """Rows bring their own system prompts."""
     columns: tuple[str, ...] = ()
     """Columns that every row must have, for a task without `files`."""
+    optional: tuple[str, ...] = ()
+    """Columns that a row may lack, for a task without `files`."""
     source: str = ""
     """A local path that stands for SOURCE when none is given (custom tasks)."""
 

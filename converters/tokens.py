@@ -12,22 +12,21 @@ from converters.card import percentiles
 SAMPLE = 20_000
 
 
-def token_lengths(path: Path, tokenizer: str) -> dict[str, Any]:
+def token_lengths(path: Path, tokenizer: Any) -> dict[str, Any]:
     """Return the card's percentiles in tokens (no chat format, no special tokens) of at most SAMPLE rows."""
-    encode = _load(tokenizer)
     with path.open("rb") as file:
         count = sum(1 for _ in file)
         step = max(1, -(-count // SAMPLE))
         file.seek(0)
         texts = [_texts(orjson.loads(line)) for number, line in enumerate(file) if number % step == 0]
-    prompt = _lengths(encode, [asked for asked, _ in texts])
-    output = _lengths(encode, [told for _, told in texts])
+    prompt = _lengths(tokenizer, [asked for asked, _ in texts])
+    output = _lengths(tokenizer, [told for _, told in texts])
     parts = {"prompt": prompt, "output": output, "total": prompt + output}
-    return {"tokenizer": tokenizer, "rows": len(texts), **{name: percentiles(part) for name, part in parts.items()}}
+    return {"rows": len(texts), **{name: percentiles(part) for name, part in parts.items()}}
 
 
-def _lengths(encoder: Any, texts: list[str]) -> Any:
-    encoded = encoder.encode_batch_fast(texts, add_special_tokens=False)
+def _lengths(tokenizer: Any, texts: list[str]) -> Any:
+    encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     return numpy.array([len(one.ids) for one in encoded], numpy.int64)
 
 
@@ -39,7 +38,8 @@ def _texts(row: dict[str, Any]) -> tuple[str, str]:
     return "\n".join([*history, row["instruction"], row["input"]]), row["output"]
 
 
-def _load(name: str) -> Any:
+def load_tokenizer(name: str) -> Any:
+    """Return the tokenizer of a folder, a tokenizer.json, or the hub."""
     try:
         from tokenizers import Tokenizer
     except ImportError:

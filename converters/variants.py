@@ -5,7 +5,6 @@ that results can be compared, and none of their rows or questions is trained on,
 """
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from common.names import MIX, VARIANT
 from common.paths import data_folder
 from common.process import only_one
 from converters.card import read_card
-from converters.convert import WORK, complete, convert, fixed_splits, identity_of, is_whole
+from converters.convert import complete, convert, fixed_splits, identity_of, is_whole, work_folder
 from converters.deciding import decide
 from converters.finishing import test_questions
 from converters.held_out import HeldOut, Variant, told
@@ -49,15 +48,14 @@ def convert_variant(
         base = convert(task, source, limit=limit, given=_settings_of(base), processes=processes)
         settings, options = build_settings(task, {**_settings_of(base), **other})
         found = find_source(task, source)
-        shutil.rmtree(folder / WORK, ignore_errors=True)
-        held_out = _held_out(task, found, base, work=folder / WORK / "base", limit=limit, processes=processes)
-        done = stage(task, found, settings, options, folder / WORK / "own", limit=limit, processes=processes)
-        check_broken(done, settings)
-        card = complete(
-            task, settings, [done], identity=identity_of(task, found, settings, options, limit), source=found,
-            processes=processes, variant=Variant(name, base, held_out, {"base": rows_of(base), "settings": other}),
-        )  # fmt: skip
-        shutil.rmtree(folder / WORK)
+        with work_folder(folder) as work:
+            held_out = _held_out(task, found, base, work=work / "base", limit=limit, processes=processes)
+            done = stage(task, found, settings, options, work / "own", limit=limit, processes=processes)
+            check_broken(done, settings)
+            card = complete(
+                task, settings, [done], identity=identity_of(task, found, settings, options, limit), source=found,
+                processes=processes, variant=Variant(name, base, held_out, {"base": rows_of(base), "settings": other}),
+            )  # fmt: skip
     register()
     return card
 

@@ -8,7 +8,7 @@ What is odd about it, and what is done:
 - There is no `instruction`: the task's instruction is the beginning of `input`, and all of it is the prompt.
 - `reference` holds the statutes. In Triplet rows `input` does not have them, so they are put before it; in Triplet-QA
   rows it has them already (in any order), so nothing is doubled. What decides is whether the text has them, not
-  the file's name. SET statutes=false leaves them out of Triplet rows.
+  the file's name, and white space makes no difference. SET statutes=false leaves them out of Triplet rows.
 - Triplet-QA marks the question with <问题>： - what follows it is what makes two rows ask the same.
 - ids collide between Pair-QA and Triplet-QA: rows are known by file and line, never by id.
 - Pair rows of kind exam- overlap LawBench and AGIEval: SET exams=false drops them, which an evaluation on
@@ -16,11 +16,13 @@ What is odd about it, and what is done:
 - About 3 % (Pair) and 4 % (Pair-QA) exact duplicates go in the duplicate step.
 """
 
+import re
 from typing import Any
 
 from converters.task import File, Options, Record, Row, Skip, Task, is_nan, text
 
 MARK = "<问题>"
+SPACE = re.compile(r"\s+")
 
 
 def statutes(value: Any) -> list[str]:
@@ -40,7 +42,9 @@ def convert(row: Row, file: str, options: Options) -> Record:
     if not options["exams"] and text(row, "id").startswith("exam-"):
         raise Skip("domain", "an exam question that benchmarks use too")
     asked = prompt.partition(MARK)[2].lstrip(" ：:\n") if MARK in prompt else prompt
-    absent = [item for item in statutes(row.get("reference")) if item not in prompt]
+    given = statutes(row.get("reference"))
+    known = SPACE.sub("", prompt) if given else ""
+    absent = [item for item in given if SPACE.sub("", item) not in known]
     if absent and options["statutes"] and prompt:
         prompt = "\n".join([*absent, "", prompt])
     return Record(prompt, "", answer, question="" if asked == prompt else asked)

@@ -11,7 +11,11 @@ What is odd about it, and what is done:
 - related_diseases is often empty and is not used. The answers give advice that no doctor has checked.
 """
 
+import re
+
 from converters.task import File, Options, Record, Row, Skip, Task, text
+
+COMMA = re.compile("[,，、]")
 
 
 def score_of(row: Row) -> float | None:
@@ -27,7 +31,7 @@ def convert(row: Row, file: str, options: Options) -> Record:
     score, department = score_of(row), text(row, "label").strip()
     if options["score"] and (score is None or not score >= options["score"]):
         raise Skip("score", f"score {text(row, 'score') or 'missing'} is below {options['score']}")
-    wanted = [name.strip() for name in options["department"].replace("，", ",").split(",") if name.strip()]
+    wanted = [name.strip() for name in COMMA.split(options["department"]) if name.strip()]
     if wanted and department not in wanted:
         raise Skip("domain", f"department {department or 'missing'} is not wanted")
     return Record(text(row, "question"), "", text(row, "answer"))

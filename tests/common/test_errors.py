@@ -19,6 +19,8 @@ def failing(error):
     [
         (UserError("no such task", "make list"), 2, ["error: no such task", "next: make list"]),
         (KeyboardInterrupt(), 130, ["interrupted"]),
+        (OSError(errno.EACCES, "Permission denied", "rows.csv"), 2, ["no permission", "rows.csv"]),
+        (OSError(errno.EFBIG, "File too large"), 2, ["larger than is allowed", "while writing"]),
         (OSError(errno.ENOSPC, "No space left on device", "data/x.jsonl"), 2, ["no space left", "data/x.jsonl"]),
     ],
 )

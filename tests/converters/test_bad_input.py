@@ -14,6 +14,7 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import load_task
+from converters.report import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = Path(__file__).parent / "rows"
@@ -80,9 +81,9 @@ def test_an_empty_file_is_told(name):
         convert(load_task("medical_en"), name)
 
 
-def test_a_file_with_a_header_only_leaves_nothing_to_train_on():
+def test_a_file_with_a_header_only_has_no_rows():
     Path("medDataset_processed.csv").write_text("qtype,Question,Answer\n")
-    with pytest.raises(UserError, match="is left to train on"):
+    with pytest.raises(UserError, match=r"there are no rows in medDataset_processed\.csv"):
         convert(load_task("medical_en"), "medDataset_processed.csv")
 
 
@@ -104,6 +105,33 @@ def test_a_parquet_file_that_is_none():
     Path("rows.parquet").write_bytes(b"PAR1 nothing of the sort")
     with pytest.raises(UserError, match=r"rows\.parquet is not a readable Parquet file"):
         convert(load_task("finance_zh"), "rows.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.jsonl", '{"question": "甲"}\n'.encode("utf-16"), ["x.jsonl is UTF-16", "iconv -f UTF-16"]),
+        ("x.csv", "问题,回答\n甲,乙\n".encode("gbk"), ["the header of x.csv is not UTF-8", "iconv -f GB18030"]),
+        ("x.jsonl", '{"question": "甲", "answer": "乙"}\n'.encode("gbk") * 9, ["9 of 9 rows", "iconv -f GB18030"]),
+        ("x.json", b'{\n "train": [\n  {"question": "a"}\n ]\n}\n', ["x.json holds one JSON object"]),
+        ("x.json", b"[]", ["there are no rows in x.json"]),
+        ("x.jsonl.gz", b"x", ["cannot be read", "unpack it"]),
+    ],
+)
+def test_what_is_wrong_with_a_whole_file_is_told_with_the_way_out(name, content, words):
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_zh"), name)
+    told = f"{caught.value.message}\n{caught.value.hint}"
+    assert all(word in told for word in words), told
+    assert "errors=" not in told
+
+
+def test_a_column_whose_name_is_no_text_is_rejected_like_others(read_rows):
+    card = convert(load_task("medical_zh"), lines(b'{"\\ud83d": 1}'))
+    assert steps(card) == {"columns": 1}
+    (row,) = read_rows("data/medical_zh/rejected.jsonl")
+    assert row["row"] == {"\\ud83d": 1}
 
 
 def test_some_of_the_files_are_enough_and_the_others_are_named(capsys):
@@ -129,6 +157,22 @@ def test_csv_cells_too_many_or_few_and_bytes_that_are_no_text(read_rows):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [40, 12_000])
+def test_a_quote_that_is_never_closed_costs_one_row(read_rows, count):
+    row = "symptoms,What are the symptoms of fever {0} ?,The skin is hot and the pulse is fast on day {0} of it.\n"
+    rows = [row.format(i) for i in range(count)]
+    rows[7] = rows[7].replace(",The", ',"The')
+    rows[-9] = rows[-9].replace(",The", ',"The')
+    rows[9] = rows[9].replace(",The", ',"The\nvery ').replace("it.", 'it."')
+    Path("medDataset_processed.csv").write_text("qtype,Question,Answer\n" + "".join(rows))
+    card = convert(load_task("medical_en"), "medDataset_processed.csv", given={"near": 0, "decontaminate": False})
+    assert card["rows"] == count
+    first, last = read_rows("data/medical_en/rejected.jsonl")
+    assert first["reason"] == "broken CSV: ',' expected after '\"', line 9"
+    assert last["reason"] == f"a quote is opened and never closed, line {count - 6}"
+    assert [first["row"], last["row"]] == [rows[7].strip(), rows[-9].strip()]
+
+
 def test_a_broken_element_of_an_array_does_not_take_the_others_with_it():
     rows = json.loads((ROWS / "law_en/alpacmygavel.json").read_text())
     texts = [json.dumps(row) for row in rows]
@@ -148,17 +192,41 @@ def test_an_array_that_was_cut_off():
 
 
 def test_all_wrong_settings_are_told_at_once():
+    wrong = {"scroe": 3, "near": "much", "clean": 1, "min_output": 2.5}
     with pytest.raises(UserError) as caught:
-        convert(load_task("medical_zh"), str(ROWS), given={"scroe": 3, "near": "much", "clean": 1, "min_output": 2.5})
+        convert(load_task("medical_zh"), str(ROWS), given={**wrong, "overlap": 7})
     message = caught.value.message
     assert "unknown key 'scroe' did you mean score?" in message
     assert "near must be a number, got 'much'" in message
+    assert "overlap must lie between 0 and 1, got 7" in message
     assert "clean must be true or false, got 1" in message
     assert "min_output must be a whole number, got 2.5" in message
     with pytest.raises(UserError, match="format must be alpaca or sharegpt, got 'csv'; near must lie between 0 and 1"):
         convert(load_task("medical_zh"), str(ROWS), given={"format": "csv", "near": 2})
     with pytest.raises(UserError, match="LIMIT must be at least 1"):
         convert(load_task("medical_zh"), str(ROWS), limit=0)
+
+
+@pytest.mark.parametrize("content", ["", "no JSON\n", '{"id": "1"}\n', "[1]\n"])
+def test_judged_questions_that_cannot_be_read_are_told(content):
+    if content:
+        Path("questions.jsonl").write_text(content)
+    with pytest.raises(UserError, match=r"no judged questions can be read from questions\.jsonl"):
+        convert(load_task("medical_zh"), lines(), given={"questions": "questions.jsonl"})
+
+
+def test_what_was_made_of_earlier_rows_goes_with_them():
+    source = lines()
+    convert(load_task("medical_zh"), source, given={"array": True})
+    write_report("medical_zh")
+    assert Path("data/medical_zh/train.json").exists()
+    with pytest.raises(UserError, match="no tokenizer can be loaded"):
+        convert(load_task("medical_zh"), source, given={"tokenizer": "./nowhere/tokenizer.json"})
+    assert Path("data/medical_zh/card.json").exists()
+    convert(load_task("medical_zh"), source)
+    assert sorted(path.name for path in Path("data/medical_zh").glob("[a-z]*")) == [
+        "card.json", "rejected.jsonl", "test.jsonl", "train.jsonl", "val.jsonl",
+    ]  # fmt: skip
 
 
 def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
@@ -177,6 +245,7 @@ def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
     assert "no space left on disk (data/medical_zh/train.jsonl)" in capsys.readouterr().err
     assert not Path("data/medical_zh/card.json").exists()
     assert not list(Path("data/medical_zh").glob("*.part"))
+    assert not Path("data/medical_zh/.work").exists()
     assert convert(load_task("medical_zh"), "format_data.jsonl")["rows"] == 40
 
 
@@ -192,8 +261,11 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     staged = Path("data/medical_zh/.work/rows.tsv")
     while not (staged.exists() and staged.stat().st_size) and time.monotonic() < until:
         time.sleep(0.02)
-    os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.kill()
+    _, said = process.communicate(timeout=60)  # the workers have this pipe too: it ends when they do
     assert b"Traceback" not in said
     assert not Path("data/medical_zh/card.json").exists()
     card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)

@@ -8,7 +8,9 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.new import new
+from converters.propose import propose
 from converters.registry import load_task, task_names
+from converters.settings import build_settings
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
 RECIPES = [
@@ -133,6 +135,21 @@ def test_everything_wrong_in_a_file_is_told_at_once():
         assert said in caught.value.message
 
 
+def test_settings_of_a_task_are_checked_like_those_of_the_user():
+    task = task_file(
+        "bad", source="x", columns={"instruction": "a", "output": "b"},
+        settings={"min_output": "many", "near": 5}, splits={"test": "half"},
+    )  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        build_settings(task, {})
+    for said in ("settings of task bad", "min_output must be a whole number", "near must lie", "test must be a number"):
+        assert said in caught.value.message
+    task = task_file("good", source="x", columns={"instruction": "a", "output": "b"})
+    with pytest.raises(UserError, match="task good has no system prompt, so system must be a text"):
+        build_settings(task, {"system": True})
+    assert build_settings(task, {"system": "Be brief."})[0].system == "Be brief."
+
+
 def test_files_of_their_own_splits_are_known_by_name(read_rows):
     Path("parts").mkdir()
     for split, start in (("train", 0), ("validation", 100), ("test", 200)):
@@ -173,6 +190,86 @@ def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
     )
     assert "row 3" in capsys.readouterr().out
     assert load_task("mine").source == "mine.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({"id": "q_1", "input": "What is gout?", "output": "A disease."}, {"instruction": "input", "output": "output"}),
+        (
+            {
+                "title": "Gout",
+                "context": "Gout hurts.",
+                "question": "Does it?",
+                "answers": {"text": ["yes"], "at": [1]},
+            },
+            {"instruction": "question", "input": "context", "output": "answers.text"},
+        ),
+        (
+            {"description": "On gout", "Patient": "My toe hurts.", "Doctor": "It may be gout."},
+            {"instruction": "Patient", "output": "Doctor"},
+        ),
+        ({"text": "only one text", "label": "good", "id": "x"}, {"output": "text"}),
+    ],
+)
+def test_rows_of_the_usual_shapes_are_understood(row, wanted):
+    assert propose([row] * 5).columns == wanted
+
+
+def test_rows_need_not_say_that_they_have_no_input(read_rows):
+    rows = [{"q": f"What is thing {i}?", "a": f"It is number {i}."} for i in range(20)]
+    rows[7]["about"] = "a thing"
+    about = {"source": rows_file("things.jsonl", rows), "settings": {"near": 0}}
+    convert(task_file("things", columns={"instruction": "q", "input": "about", "output": "a"}, **about))
+    kept = [row for split in ("train", "val", "test") for row in read_rows(f"data/things/{split}.jsonl")]
+    assert sorted(row["input"] for row in kept) == [""] * 19 + ["a thing"]
+    wrong = task_file("others", columns={"instruction": "q", "input": "abuot", "output": "a"}, **about)
+    with pytest.raises(UserError, match=r"no row of things\.jsonl has abuot"):
+        convert(wrong)
+
+
+def test_a_folder_as_the_hub_lays_it_out():
+    Path("repo/data").mkdir(parents=True)
+    Path("repo/.cache").mkdir()
+    Path("repo/dataset_infos.json").write_text("{}")
+    Path("repo/.cache/x.json").write_text("{}")
+    for split in ("train", "test"):
+        rows_file(f"repo/data/{split}-0.jsonl", [{"q": f"what is {split} {i}", "a": f"it is {i}"} for i in range(9)])
+    about = {"columns": {"instruction": "q", "output": "a"}, "settings": {"near": 0, "decontaminate": False}}
+    card = convert(task_file("things", source="repo", **about))
+    assert (card["rows"], card["files"]["test"]["rows"]) == (18, 9)
+
+
+def test_a_file_with_a_name_that_cannot_work_is_told():
+    Path("tasks").mkdir()
+    for name, said in (("law_en.yml", "the name of a built-in task"), ("my_test.yaml", "a name that no task can have")):
+        Path("tasks", name).write_text("source: x\n")
+        with pytest.raises(UserError, match=said):
+            load_task(Path(name).stem)
+
+
+def test_a_language_is_a_code():
+    with pytest.raises(UserError, match="language must be a code of two or three letters"):
+        task_file("bad", source="x", language="English", columns={"instruction": "a", "output": "b"})
+
+
+def test_new_asks_again_for_a_column_that_is_not_there(monkeypatch, capsys):
+    source = rows_file(
+        "mine.jsonl", [{"question": "What is it?", "context": "Words.", "answer": "A word for you."}] * 5
+    )
+    typed = iter(["qestion", "question", "-", "", "", "cooking", "", "y"])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: next(typed))
+    new("mine", source, NOTHING, ask=True)
+    assert load_task("mine").columns == ("question", "answer")
+    assert load_task("mine").domain == "cooking"
+    assert "no column qestion for the instruction; there are: question, context, answer" in capsys.readouterr().err
+
+
+def test_new_refuses_a_mapping_that_leaves_no_row():
+    with pytest.raises(UserError, match=r"none of these rows can be used like that: no answer \(5 rows\)"):
+        new("mine", rows_file("mine.jsonl", [{"question": "What is it?", "answer": ""}] * 5),
+            {**NOTHING, "output": "answer"}, ask=False)  # fmt: skip
+    assert not Path("tasks/mine.yaml").exists()
 
 
 def test_new_needs_two_texts_and_a_free_name():

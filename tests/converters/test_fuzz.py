@@ -23,11 +23,12 @@ VALUES = st.recursive(
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+NAMES = st.text() | st.text(st.characters(categories=["Cs"]))
+
+
 def columns(task):
-    return st.fixed_dictionaries(
-        {},
-        optional={name: VALUES for file in load_task(task).files for name in (*file.columns, "id", "score", "label")},
-    )
+    own = {name: VALUES for file in load_task(task).files for name in (*file.columns, "id", "score", "label")}
+    return st.fixed_dictionaries({}, optional=own) | st.dictionaries(NAMES, VALUES, max_size=3)
 
 
 @pytest.mark.parametrize("task", ORDER)

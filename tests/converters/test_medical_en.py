@@ -38,6 +38,36 @@ def test_scraped_bullets_get_lines_of_their_own():
     assert answer(raw) == "Signs include pain.\nThey include\n- Fever\n- Rash\nSee a doctor."
 
 
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ("How might gout be treated? Rest helps.", "Rest helps."),
+        ("Is a test available for gout? No. There is none.", "Is a test available for gout? No. There is none."),
+        ("What is known is little. Is it inherited? No.", "What is known is little. Is it inherited? No."),
+        ("Is genetic testing available for gout?", ""),
+    ],
+)  # fmt: skip
+def test_a_question_that_the_answer_repeats_goes(raw, wanted):
+    assert answer(raw) == wanted
+    assert answer(raw, templates=True) == raw
+
+
+def test_tables_of_signs_become_lists():
+    raw = (
+        "What are the signs and symptoms of Gout? The Human Phenotype Ontology provides the following list of"
+        " signs and symptoms for Gout. If the information is available, the table below includes how often "
+        "the symptom is seen in people with this condition. You can use the MedlinePlus Medical Dictionary to"
+        " look up the definitions for these medical terms. Signs and Symptoms Approximate number of patients "
+        "(when available) Low-set ears 7.5% X-linked inheritance - Pain 3/20 The Human Phenotype Ontology "
+        "(HPO) has collected information on how often a sign or symptom occurs in a condition. In these "
+        "cases, the sign or symptom may be rare or common."
+    )
+    assert answer(raw) == (
+        "The Human Phenotype Ontology provides the following list of signs and symptoms for Gout.\n"
+        "- Low-set ears: 7.5%\n- X-linked inheritance\n- Pain: 3/20"
+    )
+
+
 def test_the_bundled_rows_become_splits_with_a_card(read_rows):
     card = convert(load_task("medical_en"), EXAMPLES)
     assert card["rows"] == 216

@@ -287,6 +287,10 @@ def test_html_is_undone_and_what_only_looks_like_it_is_not(text, wanted):
     assert undo_html(text) == wanted
 
 
+def test_what_reads_as_broken_only_after_mending_is_mended_too():
+    assert cleaner(clean=True, markup=False)("\xa0Â\x80") == "€"
+
+
 def test_each_clean_up_can_be_switched_off():
     text = " a &amp;  b "
     assert cleaner(clean=False, markup=False)(text) == text

@@ -6,10 +6,11 @@ import pytest
 
 from common.errors import UserError
 from common.files import sha256
-from converters.convert import convert, convert_shard, merge
+from converters.convert import convert
 from converters.lookalikes import write_task
 from converters.registry import load_task
-from converters.staging import Shard
+from converters.shards import convert_shard, merge
+from converters.staging import Shard, load
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,16 @@ def test_a_merge_tells_what_is_missing_or_different(source):
     convert_shard(task, Shard(3, 3), str(source / "finance_zh"))
     with pytest.raises(UserError, match="different settings"):
         merge(task)
+
+
+def test_a_shard_that_was_copied_in_part_is_told(source):
+    task = load_task("finance_zh")
+    folder = convert_shard(task, Shard(1, 1), str(source / "finance_zh"))
+    (folder / "rows.tsv").write_bytes((folder / "rows.tsv").read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"rows\.tsv is not whole"):
+        merge(task)
+    convert_shard(task, Shard(1, 1), str(source / "finance_zh"))
+    assert merge(task)["rows"] == load(folder)[0].rows
 
 
 @pytest.mark.parametrize("text", ["x", "0/2", "3/2", "1"])

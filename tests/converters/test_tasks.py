@@ -104,6 +104,17 @@ def test_law_zh_has_the_statutes_in_the_prompt_exactly_once(read_rows):
     assert "<eoa>" in next(prompt for prompt in kept if "无效的民事法律行为" in prompt)
 
 
+def test_law_zh_takes_statutes_for_the_same_however_they_are_spaced():
+    row = {
+        "reference": ["《劳动法》 第三条：劳动者\n享有权利。"],
+        "input": "《劳动法》第三条：劳动者享有权利。\n<问题>：\n有何权利？",
+    }
+    task = load_task("law_zh")
+    record = task.convert({**row, "output": "享有权利。"}, "", task.options)
+    assert record.prompt == row["input"]
+    assert record.asked == "有何权利？"
+
+
 def test_law_zh_keeps_rows_whose_ids_collide(read_rows):
     _, kept = made("law_zh", read_rows)
     assert any(prompt.startswith("借条没有写") for prompt in kept)
@@ -127,7 +138,10 @@ def test_law_zh_without_statutes_or_exams(read_rows):
     assert dropped(card)["domain"] == 1
 
 
-@pytest.mark.parametrize(("given", "count"), [({}, 7), ({"score": 4}, 5), ({"department": "儿科，妇产科"}, 2)])
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [({}, 7), ({"score": 4}, 5), ({"department": "儿科，妇产科"}, 2), ({"department": "儿科、妇产科"}, 2)],
+)
 def test_medical_zh_by_score_and_department(read_rows, given, count):
     card, kept = made("medical_zh", read_rows, **given)
     assert len(kept) == count
