@@ -69,9 +69,12 @@ def render(**names: str) -> None:
 def train(source: str, limit: int | None, force: bool, **names: str) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import assemble, run
+    from recipes.catalog import find_backbone
     from recipes.plan import refuse
+    from recipes.prepare_download import ensure_config
 
     assemble.check_names(**names)
+    ensure_config(find_backbone(names["model"]))
     assemble.ensure_rows(names["task"], source, limit)
     recipe = assemble.assemble(**names)
     click.echo(assemble.announcement(recipe))
@@ -158,17 +161,22 @@ def heldout(split: str, **names: str) -> None:
 
 @main.command()
 @click.option("--model", required=True)
-def prepare(model: str) -> None:
+@click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
+def prepare(model: str, template: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
+    from dataclasses import replace
+
     from recipes.catalog import backbones, find_backbone
     from recipes.prepare import model_path, prepare
+    from recipes.prepare_download import ensure_config
     from recipes.prepare_probe import check_unknown
 
     backbone = find_backbone(model)
     if backbone.prepare:
         prepare(backbone)
     elif backbone.name not in backbones():
-        check_unknown(backbone)
+        ensure_config(backbone)
+        check_unknown(replace(backbone, template=template or backbone.template))
     click.echo(f"{model} is loaded from {model_path(backbone)}")
 
 

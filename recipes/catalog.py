@@ -201,23 +201,15 @@ def find_backbone(name: str) -> Backbone:
         raise UserError("no MODEL was named", "MODEL=smollm2-135m, or see `python -m recipes list`")
     if name in backbones():
         return backbones()[name]
+    from recipes import unknown_model
+
     if Path(name).is_dir():
-        for needed in ("config.json", "tokenizer_config.json"):
-            if not (Path(name) / needed).is_file():
-                raise UserError(
-                    f"the model folder {name} has no {needed}",
-                    "give a folder that transformers' save_pretrained wrote for model and tokenizer",
-                )
-        return Backbone(name=name, note="a local folder; its chat template comes from its tokenizer")
+        return unknown_model.from_folder(name)
     for backbone in backbones().values():
         if name.lower() == backbone.hub.lower():
             return backbone
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        from recipes.known_models import known_models
-
-        if known := known_models().get(name.lower()):
-            return Backbone(name=name, hub=name, **known, note="a hub id; LLaMA-Factory knows its chat template")
-        return Backbone(name=name, hub=name, note="a hub id; its chat template comes from its tokenizer")
+        return unknown_model.from_hub(name)
     if "/" in name:
         raise UserError(f"there is no model folder {name}", "give an existing folder, a hub id or a name")
     raise unknown("MODEL", name, backbones(), "python -m recipes list")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from recipes.catalog import Backbone, Hardware, Method
+from recipes.catalog import Backbone, Hardware, Method, backbones
 from recipes.choice import Choice, Choices, DataFacts
 from recipes.fit import fit
 
@@ -89,7 +89,10 @@ def _precision(method: Method, hardware: Hardware) -> Choices:
 
 def _attention(backbone: Backbone, hardware: Hardware) -> Choices:
     if not backbone.sdpa:
-        return {"flash_attn": Choice("auto", f"{backbone.architecture} has no fused attention in transformers")}
+        kind = backbone.architecture or "this kind of model"
+        known = any(kind == other.architecture for other in backbones().values())
+        why = "has no fused attention in transformers" if known else "is not among our kinds: left to transformers"
+        return {"flash_attn": Choice("auto", f"{kind} {why}")}
     if "flash_attn" in hardware.packages and hardware.compute_capability >= 8.0:
         return {"flash_attn": Choice("fa2", "FlashAttention-2 is installed, and this card can run it")}
     return {"flash_attn": Choice("sdpa", "torch's own fused attention")}
@@ -112,7 +115,7 @@ def _packing(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
         }
     if method.stage != "sft":  # LLaMA-Factory packs no pairs, and cannot sort them by length
         return {}
-    why = "packing would cost more in attention here" if backbone.sdpa else "packed rows would see each other here"
+    why = "packing would cost more in attention here" if backbone.sdpa else "packed rows might see each other here"
     return {
         "train_sampling_strategy": Choice("group_by_length", f"rows of like length together: little padding; {why}")
     }

@@ -16,6 +16,7 @@ from recipes.cutoff import warning
 from recipes.duration import in_words, seconds
 from recipes.memory import Estimate, estimate
 from recipes.render import Recipe
+from recipes.unknown_model import template_hint
 
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10
@@ -110,7 +111,8 @@ def _template(recipe: Recipe, around: Surroundings) -> Check:
     if name:
         return Check("template", OK, f"{name}, LLaMA-Factory's own")
     if around.own_template is False:
-        return Check("template", BAD, f"{recipe.model_path} has no chat template", 'name one: SET="template=default"')
+        hint = template_hint(recipe.backbone.architecture)
+        return Check("template", BAD, f"{recipe.model_path} has no chat template", hint)
     status = OK if around.own_template else OPEN
     return Check("template", status, "the one in the model's tokenizer" + ("" if around.own_template else ", not here"))
 

@@ -9,6 +9,7 @@ from common.files import read_json
 from common.paths import data_folder
 from recipes.compatible import form_of, packages_of
 from recipes.distributed import uses_ray
+from recipes.hub_cache import hub_home, snapshot
 from recipes.keys import known_templates
 from recipes.machine import resolve_hardware
 from recipes.plan import Surroundings
@@ -53,28 +54,25 @@ def _own_template(folder: Path) -> bool | None:
 def _is_downloaded(recipe: Recipe) -> bool:
     if Path(recipe.model_path).is_dir() and is_prepared(recipe.backbone):
         return True
-    return any(
-        (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*/config.json")
-    )
+    return any(weight_files(recipe))
 
 
 def weights_on_disk(recipe: Recipe) -> int:
     """Return the bytes of the backbone's weights as they lie here; 0 when they are not here."""
+    return sum(path.stat().st_size for path in weight_files(recipe))
+
+
+def weight_files(recipe: Recipe) -> list[Path]:
+    """Return the backbone's weights as they lie here: the prepared, local or downloaded folder's."""
     folder = Path(recipe.model_path)
-    if not folder.is_dir():
-        snapshots = (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*")
-        folder = max(snapshots, key=lambda path: path.stat().st_mtime, default=folder)
-    sizes = [sum(path.stat().st_size for path in folder.glob(kind)) for kind in ("*.safetensors", "pytorch_model*.bin")]
-    return next(filter(None, sizes), 0)
+    here = folder if folder.is_dir() else snapshot(recipe.model_path)
+    kinds = ([*here.glob(kind)] for kind in ("*.safetensors", "pytorch_model*.bin")) if here else ()
+    return next(filter(None, kinds), [])
 
 
 def has_token() -> bool:
     """Tell whether a token of the hub is set or was saved by `hf auth login`; it is not read any further."""
-    return bool(os.environ.get("HF_TOKEN")) or (_hub_home() / "token").is_file()
-
-
-def _hub_home() -> Path:
-    return Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return bool(os.environ.get("HF_TOKEN")) or (hub_home() / "token").is_file()
 
 
 def missing(packages: set[str]) -> tuple[str, ...]:

@@ -76,6 +76,9 @@ def test_a_local_folder_is_taken_when_it_can_be_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no tokenizer_config\.json"):
         find_backbone(str(tmp_path))
     (tmp_path / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(UserError, match="has no weights"):
+        find_backbone(str(tmp_path))
+    (tmp_path / "model.safetensors").write_text("")
     assert model_path(find_backbone(str(tmp_path))) == str(tmp_path)
 
 
