@@ -56,6 +56,9 @@ class Backbone:
     context: int = 0
     """Tokens."""
     dtype: str = "bfloat16"
+    """What its weights are stored in, and so what is exported; "" when unknown."""
+    float16: bool = True
+    """Whether it can compute in float16 (a T4); activations that overflow there make every loss a nan."""
     licence: str = ""
     gated: bool = False
     lora_target: str = "all"

@@ -31,7 +31,7 @@ def choose(
     given |= {key: Choice(value, "from SET") for key, value in overrides.items()}
     choices: Choices = {}
     choices |= _method(backbone, method)
-    choices |= _precision(method, hardware)
+    choices |= _precision(backbone, method, hardware)
     choices |= _attention(backbone, hardware)
     choices |= _packing(backbone, method, hardware)
     choices |= _length(data, backbone, hardware, packed="packing" in choices)
@@ -70,7 +70,7 @@ def has_real_bf16(hardware: Hardware) -> bool:
     return hardware.bf16 if hardware.bf16 is not None else hardware.compute_capability >= 8.0
 
 
-def _precision(method: Method, hardware: Hardware) -> Choices:
+def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
     real = has_real_bf16(hardware)
     if hardware.kind == "cpu":
         why = "this CPU computes in bfloat16 itself" if real else "this CPU has no bfloat16 arithmetic; float32"
@@ -79,6 +79,8 @@ def _precision(method: Method, hardware: Hardware) -> Choices:
         choices = {"use_cpu": Choice(True, "no GPU here"), "bf16": Choice(real, why)}
     elif real:
         choices = {"bf16": Choice(True, f"compute capability {hardware.compute_capability} has real bfloat16")}
+    elif not backbone.float16:
+        choices = {"bf16": Choice(True, "only emulated on this card, so slow; but in float16 this backbone overflows")}
     else:
         why = f"compute capability {hardware.compute_capability} only emulates bfloat16 and says it has it"
         choices = {"fp16": Choice(True, why)}

@@ -10,7 +10,6 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from recipes.catalog import methods
-from recipes.choose import has_real_bf16
 from recipes.compatible import conflicts, wrong_form
 from recipes.cutoff import warning
 from recipes.duration import in_words, seconds
@@ -21,6 +20,7 @@ from recipes.unknown_model import template_hint
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10
 """CPU cores that LLaMA-Factory's Ray mode reserves for each device; with fewer, it waits for them forever."""
+PRECISIONS = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
 ADAPTER_CHECKPOINT_GB = 0.5
 LOGS_GB = 0.2
 
@@ -128,7 +128,7 @@ def _hardware(recipe: Recipe, around: Surroundings) -> Check:
         return Check("hardware", BAD, f"{words} {around.cpu_cores}", "leave USE_RAY out: torchrun does without")
     many = f" x {hardware.devices} on {hardware.nodes} machines" if hardware.nodes > 1 else f" x {hardware.devices}"
     count = many if hardware.devices * hardware.nodes > 1 else ""
-    precision = "bfloat16" if has_real_bf16(hardware) else "float16" if hardware.kind == "cuda" else "float32"
+    precision = next((name for key, name in PRECISIONS.items() if recipe.settings.get(key)), "float32")
     return Check("hardware", OK, f"{hardware.title}{count}, {precision}; {around.hardware_why}")
 
 

@@ -15,6 +15,7 @@ from recipes.hub_cache import snapshot
 from recipes.known_models import known_models
 
 WEIGHTS = ("*.safetensors", "*.bin")
+DTYPES = ("bfloat16", "float16", "float32")
 NAMES = {
     "layers": ("num_hidden_layers", "n_layer"),
     "hidden": ("hidden_size", "n_embed"),
@@ -62,6 +63,8 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
     return {
         "architecture": kind,
         "shape": _shape(config, alike),
+        "dtype": dtype if (dtype := config.get("dtype") or config.get("torch_dtype")) in DTYPES else "",
+        "float16": alike is None or alike.float16,
         "context": config.get("max_position_embeddings") or 0,
         "sdpa": bool(alike and alike.sdpa),
         "liger": bool(alike and alike.liger),

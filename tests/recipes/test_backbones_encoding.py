@@ -246,9 +246,7 @@ def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str,
     check_unknown(replace(found, template="llama2"))
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [("qwen3-8b", ""), ("glm4-9b", "it would not learn to end (<|endoftext|>)")]
-)
+@pytest.mark.parametrize(("name", "says"), [("qwen3-8b", ""), ("glm4-9b", "it would not learn to end (<|endoftext|>)")])
 def test_a_model_that_no_entry_knows_is_warned_of_when_an_answer_would_not_end(
     name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
