@@ -9,9 +9,9 @@ from common.files import read_json
 from common.paths import data_folder
 from recipes.compatible import form_of, packages_of
 from recipes.distributed import uses_ray
-from recipes.hub_cache import hub_home, snapshot
+from recipes.hub_cache import hub_cache, hub_home, snapshot
 from recipes.keys import known_templates
-from recipes.machine import resolve_hardware
+from recipes.machine import ram_gb, resolve_hardware
 from recipes.plan import Surroundings
 from recipes.prepare import is_prepared
 from recipes.render import Recipe
@@ -25,9 +25,11 @@ def look_around(recipe: Recipe) -> Surroundings:
         source=read_json(card)["source"] if card.is_file() else "",
         lengths=read_json(card)["lengths"] if card.is_file() else {},
         templates=known_templates(),
-        own_template=_own_template(Path(recipe.model_path)),
+        own_template=_own_template(_model_folder(recipe)),
         downloaded=_is_downloaded(recipe),
         disk_free_gb=shutil.disk_usage(".").free / 1e9,
+        hub_free_gb=_free_elsewhere(hub_cache()),
+        ram_gb=ram_gb() if recipe.hardware_name == "auto" else 0.0,
         missing_packages=missing(
             packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
         ),
@@ -44,11 +46,22 @@ def _form(task: str) -> str:
     return form_of(read_json(path).get(task, {})) if path.is_file() else "answers"
 
 
-def _own_template(folder: Path) -> bool | None:
-    config = folder / "tokenizer_config.json"
-    if not config.is_file():
+def _model_folder(recipe: Recipe) -> Path | None:
+    """Return the prepared, local or downloaded folder of the backbone; None when it is not here."""
+    folder = Path(recipe.model_path)
+    return folder if folder.is_dir() else snapshot(recipe.model_path)
+
+
+def _own_template(folder: Path | None) -> bool | None:
+    if folder is None or not (config := folder / "tokenizer_config.json").is_file():
         return None
     return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+
+
+def _free_elsewhere(folder: Path) -> float | None:
+    """Return the GB free on a folder's disk (it need not exist yet); None when that is the disk of this folder."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return None if there.stat().st_dev == Path().stat().st_dev else shutil.disk_usage(there).free / 1e9
 
 
 def _is_downloaded(recipe: Recipe) -> bool:
@@ -63,9 +76,8 @@ def weights_on_disk(recipe: Recipe) -> int:
 
 
 def weight_files(recipe: Recipe) -> list[Path]:
-    """Return the backbone's weights as they lie here: the prepared, local or downloaded folder's."""
-    folder = Path(recipe.model_path)
-    here = folder if folder.is_dir() else snapshot(recipe.model_path)
+    """Return the backbone's weights as they lie here."""
+    here = _model_folder(recipe)
     kinds = ([*here.glob(kind)] for kind in ("*.safetensors", "pytorch_model*.bin")) if here else ()
     return next(filter(None, kinds), [])
 
