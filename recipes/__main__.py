@@ -41,12 +41,16 @@ force_option = click.option("--force", is_flag=True, help="Replace a run of anot
 @main.command("list")
 @click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
 @click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
-def list_command(markdown: bool, memory: str | None) -> None:
-    """Show every backbone, method, hardware profile and task."""
-    from recipes.listing import backbone_table, listing
+@click.option("--model", default="", help="All that is known of this one.")
+def list_command(markdown: bool, memory: str | None, model: str) -> None:
+    """Show every backbone, method, hardware profile and task, or one backbone in full."""
+    from recipes.catalog import find_backbone
+    from recipes.listing import backbone_table, details, listing
     from recipes.memory_table import SHORT, memory_table
 
-    if memory:
+    if model:
+        click.echo(details(find_backbone(model)))
+    elif memory:
         click.echo(memory_table(SHORT if memory == "short" else ()))
     else:
         click.echo(backbone_table() if markdown else listing())
@@ -189,9 +193,16 @@ def twin(model: str, out: str, seed: int) -> None:
     from pathlib import Path
 
     from recipes.catalog import find_backbone
+    from recipes.prepare import correct_twin
     from recipes.twins import make_twin
 
-    click.echo(f"twin of {model}: {make_twin(find_backbone(model), Path(out) if out else None, seed)}")
+    backbone = find_backbone(model)
+    folder = make_twin(backbone, Path(out) if out else None, seed)
+    correct_twin(folder, backbone)
+    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code and "true"}
+    words = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    command = f"make train TASK=medical_en SOURCE=converters/examples/medical_en MODEL={folder}"
+    click.echo(f"twin of {model}: {folder}\n  next: {command}" + (f' SET="{words}"' if words else ""))
 
 
 @main.command()

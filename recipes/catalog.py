@@ -82,7 +82,7 @@ class Backbone:
         if not self.shape:
             return ""
         weights = self.shape.parameters
-        return f"{weights / 1e9:.1f}B" if weights >= 1e9 else f"{weights / 1e6:.0f}M"
+        return f"{weights / 1e9:.1f}B" if weights >= 0.9995e9 else f"{weights / 1e6:.0f}M"
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,10 @@ def find_method(name: str) -> Method:
 
 def find_hardware(name: str) -> Hardware:
     """Return a hardware profile by name."""
-    if name not in hardware_profiles():
-        raise unknown("HARDWARE", name, ["auto", *hardware_profiles()], "python -m recipes list")
-    return hardware_profiles()[name]
+    if name in hardware_profiles():
+        return hardware_profiles()[name]
+    wrong = unknown("HARDWARE", name, ["auto", *hardware_profiles()], "python -m recipes list")
+    for_card = [profile.name for profile in hardware_profiles().values() if name.lower() in profile.title.lower()]
+    if name and for_card:  # the name of a card: a100
+        wrong.hint = f"for that card: HARDWARE={' or '.join(for_card)}; {wrong.hint}"
+    raise wrong

@@ -177,6 +177,17 @@ def correct(folder: Path, wanted: Preparation) -> None:
         _replace(path, text)
 
 
+def correct_twin(folder: Path, backbone: Backbone) -> None:
+    """Put a twin's folder right as its backbone's would be, so that it can be trained on by its path."""
+    wanted = preparation(backbone)
+    if wanted.gguf:
+        return
+    for path in folder.iterdir():
+        if _matches(path.name, wanted.leave_out):
+            path.unlink()
+    correct(folder, wanted)
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise UserError(f"the hub ships no {path.name} any more", "this backbone's `prepare:` must be made anew")
