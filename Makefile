@@ -51,8 +51,8 @@ score: setup ## Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@
 	@$(PY) -m converters score $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
 ##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..."
-list: setup ## Every MODEL, METHOD, HARDWARE and TASK.
-	@$(PY) -m recipes list
+list: setup ## Every MODEL, METHOD, HARDWARE and TASK; with MODEL= all that is known of that one.
+	@$(PY) -m recipes list $(call option,MODEL,model)
 
 recipe: setup ## Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains nothing.
 	@$(PY) -m recipes render $(RECIPE_OPTIONS)

@@ -5,6 +5,8 @@ import errno
 import sys
 from collections.abc import Callable, Iterable
 
+import click
+
 _FULL = ("no space left on disk", "free some space")
 _FORBIDDEN = ("no permission", "become its owner, or name another place")
 REFUSALS = {
@@ -43,13 +45,19 @@ def unknown(kind: str, name: str, choices: Iterable[str], listing: str) -> UserE
 def run_cli(main: Callable[[], object]) -> None:
     """Run a click command so that a user's mistake ends in one message and never in a traceback."""
     try:
-        main()
+        if isinstance(main, click.Command):
+            main(standalone_mode=False)  # else click itself ends an interrupted command, with "Aborted!"
+        else:
+            main()
     except UserError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"  next: {error.hint}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader (head, less) went away

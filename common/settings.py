@@ -7,20 +7,26 @@ import yaml
 
 from common.errors import UserError
 
+HOW = 'write SET="key=value key=value"'
+
 
 def parse_settings(text: str) -> dict[str, Any]:
     """Turn `key=value key="a b"` into a dict; values are read as YAML (1e-4, true, [a, b], null)."""
+    settings, malformed = split_settings(text)
+    if malformed:
+        raise UserError(f"SET holds what is not key=value: {', '.join(map(repr, malformed))}", HOW)
+    return settings
+
+
+def split_settings(text: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings, and the words that are none."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UserError(f"SET cannot be read: {error}: {text!r}", 'write SET="key=value key=value"') from None
-    problems = [word for word in words if not word.partition("=")[0] or "=" not in word]
-    if problems:
-        raise UserError(
-            f"SET holds what is not key=value: {', '.join(map(repr, problems))}",
-            'write SET="key=value key=value"',
-        )
-    return {key: _value(value) for key, _, value in (word.partition("=") for word in words)}
+        raise UserError(f"SET cannot be read: {error}: {text!r}", HOW) from None
+    malformed = [word for word in words if not word.partition("=")[0] or "=" not in word]
+    pairs = (word.partition("=") for word in words if word not in malformed)
+    return {key: _value(value) for key, _, value in pairs}, malformed
 
 
 def _value(text: str) -> Any:

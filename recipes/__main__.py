@@ -41,12 +41,16 @@ force_option = click.option("--force", is_flag=True, help="Replace a run of anot
 @main.command("list")
 @click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
 @click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
-def list_command(markdown: bool, memory: str | None) -> None:
-    """Show every backbone, method, hardware profile and task."""
-    from recipes.listing import backbone_table, listing
+@click.option("--model", default="", help="All that is known of this one.")
+def list_command(markdown: bool, memory: str | None, model: str) -> None:
+    """Show every backbone, method, hardware profile and task, or one backbone in full."""
+    from recipes.catalog import find_backbone
+    from recipes.listing import backbone_table, details, listing
     from recipes.memory_table import SHORT, memory_table
 
-    if memory:
+    if model:
+        click.echo(details(find_backbone(model)))
+    elif memory:
         click.echo(memory_table(SHORT if memory == "short" else ()))
     else:
         click.echo(backbone_table() if markdown else listing())
@@ -69,9 +73,12 @@ def render(**names: str) -> None:
 def train(source: str, limit: int | None, force: bool, **names: str) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import assemble, run
+    from recipes.catalog import find_backbone
     from recipes.plan import refuse
+    from recipes.prepare_download import ensure_config
 
     assemble.check_names(**names)
+    ensure_config(find_backbone(names["model"]))
     assemble.ensure_rows(names["task"], source, limit)
     recipe = assemble.assemble(**names)
     click.echo(assemble.announcement(recipe))
@@ -158,17 +165,22 @@ def heldout(split: str, **names: str) -> None:
 
 @main.command()
 @click.option("--model", required=True)
-def prepare(model: str) -> None:
+@click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
+def prepare(model: str, template: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
+    from dataclasses import replace
+
     from recipes.catalog import backbones, find_backbone
     from recipes.prepare import model_path, prepare
+    from recipes.prepare_download import ensure_config
     from recipes.prepare_probe import check_unknown
 
     backbone = find_backbone(model)
     if backbone.prepare:
         prepare(backbone)
     elif backbone.name not in backbones():
-        check_unknown(backbone)
+        ensure_config(backbone)
+        check_unknown(replace(backbone, template=template or backbone.template))
     click.echo(f"{model} is loaded from {model_path(backbone)}")
 
 
@@ -181,9 +193,16 @@ def twin(model: str, out: str, seed: int) -> None:
     from pathlib import Path
 
     from recipes.catalog import find_backbone
+    from recipes.prepare import correct_twin
     from recipes.twins import make_twin
 
-    click.echo(f"twin of {model}: {make_twin(find_backbone(model), Path(out) if out else None, seed)}")
+    backbone = find_backbone(model)
+    folder = make_twin(backbone, Path(out) if out else None, seed)
+    correct_twin(folder, backbone)
+    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code and "true"}
+    words = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    command = f"make train TASK=medical_en SOURCE=converters/examples/medical_en MODEL={folder}"
+    click.echo(f"twin of {model}: {folder}\n  next: {command}" + (f' SET="{words}"' if words else ""))
 
 
 @main.command()

@@ -9,11 +9,10 @@ from common.files import read_json
 from common.names import root_task
 from common.paths import CACHE, data_folder
 from common.process import only_one
-from common.settings import parse_settings
 from converters.registry import load_task
 from recipes.catalog import find_backbone, find_method
 from recipes.choose import DataFacts
-from recipes.keys import check_settings
+from recipes.keys import read_settings
 from recipes.machine import resolve_hardware
 from recipes.prepare import model_path
 from recipes.render import Recipe
@@ -32,7 +31,7 @@ def check_names(*, task: str, model: str, method: str, hardware: str, overrides:
     find_backbone(model)
     find_method(method)
     resolve_hardware(hardware)
-    check_settings(parse_settings(overrides))
+    read_settings(overrides)
 
 
 def ensure_rows(task: str, source: str, limit: int | None) -> None:
@@ -61,7 +60,7 @@ def assemble(*, task: str, model: str, method: str, variant: str, hardware: str,
         data=data_facts(task),
         model_path=model_path(backbone),
         variant=variant,
-        overrides=parse_settings(overrides),
+        overrides=read_settings(overrides),
         hardware_name=hardware,
     )
 

@@ -56,6 +56,9 @@ class Backbone:
     context: int = 0
     """Tokens."""
     dtype: str = "bfloat16"
+    """What its weights are stored in, and so what is exported; "" when unknown."""
+    float16: bool = True
+    """Whether it can compute in float16 (a T4); activations that overflow there make every loss a nan."""
     licence: str = ""
     gated: bool = False
     lora_target: str = "all"
@@ -79,7 +82,7 @@ class Backbone:
         if not self.shape:
             return ""
         weights = self.shape.parameters
-        return f"{weights / 1e9:.1f}B" if weights >= 1e9 else f"{weights / 1e6:.0f}M"
+        return f"{weights / 1e9:.1f}B" if weights >= 0.9995e9 else f"{weights / 1e6:.0f}M"
 
 
 @dataclass(frozen=True)
@@ -201,23 +204,15 @@ def find_backbone(name: str) -> Backbone:
         raise UserError("no MODEL was named", "MODEL=smollm2-135m, or see `python -m recipes list`")
     if name in backbones():
         return backbones()[name]
+    from recipes import unknown_model
+
     if Path(name).is_dir():
-        for needed in ("config.json", "tokenizer_config.json"):
-            if not (Path(name) / needed).is_file():
-                raise UserError(
-                    f"the model folder {name} has no {needed}",
-                    "give a folder that transformers' save_pretrained wrote for model and tokenizer",
-                )
-        return Backbone(name=name, note="a local folder; its chat template comes from its tokenizer")
+        return unknown_model.from_folder(name)
     for backbone in backbones().values():
         if name.lower() == backbone.hub.lower():
             return backbone
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        from recipes.known_models import known_models
-
-        if known := known_models().get(name.lower()):
-            return Backbone(name=name, hub=name, **known, note="a hub id; LLaMA-Factory knows its chat template")
-        return Backbone(name=name, hub=name, note="a hub id; its chat template comes from its tokenizer")
+        return unknown_model.from_hub(name)
     if "/" in name:
         raise UserError(f"there is no model folder {name}", "give an existing folder, a hub id or a name")
     raise unknown("MODEL", name, backbones(), "python -m recipes list")
@@ -232,6 +227,10 @@ def find_method(name: str) -> Method:
 
 def find_hardware(name: str) -> Hardware:
     """Return a hardware profile by name."""
-    if name not in hardware_profiles():
-        raise unknown("HARDWARE", name, ["auto", *hardware_profiles()], "python -m recipes list")
-    return hardware_profiles()[name]
+    if name in hardware_profiles():
+        return hardware_profiles()[name]
+    wrong = unknown("HARDWARE", name, ["auto", *hardware_profiles()], "python -m recipes list")
+    for_card = [profile.name for profile in hardware_profiles().values() if name.lower() in profile.title.lower()]
+    if name and for_card:  # the name of a card: a100
+        wrong.hint = f"for that card: HARDWARE={' or '.join(for_card)}; {wrong.hint}"
+    raise wrong

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from recipes.catalog import Backbone, Hardware, Method
+from recipes.catalog import Backbone, Hardware, Method, backbones
 from recipes.choice import Choice, Choices, DataFacts
 from recipes.fit import fit
 
@@ -31,7 +31,7 @@ def choose(
     given |= {key: Choice(value, "from SET") for key, value in overrides.items()}
     choices: Choices = {}
     choices |= _method(backbone, method)
-    choices |= _precision(method, hardware)
+    choices |= _precision(backbone, method, hardware)
     choices |= _attention(backbone, hardware)
     choices |= _packing(backbone, method, hardware)
     choices |= _length(data, backbone, hardware, packed="packing" in choices)
@@ -70,7 +70,7 @@ def has_real_bf16(hardware: Hardware) -> bool:
     return hardware.bf16 if hardware.bf16 is not None else hardware.compute_capability >= 8.0
 
 
-def _precision(method: Method, hardware: Hardware) -> Choices:
+def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
     real = has_real_bf16(hardware)
     if hardware.kind == "cpu":
         why = "this CPU computes in bfloat16 itself" if real else "this CPU has no bfloat16 arithmetic; float32"
@@ -79,6 +79,8 @@ def _precision(method: Method, hardware: Hardware) -> Choices:
         choices = {"use_cpu": Choice(True, "no GPU here"), "bf16": Choice(real, why)}
     elif real:
         choices = {"bf16": Choice(True, f"compute capability {hardware.compute_capability} has real bfloat16")}
+    elif not backbone.float16:
+        choices = {"bf16": Choice(True, "only emulated on this card, so slow; but in float16 this backbone overflows")}
     else:
         why = f"compute capability {hardware.compute_capability} only emulates bfloat16 and says it has it"
         choices = {"fp16": Choice(True, why)}
@@ -89,7 +91,10 @@ def _precision(method: Method, hardware: Hardware) -> Choices:
 
 def _attention(backbone: Backbone, hardware: Hardware) -> Choices:
     if not backbone.sdpa:
-        return {"flash_attn": Choice("auto", f"{backbone.architecture} has no fused attention in transformers")}
+        kind = backbone.architecture or "this kind of model"
+        known = any(kind == other.architecture for other in backbones().values())
+        why = "has no fused attention in transformers" if known else "is not among our kinds: left to transformers"
+        return {"flash_attn": Choice("auto", f"{kind} {why}")}
     if "flash_attn" in hardware.packages and hardware.compute_capability >= 8.0:
         return {"flash_attn": Choice("fa2", "FlashAttention-2 is installed, and this card can run it")}
     return {"flash_attn": Choice("sdpa", "torch's own fused attention")}
@@ -112,7 +117,7 @@ def _packing(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
         }
     if method.stage != "sft":  # LLaMA-Factory packs no pairs, and cannot sort them by length
         return {}
-    why = "packing would cost more in attention here" if backbone.sdpa else "packed rows would see each other here"
+    why = "packing would cost more in attention here" if backbone.sdpa else "packed rows might see each other here"
     return {
         "train_sampling_strategy": Choice("group_by_length", f"rows of like length together: little padding; {why}")
     }

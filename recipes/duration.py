@@ -15,6 +15,8 @@ HALF_SPEED_TOKENS = 256
 """Tokens in a forward pass at which a card reaches half of that."""
 QUANTIZED_SPEED = 0.6
 """4-bit weights are unpacked for each product: 1.1 to 2.5 times the time."""
+EMULATED_SPEED = 1 / 8
+"""bfloat16 on a card without it (below compute capability 8) is float32 arithmetic: a T4's ratio of the two."""
 CPU_TFLOPS = {True: 0.10, False: 0.04}
 """Of one core in training, with and without bfloat16 arithmetic (measured on AVX-512 cores)."""
 FILLED = 0.93
@@ -52,7 +54,9 @@ def _flops(settings: Mapping[str, Any], hardware: Hardware) -> float:
         return 0.0
     tokens = settings["per_device_train_batch_size"] * settings["cutoff_len"]
     share = UTILISATION * tokens / (tokens + HALF_SPEED_TOKENS)
-    return TFLOPS[max(known)] * 1e12 * share * (QUANTIZED_SPEED if settings.get("quantization_bit") else 1)
+    share *= QUANTIZED_SPEED if settings.get("quantization_bit") else 1
+    share *= EMULATED_SPEED if settings.get("bf16") and max(known) < 8 else 1
+    return TFLOPS[max(known)] * 1e12 * share
 
 
 def in_words(value: float) -> str:

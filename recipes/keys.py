@@ -13,11 +13,24 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from common.files import read_json, write_json
+from common.settings import split_settings
 
 TABLE = Path(__file__).with_name("llamafactory_keys.json")
 
 Key = dict[str, Any]
 """{"type": bool | int | float | str | list | dict | any, "choices": [...] (may be absent), "optional": bool}"""
+
+OWNED = {
+    "model_name_or_path": "MODEL=", "dataset": "TASK=", "stage": "METHOD=", "finetuning_type": "METHOD=",
+    "output_dir": "VARIANT=", "do_train": "the command",
+}  # fmt: skip
+"""Keys that a word of the command decides, and with them files and later steps: SET must not say otherwise."""
+ABOVE_ZERO = (
+    "cutoff_len", "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
+    "learning_rate", "num_train_epochs", "lora_rank", "lora_alpha", "preprocessing_num_workers", "logging_steps",
+    "save_steps", "eval_steps",
+)  # fmt: skip
+SHARES = ("lora_dropout", "warmup_ratio")
 
 
 @cache
@@ -32,24 +45,44 @@ def known_templates() -> tuple[str, ...]:
     return tuple(read_json(TABLE)["templates"])
 
 
-def check_settings(settings: dict[str, Any], what: str = "SET") -> dict[str, Any]:
+def read_settings(text: str) -> dict[str, Any]:
+    """Read what a user typed as SET; all that is wrong is reported at once, words that are no key=value too."""
+    settings, malformed = split_settings(text)
+    return check_settings(settings, problems=[f"{word!r} is not key=value" for word in malformed])
+
+
+def check_settings(settings: dict[str, Any], what: str = "SET", problems: list[str] | None = None) -> dict[str, Any]:
     """Return `settings` with values brought to their types; all that is wrong is reported at once."""
-    problems, checked = [], {}
+    problems, checked = list(problems or []), {}
     for key, value in settings.items():
         entry = known_keys().get(key)
         if entry is None:
             problems.append(f"{key}: LLaMA-Factory has no such key; {nearest(key, known_keys())}".rstrip("; "))
-            continue
-        try:
-            checked[key] = _convert(value, entry)
-        except ValueError as error:
-            problems.append(f"{key}={value!r}: {error}")
+        elif what == "SET" and key in OWNED:
+            problems.append(f"{key}: {OWNED[key]} decides it, not SET")
+        else:
+            try:
+                checked[key] = _convert(value, entry)
+                _check_range(key, checked[key])
+            except ValueError as error:
+                problems.append(f"{key}={value!r}: {error}")
+    if checked.get("bf16") and checked.get("fp16"):
+        problems.append("bf16 and fp16: one of them at most can be true")
     if problems:
         raise UserError(
-            f"{what} holds what LLaMA-Factory does not take:\n  - " + "\n  - ".join(problems),
-            "`python -m recipes keys --list` shows every key with its type",
+            f"{what} holds what cannot be:\n  - " + "\n  - ".join(problems),
+            'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type',
         )
     return checked
+
+
+def _check_range(key: str, value: Any) -> None:
+    if value is None:
+        return
+    if key in ABOVE_ZERO and value <= 0:
+        raise ValueError("must be above 0")
+    if key in SHARES and not 0 <= value <= 1:
+        raise ValueError("must be from 0 to 1")
 
 
 def _convert(value: Any, entry: Key) -> Any:

@@ -2,6 +2,7 @@
 
 from converters.registry import load_task, task_names
 from recipes.catalog import Backbone, backbones, hardware_profiles, methods
+from recipes.prepare import model_path
 
 
 def listing() -> str:
@@ -19,6 +20,25 @@ def listing() -> str:
     lines += ["", "TASK"]
     lines += [f"  {name:<16} {load_task(name).title}" for name in task_names()]
     return "\n".join(lines)
+
+
+def details(backbone: Backbone) -> str:
+    """Return all that is known of one backbone."""
+    facts = {
+        "weights": backbone.size,
+        "hub": f"{backbone.hub}, revision {backbone.revision}" if backbone.hub else "",
+        "ModelScope": backbone.modelscope,
+        "template": backbone.template or "the chat template in its folder",
+        "architecture": backbone.architecture,
+        "context": f"{backbone.context:,} tokens" if backbone.context else "",
+        "weights stored in": backbone.dtype + ("" if backbone.float16 else "; overflows in float16"),
+        "LoRA targets": backbone.lora_target,
+        "speed switches": ", ".join(switches(backbone)),
+        "own settings": ", ".join(f"{key}={value}" for key, value in backbone.settings.items()),
+        "loaded from": model_path(backbone),
+        "licence, notes": "; ".join(filter(None, notes(backbone))),
+    }
+    return "\n".join([backbone.name, *(f"  {name:<18} {fact or '-'}" for name, fact in facts.items())])
 
 
 def template_of(backbone: Backbone) -> str:

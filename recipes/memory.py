@@ -66,7 +66,7 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware) -> Estimate:
     """Estimate the peak on each device of a run with these settings."""
     share = 1 / _shards(settings, hardware)
     whole = settings.get("fsdp") or _zero_stage(settings) == 3
-    offloaded = "offload" in str(settings.get("deepspeed", "")) or "offload" in str(settings.get("fsdp", ""))
+    offloaded = _offloads(settings)
     weights, trained = _weights(shape, settings), trained_parameters(shape, settings)
     state = trained * _state_bytes(settings, shape)
     parts = {
@@ -79,6 +79,18 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware) -> Estimate:
     scaled = {name: value * FRAGMENTATION / GIB for name, value in parts.items()}
     overhead = CONTEXT_GIB if hardware.kind == "cuda" else PROCESS_GIB
     return Estimate({**scaled, "overhead": overhead * FRAGMENTATION})
+
+
+def held_in_ram(shape: Shape, settings: Settings) -> float:
+    """Return the GiB of RAM that hold what a run takes off its cards, over all of them; 0 when it takes nothing off."""
+    if not _offloads(settings):
+        return 0.0
+    state = trained_parameters(shape, settings) * _state_bytes(settings, shape)
+    return (_weights(shape, settings) + state) / GIB
+
+
+def _offloads(settings: Settings) -> bool:
+    return any("offload" in str(settings.get(key, "")) for key in ("deepspeed", "fsdp"))
 
 
 def _zero_stage(settings: Settings) -> int:

@@ -4,22 +4,23 @@ What they need to know of this machine is collected by recipes/surroundings.py. 
 could not be decided here (⊘); training does not start on a failed one.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import UserError, nearest
 from recipes.catalog import methods
-from recipes.choose import has_real_bf16
 from recipes.compatible import conflicts, wrong_form
 from recipes.cutoff import warning
 from recipes.duration import in_words, seconds
-from recipes.memory import Estimate, estimate
 from recipes.render import Recipe
+from recipes.suggest import expected_memory, ram_held, suggestions
+from recipes.unknown_model import template_hint
 
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10
 """CPU cores that LLaMA-Factory's Ray mode reserves for each device; with fewer, it waits for them forever."""
+PRECISIONS = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
 ADAPTER_CHECKPOINT_GB = 0.5
 LOGS_GB = 0.2
 
@@ -38,6 +39,10 @@ class Surroundings:
     """Whether the model folder has a chat template of its own; None when it is not here yet."""
     downloaded: bool = False
     disk_free_gb: float = 0.0
+    hub_free_gb: float | None = None
+    """Free where the hub's downloads go; None when that is the same disk."""
+    ram_gb: float = 0.0
+    """RAM of the machine that is rendered for; 0 when unknown."""
     missing_packages: tuple[str, ...] = ()
     has_token: bool = False
     mirror: str = ""
@@ -64,7 +69,7 @@ def checks(recipe: Recipe, around: Surroundings) -> list[Check]:
         _data(recipe, around),
         _template(recipe, around),
         _hardware(recipe, around),
-        _memory(recipe),
+        _memory(recipe, around),
         _disk(recipe, around),
         _time(recipe),
         _packages(recipe, around),
@@ -109,8 +114,11 @@ def _template(recipe: Recipe, around: Surroundings) -> Check:
         return Check("template", BAD, f"LLaMA-Factory has no template {name!r}", nearest(name, around.templates))
     if name:
         return Check("template", OK, f"{name}, LLaMA-Factory's own")
+    if recipe.backbone.prepare:
+        return Check("template", OK, f"its own, in {recipe.model_path}, where it is put and tried before training")
     if around.own_template is False:
-        return Check("template", BAD, f"{recipe.model_path} has no chat template", 'name one: SET="template=default"')
+        hint = template_hint(recipe.backbone.architecture)
+        return Check("template", BAD, f"{recipe.model_path} has no chat template", hint)
     status = OK if around.own_template else OPEN
     return Check("template", status, "the one in the model's tokenizer" + ("" if around.own_template else ", not here"))
 
@@ -126,14 +134,8 @@ def _hardware(recipe: Recipe, around: Surroundings) -> Check:
         return Check("hardware", BAD, f"{words} {around.cpu_cores}", "leave USE_RAY out: torchrun does without")
     many = f" x {hardware.devices} on {hardware.nodes} machines" if hardware.nodes > 1 else f" x {hardware.devices}"
     count = many if hardware.devices * hardware.nodes > 1 else ""
-    precision = "bfloat16" if has_real_bf16(hardware) else "float16" if hardware.kind == "cuda" else "float32"
+    precision = next((name for key, name in PRECISIONS.items() if recipe.settings.get(key)), "float32")
     return Check("hardware", OK, f"{hardware.title}{count}, {precision}; {around.hardware_why}")
-
-
-def expected_memory(recipe: Recipe) -> Estimate | None:
-    """Return the memory estimate, None when the model's shape is not known."""
-    shape = recipe.backbone.shape
-    return estimate(shape, recipe.settings, recipe.hardware) if shape else None
 
 
 def expected_seconds(recipe: Recipe) -> float:
@@ -142,14 +144,18 @@ def expected_seconds(recipe: Recipe) -> float:
     return seconds(shape, recipe.settings, recipe.hardware, recipe.data) if shape else 0.0
 
 
-def _memory(recipe: Recipe) -> Check:
+def _memory(recipe: Recipe, around: Surroundings) -> Check:
     needed, room = expected_memory(recipe), recipe.hardware.memory_gb
     if needed is None:
-        return Check("memory", OPEN, "the shape of this model is not known here")
+        hint = "" if around.downloaded else f"make prepare MODEL={recipe.backbone.name} fetches the little that says it"
+        return Check("memory", OPEN, "the shape of this model is not known here", hint)
     if not room:
         return Check("memory", OPEN, f"{needed.sentence()}; how much there is, this profile does not say")
     where = "RAM" if recipe.hardware.kind == "cpu" else "card"
     words = f"{needed.sentence()} of {room:.1f} GiB on the {where}"
+    if (ram := ram_held(recipe)) > around.ram_gb > 0:
+        return Check("memory", BAD, f"{words}, and {ram:.0f} GiB of RAM, where this machine has {around.ram_gb:.0f}")
+    words += f", and {ram:.0f} GiB of RAM" if ram else ""
     verdict = needed.verdict(room)
     if verdict == "fits":
         return Check("memory", OK, words)
@@ -157,39 +163,6 @@ def _memory(recipe: Recipe) -> Check:
     if verdict == "unsure":
         return Check("memory", OPEN, f"{words}: may be too much", hint)
     return Check("memory", BAD, f"{words}: too much", hint or "no setting makes it fit: a smaller MODEL, or more GPUS")
-
-
-def suggestions(recipe: Recipe) -> list[str]:
-    """Return changes that would make it fit, the smallest first."""
-    return [f"{words} would take {total:.1f} GiB" for words, total in _fitting(recipe)][:3]
-
-
-def _fitting(recipe: Recipe) -> Iterator[tuple[str, float]]:
-    cutoff = recipe.settings["cutoff_len"]
-    tries: list[tuple[str, Recipe]] = [
-        (f'SET="{key}={str(value).lower()}"', replace(recipe, overrides={**recipe.overrides, key: value}))
-        for key, value in [
-            ("per_device_train_batch_size", 1),
-            ("disable_gradient_checkpointing", False),
-            ("enable_liger_kernel", True),
-            ("cutoff_len", cutoff // 2),
-            ("cutoff_len", cutoff // 4),
-        ]
-        if recipe.settings.get(key, value) != value and (key != "enable_liger_kernel" or recipe.backbone.liger)
-    ]
-    if recipe.method.stage == "sft":
-        tries += [(f"METHOD={name}", replace(recipe, method=methods()[name])) for name in ("lora", "qlora")]
-    if recipe.hardware.kind == "cuda":
-        more = [count for count in (2, 4, 8) if count > recipe.hardware.devices]
-        tries += [
-            (f"GPUS={count}", replace(recipe, hardware=replace(recipe.hardware, devices=count))) for count in more
-        ]
-    for words, other in tries:
-        needed = expected_memory(other)
-        if needed and needed.verdict(other.hardware.memory_gb) == "fits":
-            spread = other.settings.get("deepspeed") or other.settings.get("fsdp_config") or ""
-            how = spread.rpartition("/")[2].removesuffix(".json")
-            yield words + (f" ({how})" if how else ""), needed.total
 
 
 def disk_gb(recipe: Recipe, downloaded: bool) -> float:
@@ -201,12 +174,20 @@ def disk_gb(recipe: Recipe, downloaded: bool) -> float:
 
 
 def _disk(recipe: Recipe, around: Surroundings) -> Check:
-    needed = disk_gb(recipe, around.downloaded)
-    words = f"about {needed:.0f} GB for model, checkpoints and export; {around.disk_free_gb:.0f} GB are free"
+    elsewhere = around.hub_free_gb is not None  # then the download does not count here
+    needed = disk_gb(recipe, around.downloaded or elsewhere)
+    download = disk_gb(recipe, downloaded=False) - disk_gb(recipe, downloaded=True)
+    what = "checkpoints and export" if around.downloaded or elsewhere else "model, checkpoints and export"
+    words = f"about {needed:.0f} GB for {what}; {around.disk_free_gb:.0f} GB are free"
     if recipe.backbone.shape is None:
         return Check("disk", OPEN, words.replace("about", "more than", 1))
+    if around.hub_free_gb is not None and not around.downloaded:
+        words += f"; {download:.0f} GB for the model in the hub's cache, where {around.hub_free_gb:.0f} GB are free"
+        if download > around.hub_free_gb:
+            return Check("disk", BAD, words, "free some, or set HF_HOME to a folder on a larger disk")
     if needed > around.disk_free_gb:
-        return Check("disk", BAD, words, "free some, or set HF_HOME to a larger disk")
+        hint = "free some" + ("" if around.downloaded or elsewhere else ", or set HF_HOME to a folder on another disk")
+        return Check("disk", BAD, words, hint)
     return Check("disk", OK, words)
 
 

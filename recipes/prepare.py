@@ -93,18 +93,21 @@ def _entry(backbone: Backbone) -> str:
     return sha256_of([backbone.hub, backbone.revision, backbone.prepare])
 
 
-def ensure_prepared(backbone: Backbone) -> None:
+def ensure_prepared(backbone: Backbone, template: str = "") -> None:
     """Prepare in a process of its own, so that torch's memory is free again before training.
 
-    A model that no entry speaks for is looked at there: whether its tokenizer keeps text at all.
+    A model that no entry speaks for is looked at there: whether its tokenizer keeps text at all, and whether it has
+    a chat format (`template` names LLaMA-Factory's, where the user did).
     """
     if is_prepared(backbone) and backbone.name in backbones():
         return
     what = f"preparing {prepared_folder(backbone)} (once)" if backbone.prepare else f"looking at {backbone.name}"
     print(f"{what} ...", flush=True)
-    done = subprocess.run([sys.executable, "-m", "recipes", "prepare", "--model", backbone.name], check=False)
+    command = [sys.executable, "-m", "recipes", "prepare", "--model", backbone.name]
+    command += ["--template", template] if template else []
+    done = subprocess.run(command, check=False)
     if done.returncode:
-        raise UserError(f"{backbone.name} cannot be trained on (see above)", f"make prepare MODEL={backbone.name}")
+        sys.exit(done.returncode)  # it has said why
 
 
 def prepare(backbone: Backbone) -> Path:
@@ -172,6 +175,17 @@ def correct(folder: Path, wanted: Preparation) -> None:
                 )
             text = text.replace(old, new)
         _replace(path, text)
+
+
+def correct_twin(folder: Path, backbone: Backbone) -> None:
+    """Put a twin's folder right as its backbone's would be, so that it can be trained on by its path."""
+    wanted = preparation(backbone)
+    if wanted.gguf:
+        return
+    for path in folder.iterdir():
+        if _matches(path.name, wanted.leave_out):
+            path.unlink()
+    correct(folder, wanted)
 
 
 def _existing(path: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import read_json
 from recipes.catalog import Backbone
+from recipes.hub_cache import snapshot
 
 NOT_NEEDED = ("original/*", "*.pth", "*.gguf", "*.onnx*", "*.h5", "*.msgpack", "*.pdf")
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -48,6 +49,16 @@ def _from_hub(backbone: Backbone) -> Path:
         return Path(snapshot_download(backbone.hub, revision=backbone.revision, ignore_patterns=unneeded))
 
 
+def ensure_config(backbone: Backbone) -> None:
+    """Fetch the config.json of a hub id that no entry speaks for: a plan needs its shape, and a wrong id shows."""
+    if backbone.shape or not backbone.hub or uses_modelscope() or snapshot(backbone.hub):
+        return
+    from huggingface_hub import hf_hub_download
+
+    with clear_errors(backbone):
+        hf_hub_download(backbone.hub, "config.json", revision=backbone.revision)
+
+
 @contextmanager
 def clear_errors(backbone: Backbone) -> Iterator[None]:
     """Turn what the hub's client raises into one clear error."""
@@ -67,6 +78,8 @@ def clear_errors(backbone: Backbone) -> Iterator[None]:
             f"the hub has no {where}, or it is private",
             f"check the id; if it is private: hf auth login; then: {again}",
         ) from None
+    except errors.RemoteEntryNotFoundError as error:
+        raise UserError(f"{where} is no model: {_short(error)}", "check the id") from None
     except errors.RevisionNotFoundError:
         raise UserError(f"the hub has no such revision of {where}", "check it in recipes/backbones/") from None
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, ConnectionError) as error:

@@ -14,6 +14,7 @@ from typing import Any
 from common.errors import UserError
 from recipes.catalog import Backbone
 from recipes.prepare_download import clear_errors
+from recipes.unknown_model import template_hint
 
 TEXTS = (
     "Hello there",
@@ -92,26 +93,28 @@ def check_unknown(backbone: Backbone) -> None:
             if type(error.__cause__).__module__.startswith("huggingface_hub"):
                 raise error.__cause__ from None  # type: ignore[misc]
             raise _stop(backbone, [f"its tokenizer does not load: {error}"]) from error
-    if not backbone.template and (trouble := _without_template(tokenizer)):
-        print(f'warning: {trouble}\n  next: name a template, unless you did: SET="template=..."', file=sys.stderr)
+    if not backbone.template:
+        _check_own_template(tokenizer, backbone)
     back = str(tokenizer.decode(_ids(tokenizer, PLAIN)))
     if back.split() != PLAIN.split():
         raise _stop(backbone, [f"{PLAIN!r} comes back from its {type(tokenizer).__name__} as {back!r}"])
 
 
-def _without_template(tokenizer: Any) -> str:
-    """Say what is wrong with training in the format of the tokenizer's own chat template; "" when nothing is."""
+def _check_own_template(tokenizer: Any, backbone: Backbone) -> None:
+    """Stop when the tokenizer's chat template cannot be trained in, warn when an answer would not learn to end."""
+    hint = template_hint(backbone.architecture)
     if not tokenizer.chat_template:
-        return "the tokenizer has no chat template, so questions and answers would follow each other bare"
+        raise UserError(f"the tokenizer of {backbone.name} has no chat template", hint)
     from llamafactory.data.template import parse_template
 
     try:
         answer = str(parse_template(tokenizer).format_assistant.slots[-1])
     except Exception as error:  # whatever a chat template can raise
-        return f"LLaMA-Factory cannot read the tokenizer's chat template: {error}"
+        what = f"LLaMA-Factory cannot read the chat template of {backbone.name}: {error}"
+        raise UserError(what, hint) from None
     if (end := tokenizer.eos_token) not in answer:
-        return f"by the tokenizer's chat template an answer is {answer!r}: it would not learn to end ({end})"
-    return ""
+        trouble = f"by the tokenizer's chat template an answer is {answer!r}: it would not learn to end ({end})"
+        print(f"warning: {trouble}\n  next: {hint}", file=sys.stderr)
 
 
 def _stop(backbone: Backbone, problems: list[str]) -> UserError:

@@ -174,6 +174,8 @@ def render_export(recipe: Recipe) -> str:
     choices = recipe.model_choices() | adapter_choices(recipe)
     if recipe.method.stage == "rm":
         choices["stage"] = Choice("rm", "takes the value head along")
+    if recipe.backbone.dtype:
+        choices["infer_dtype"] = Choice(recipe.backbone.dtype, "as the backbone's own; auto is float32 without a GPU")
     choices |= {
         "export_dir": Choice(f"{recipe.folder}/export"),
         "export_size": Choice(5, "GB a file"),

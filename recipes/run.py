@@ -141,7 +141,7 @@ def train(recipe: Recipe, force: bool = False) -> None:
         if _is_done(folder, "train"):
             print(f"trained already: {folder}/adapter")
             return
-        ensure_prepared(recipe.backbone)
+        ensure_prepared(recipe.backbone, recipe.settings.get("template") or "")
         _drop_broken_checkpoints(folder / "adapter")
         progress = TrainingProgress(folder / "adapter")
         variables = environment(recipe.hardware, recipe.settings, os.environ)

@@ -9,8 +9,9 @@ from common.files import read_json
 from common.paths import data_folder
 from recipes.compatible import form_of, packages_of
 from recipes.distributed import uses_ray
+from recipes.hub_cache import hub_cache, hub_home, snapshot
 from recipes.keys import known_templates
-from recipes.machine import resolve_hardware
+from recipes.machine import ram_gb, resolve_hardware
 from recipes.plan import Surroundings
 from recipes.prepare import is_prepared
 from recipes.render import Recipe
@@ -24,9 +25,11 @@ def look_around(recipe: Recipe) -> Surroundings:
         source=read_json(card)["source"] if card.is_file() else "",
         lengths=read_json(card)["lengths"] if card.is_file() else {},
         templates=known_templates(),
-        own_template=_own_template(Path(recipe.model_path)),
+        own_template=_own_template(_model_folder(recipe)),
         downloaded=_is_downloaded(recipe),
         disk_free_gb=shutil.disk_usage(".").free / 1e9,
+        hub_free_gb=_free_elsewhere(hub_cache()),
+        ram_gb=ram_gb() if recipe.hardware_name == "auto" else 0.0,
         missing_packages=missing(
             packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
         ),
@@ -43,38 +46,45 @@ def _form(task: str) -> str:
     return form_of(read_json(path).get(task, {})) if path.is_file() else "answers"
 
 
-def _own_template(folder: Path) -> bool | None:
-    config = folder / "tokenizer_config.json"
-    if not config.is_file():
+def _model_folder(recipe: Recipe) -> Path | None:
+    """Return the prepared, local or downloaded folder of the backbone; None when it is not here."""
+    folder = Path(recipe.model_path)
+    return folder if folder.is_dir() else snapshot(recipe.model_path)
+
+
+def _own_template(folder: Path | None) -> bool | None:
+    if folder is None or not (config := folder / "tokenizer_config.json").is_file():
         return None
     return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+
+
+def _free_elsewhere(folder: Path) -> float | None:
+    """Return the GB free on a folder's disk (it need not exist yet); None when that is the disk of this folder."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return None if there.stat().st_dev == Path().stat().st_dev else shutil.disk_usage(there).free / 1e9
 
 
 def _is_downloaded(recipe: Recipe) -> bool:
     if Path(recipe.model_path).is_dir() and is_prepared(recipe.backbone):
         return True
-    return any(
-        (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*/config.json")
-    )
+    return any(weight_files(recipe))
 
 
 def weights_on_disk(recipe: Recipe) -> int:
     """Return the bytes of the backbone's weights as they lie here; 0 when they are not here."""
-    folder = Path(recipe.model_path)
-    if not folder.is_dir():
-        snapshots = (_hub_home() / "hub" / f"models--{recipe.model_path.replace('/', '--')}" / "snapshots").glob("*")
-        folder = max(snapshots, key=lambda path: path.stat().st_mtime, default=folder)
-    sizes = [sum(path.stat().st_size for path in folder.glob(kind)) for kind in ("*.safetensors", "pytorch_model*.bin")]
-    return next(filter(None, sizes), 0)
+    return sum(path.stat().st_size for path in weight_files(recipe))
+
+
+def weight_files(recipe: Recipe) -> list[Path]:
+    """Return the backbone's weights as they lie here."""
+    here = _model_folder(recipe)
+    kinds = ([*here.glob(kind)] for kind in ("*.safetensors", "pytorch_model*.bin")) if here else ()
+    return next(filter(None, kinds), [])
 
 
 def has_token() -> bool:
     """Tell whether a token of the hub is set or was saved by `hf auth login`; it is not read any further."""
-    return bool(os.environ.get("HF_TOKEN")) or (_hub_home() / "token").is_file()
-
-
-def _hub_home() -> Path:
-    return Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return bool(os.environ.get("HF_TOKEN")) or (hub_home() / "token").is_file()
 
 
 def missing(packages: set[str]) -> tuple[str, ...]:

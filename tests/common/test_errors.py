@@ -2,6 +2,7 @@
 
 import errno
 
+import click
 import pytest
 
 from common.errors import UserError, nearest, run_cli, unknown
@@ -31,6 +32,26 @@ def test_messages_and_exit_codes(error, code, words, capsys):
     shown = capsys.readouterr().err
     assert all(word in shown for word in words)
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [(["stop"], 130, "interrupted; the same command goes on from here"), (["stp"], 2, "No such command 'stp'")],
+)
+def test_a_click_command_ends_like_all_else(words, code, said, capsys, monkeypatch):
+    @click.group()
+    def group():
+        pass
+
+    @group.command()
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["program", *words])
+    with pytest.raises(SystemExit) as stopped:
+        run_cli(group)
+    assert stopped.value.code == code
+    assert said in capsys.readouterr().err
 
 
 def test_a_fault_of_ours_keeps_its_traceback():

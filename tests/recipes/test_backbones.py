@@ -8,9 +8,9 @@ import yaml
 
 from common.errors import UserError
 from recipes import catalog
-from recipes.catalog import HERE, Backbone, backbones, find_backbone
-from recipes.listing import backbone_table, listing
-from recipes.prepare import model_path, preparation
+from recipes.catalog import HERE, Backbone, backbones, find_backbone, find_hardware
+from recipes.listing import backbone_table, details, listing
+from recipes.prepare import correct_twin, model_path, preparation
 
 NAMES = sorted(backbones())
 FILES = sorted((HERE / "backbones").glob("*.yaml"))
@@ -76,6 +76,9 @@ def test_a_local_folder_is_taken_when_it_can_be_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no tokenizer_config\.json"):
         find_backbone(str(tmp_path))
     (tmp_path / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(UserError, match="has no weights"):
+        find_backbone(str(tmp_path))
+    (tmp_path / "model.safetensors").write_text("")
     assert model_path(find_backbone(str(tmp_path))) == str(tmp_path)
 
 
@@ -132,3 +135,25 @@ def test_the_documentation_shows_the_set_as_it_is() -> None:
     table = text.split("<!-- table: python -m recipes list --markdown -->\n")[1].split("\n<!-- end of table -->")[0]
     assert table == backbone_table(), "python -m recipes list --markdown makes it anew"
     assert set(re.findall(r"^  (\S+)  +[\d.]+[BM] ", listing(), re.M)) == set(NAMES)
+
+
+def test_one_backbone_is_shown_in_full() -> None:
+    shown = details(find_backbone("baichuan2-13b"))
+    for fact in ("baichuan-inc/Baichuan2-13B-Chat, revision main", "W_pack,o_proj", "bfloat16", "models/baichuan2-13b"):
+        assert fact in shown
+    assert "Qwen/Qwen2.5-Coder-7B-Instruct" in details(find_backbone("Qwen/Qwen2.5-Coder-7B-Instruct"))
+
+
+def test_hardware_is_found_by_the_name_of_a_card() -> None:
+    with pytest.raises(UserError) as caught:
+        find_hardware("A100")
+    assert "HARDWARE=40gb or 80gb" in caught.value.hint
+
+
+def test_a_twin_is_corrected_as_its_backbone_would_be(tmp_path: Path) -> None:
+    (tmp_path / "special_tokens_map.json").write_text("{}")
+    for name in ("tokenizer_config.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+    correct_twin(tmp_path, find_backbone("baichuan2-7b"))
+    assert "<reserved_106>" in (tmp_path / "chat_template.jinja").read_text()
+    assert not (tmp_path / "special_tokens_map.json").exists()

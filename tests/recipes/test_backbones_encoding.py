@@ -4,6 +4,7 @@ The text of the prompt in the backbone's format, labels on the answers alone, th
 each kind of backbone: a wrong template, tokenizer or special token shows here and nowhere else.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,13 +234,20 @@ def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("qwen3-8b", ""),
-        ("glm4-9b", "it would not learn to end (<|endoftext|>)"),
-        ("llama2-7b", "LLaMA-Factory cannot read the tokenizer's chat template"),
-        ("phoenix-7b", "the tokenizer has no chat template"),
+        ("llama2-7b", "LLaMA-Factory cannot read the chat template"),
+        ("phoenix-7b", "has no chat template"),
     ],
 )
-def test_a_model_that_no_entry_knows_is_warned_of_when_its_format_cannot_be_had(
+def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str, says: str, tmp_path: Path) -> None:
+    found = find_backbone(str(make_twin(find_backbone(name), tmp_path / name)))
+    with pytest.raises(UserError, match=says) as caught:
+        check_unknown(found)
+    assert 'SET="template=' in caught.value.hint
+    check_unknown(replace(found, template="llama2"))
+
+
+@pytest.mark.parametrize(("name", "says"), [("qwen3-8b", ""), ("glm4-9b", "it would not learn to end (<|endoftext|>)")])
+def test_a_model_that_no_entry_knows_is_warned_of_when_an_answer_would_not_end(
     name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = make_twin(find_backbone(name), tmp_path / name)

@@ -36,6 +36,12 @@ def test_precision_follows_compute_capability(capability: float, key: str) -> No
     assert values(chosen(compute_capability=capability))[key] is True
 
 
+def test_a_backbone_that_overflows_in_float16_takes_emulated_bfloat16() -> None:
+    choices = chosen("gemma3-1b", "lora", "t4")
+    assert (choices["bf16"].value, "fp16" in choices) == (True, False)
+    assert "overflows" in choices["bf16"].why
+
+
 def test_pure_bfloat16_is_only_for_cards_that_have_it() -> None:
     assert chosen(method="galore", hardware="80gb")["pure_bf16"].value is True
     assert chosen("smollm2-135m", "galore", "t4")["pure_bf16"].value is False

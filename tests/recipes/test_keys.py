@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from recipes.catalog import backbones, methods
-from recipes.keys import TABLE, check_settings, known_keys
+from recipes.keys import TABLE, check_settings, known_keys, read_settings
 
 DUMP = "import json; from recipes.keys import read_installed; print('TABLE' + json.dumps(read_installed()))"
 
@@ -26,7 +26,7 @@ def test_the_table_is_that_of_the_installed_llamafactory() -> None:
     [
         ("lora_rank", 8.0, 8),
         ("learning_rate", 1, 1),
-        ("model_name_or_path", 7, "7"),
+        ("run_name", 7, "7"),
         ("tokenized_path", None, None),
         ("packing", True, True),
         ("save_strategy", False, "no"),
@@ -40,11 +40,34 @@ def test_values_are_brought_to_their_type(key: str, given: Any, kept: Any) -> No
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("lora_rank", True), ("packing", "yes"), ("learning_rate", "fast"), ("seed", None), ("stage", "sleep")],
+    [("lora_rank", True), ("packing", "yes"), ("learning_rate", "fast"), ("seed", None), ("optim", "sleep")],
 )
 def test_values_of_another_type_are_refused(key: str, value: Any) -> None:
     with pytest.raises(UserError, match=key):
         check_settings({key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("cutoff_len", 0), ("lora_rank", -3), ("learning_rate", 0.0), ("warmup_ratio", 1.5), ("num_train_epochs", 0)],
+)
+def test_values_that_cannot_be_are_refused(key: str, value: Any) -> None:
+    with pytest.raises(UserError, match=f"{key}.*must be"):
+        check_settings({key: value})
+
+
+def test_all_that_is_wrong_with_set_is_said_at_once() -> None:
+    with pytest.raises(UserError) as caught:
+        read_settings("lora_rnk=3 foo seed=x output_dir=/tmp/x stage=dpo cutoff_len=0 bf16=true fp16=true")
+    assert caught.value.message.splitlines()[1:] == [
+        "  - 'foo' is not key=value",
+        "  - lora_rnk: LLaMA-Factory has no such key; did you mean lora_rank?",
+        "  - seed='x': must be a whole number",
+        "  - output_dir: VARIANT= decides it, not SET",
+        "  - stage: METHOD= decides it, not SET",
+        "  - cutoff_len=0: must be above 0",
+        "  - bf16 and fp16: one of them at most can be true",
+    ]
 
 
 def test_every_key_that_we_write_ourselves_is_known() -> None:

@@ -14,8 +14,9 @@ from recipes.catalog import Hardware, Shape
 from recipes.choice import DataFacts
 from recipes.duration import in_words, seconds, tokens_a_second
 from recipes.keys import known_templates
-from recipes.plan import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, suggestions, text
+from recipes.plan import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, text
 from recipes.render import Recipe
+from recipes.suggest import suggestions
 from recipes.surroundings import has_token, missing
 from tests.recipes.samples import FEW_ROWS, recipe
 
@@ -57,7 +58,7 @@ def test_an_unknown_template_is_named_with_the_nearest() -> None:
 
 def test_a_model_folder_without_chat_template_needs_one_named() -> None:
     made = recipe()
-    bare = replace(made, backbone=replace(made.backbone, template=None))
+    bare = replace(made, backbone=replace(made.backbone, template=None, prepare={}))
     assert one("template", bare, own_template=False).status == BAD
     assert one("template", bare, own_template=None).status == OPEN
     assert one("template", bare, own_template=True).status == OK
@@ -86,9 +87,32 @@ def test_every_suggestion_would_fit() -> None:
     assert needed.verdict(made.hardware.memory_gb) == "fits"
 
 
+def test_more_cards_are_suggested_once_for_each_way_to_spread_it_with_the_ram_it_takes() -> None:
+    found = suggestions(recipe("llama2-70b", "lora", "24gb"))
+    assert [line.partition(" would")[0] for line in found] == [
+        "GPUS=2 (deepspeed-zero3-offload, 132 GiB of RAM)",
+        "METHOD=qlora GPUS=4 (fsdp)",
+    ]
+
+
+def test_what_is_taken_off_the_cards_must_fit_the_ram() -> None:
+    made = recipe("llama2-70b", "lora", "24gb", devices=2)
+    assert one("memory", made, ram_gb=64).status == BAD
+    assert one("memory", made, ram_gb=256).status == OK
+    assert one("memory", made).status == OK, "of a machine that is not here it is not known"
+
+
 def test_a_full_disk_stops_it() -> None:
     assert one("disk", recipe("llama2-7b", "full", "80gb"), disk_free_gb=100).status == BAD
     assert disk_gb(recipe("llama2-7b", "full", "80gb"), False) > disk_gb(recipe("llama2-7b", "lora", "80gb"), False)
+
+
+def test_the_download_counts_where_the_hub_keeps_it() -> None:
+    made = recipe("llama2-7b", "qlora", "24gb")
+    assert one("disk", made, downloaded=False, disk_free_gb=20).status == BAD
+    assert one("disk", made, downloaded=False, disk_free_gb=20, hub_free_gb=20.0).status == OK
+    assert "HF_HOME" in one("disk", made, downloaded=False, disk_free_gb=20, hub_free_gb=5.0).hint
+    assert one("disk", made, downloaded=True, disk_free_gb=20, hub_free_gb=5.0).status == OK
 
 
 def test_a_gated_model_without_token_stops_unless_it_is_here_or_comes_from_elsewhere() -> None:
