@@ -1,8 +1,9 @@
 """Questions: the 20 of each task that come with Whetstone, or the user's own file."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ COLUMNS = {
     "question": ("question", "instruction", "prompt", "query", "问题"),
     "reference": ("reference", "output", "answer", "reference_answer", "参考答案", "答案"),
 }
+LETTERS = "ABCDEFGH"  # columns of a table that hold the choices
+TABLES = (".csv", ".tsv")
 LANGUAGE_FROM_HAN_SHARE = 0.2
 
 
@@ -61,26 +64,39 @@ def bundled(task: str, choice: bool = False) -> Path:
     return path
 
 
-def load_questions(path: Path, limit: int = 0) -> list[Question]:
-    """Read questions from JSON Lines, JSON or CSV; every broken line is reported at once."""
+def load_questions(path: Path, limit: int = 0, *, repeats: bool = False) -> list[Question]:
+    """Read questions from JSON Lines, JSON, a table (CSV, TSV) or plain lines; all that is broken is told at once.
+
+    `repeats` allows one question under two ids, as two users' files can bring it into a folder; in one file it would
+    count twice.
+    """
     if not path.is_file():
         raise UserError(f"there is no file of questions {path}", "QUESTIONS=my.jsonl or my.csv")
     questions: list[Question] = []
     problems: list[str] = []
-    seen: set[str] = set()
+    ids: set[str] = set()
+    texts: dict[str, str] = {}
     for place, row in _rows(path, problems):
         question = _question(row, f"{path.stem}-{len(questions) + 1:02d}", place, problems)
         if question is None:
             continue
-        if question.id in seen:
+        if question.id in ids:
             problems.append(f"{place}: id {question.id!r} is there twice")
-        seen.add(question.id)
+        elif question.text in texts and question.use == "judge" and not repeats:
+            problems.append(f"{place}: the same question as {texts[question.text]}")
+        ids.add(question.id)
+        texts.setdefault(question.text, place)
         questions.append(question)
+    hint = (
+        "the first row names the columns: question,reference,category"
+        if path.suffix.lower() in TABLES
+        else 'a line is {"question": "...", "reference": "..."}'
+    )
     if problems:
         shown = "\n  ".join(problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else []))
-        raise UserError(f"{path} cannot be used:\n  {shown}", 'a line is {"question": "...", "reference": "..."}')
+        raise UserError(f"{path} cannot be used:\n  {shown}", hint)
     if not questions:
-        raise UserError(f"{path} holds no questions", 'a line is {"question": "...", "reference": "..."}')
+        raise UserError(f"{path} holds no questions", hint)
     return questions[:limit] if limit else questions
 
 
@@ -105,27 +121,43 @@ def _rows(path: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8", f"iconv -f gb18030 -t utf-8 {path} > new.jsonl") from None
-    if path.suffix == ".csv":
-        for number, row in enumerate(csv.DictReader(text.splitlines(keepends=True)), 2):
-            yield f"row {number}", row
-        return
-    lines = text.splitlines()
-    if path.suffix == ".json":
+        raise UserError(
+            f"{path} is not UTF-8 text",
+            f"save it as CSV UTF-8 in the spreadsheet, or: iconv -f gb18030 -t utf-8 {path} > utf8-{path.name}",
+        ) from None
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        yield from _table(text, problems)
+    elif suffix == ".json":
         try:
             rows = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise UserError(f"{path} is not JSON: {error}") from None
-        for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
-            yield f"entry {number}", row
-        return
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+        yield from ((f"entry {n}", row) for n, row in enumerate(rows if isinstance(rows, list) else [rows], 1))
+    elif suffix == ".txt":
+        yield from _lines(text)
+    else:
+        for place, line in _lines(text):
+            try:
+                yield place, orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                problems.append(f"{place}: not JSON ({error})")
+
+
+def _lines(text: str) -> Iterable[tuple[str, str]]:
+    # Not splitlines: it also splits at characters that JSON and people leave inside a text (U+2028, U+0085).
+    return ((f"line {number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+
+
+def _table(text: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a CSV; whether commas, semicolons or tabs divide it is seen from its first row."""
+    divider = max(",;\t", key=text.partition("\n")[0].count)
+    for number, row in enumerate(csv.DictReader(StringIO(text, newline=""), delimiter=divider), 2):
+        if None in row:
+            problems.append(f"row {number}: more cells than columns; a text with {divider!r} in it needs quotes")
             continue
-        try:
-            yield f"line {number}", orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            problems.append(f"line {number}: not JSON ({error})")
+        choices = {letter: row[letter].strip() for letter in LETTERS if row.get(letter)}
+        yield f"row {number}", row | ({"choices": choices} if len(choices) > 1 else {})
 
 
 def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Question | None:
@@ -141,6 +173,9 @@ def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Que
     if row.get("input"):
         values["question"] += f"\n{row['input']}"
     choices, letter = row.get("choices") or {}, ""
+    if not isinstance(choices, dict) or not all(isinstance(text, str) for text in choices.values()):
+        problems.append(f'{place}: choices must be {{"A": "...", "B": "..."}}, or columns A, B, C ... of a table')
+        return None
     if choices:
         letter = str(row.get("letter") or row.get("answer") or "").strip()
         if letter not in choices:
