@@ -21,6 +21,8 @@ from common.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_l
 from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
+TIMEOUT = 180.0
+LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
 Result = TypeVar("Result")
 
 
@@ -32,20 +34,23 @@ class Endpoint:
     url: str = OPENAI
     key: str = field(default="", repr=False)
     identity: str = ""
-    timeout: float = 180.0
+    timeout: float = TIMEOUT
 
     @classmethod
-    def from_environment(cls, model: str, url: str = "") -> "Endpoint":
-        """Build an endpoint from OPENAI_BASE_URL and OPENAI_API_KEY, which never leave the process."""
+    def from_environment(cls, model: str, url: str = "", *, needs_key: bool = True) -> "Endpoint":
+        """Build an endpoint from OPENAI_BASE_URL and OPENAI_API_KEY, which never leave the process.
+
+        `needs_key` is False where nothing is sent, so that a price can be seen without an account.
+        """
         url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
         if not url.startswith(("http://", "https://")):
             raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")
-        if not key and url == OPENAI:
+        if not key and url == OPENAI and needs_key:
             raise UserError(f"{model} needs OPENAI_API_KEY", "export OPENAI_API_KEY=..., or name another URL")
-        return cls(model, url, key)
+        return cls(model, url, key, timeout=LOCAL_TIMEOUT if is_local(url) else TIMEOUT)
 
     @property
     def cache_name(self) -> str:
@@ -198,7 +203,7 @@ class Client:
                 return reply
             except Exception as error:
                 dollars = 0.0
-                failure = classify(error, endpoint.url, endpoint.model)
+                failure = classify(error, endpoint.url, endpoint.model, endpoint.key)
                 dollars = reserved if failure.billed else 0.0
             if failure.kind != "unreachable":
                 self._reached.add(endpoint.url)

@@ -140,18 +140,16 @@ class ModelJudge:
     def _read(self, reply: Reply) -> Verdict | None:
         if reply.error:
             return None
-        structured = self.style.structured and "response_format" not in reply.left_out
-        return (read_structured if structured else read_verdict)(reply.text, reply.finish_reason)
+        return (read_structured if self.style.structured else read_verdict)(reply.text, reply.finish_reason)
 
     def _again(self, request: Request, reply: Reply) -> Request:
-        structured = self.style.structured and "response_format" not in reply.left_out
-        if structured or not reply.text.strip():
+        if not reply.text.strip():
             return Request(request.messages, request.settings, repeat=1)
         told = [
             {"role": "assistant", "content": reply.text},
             {"role": "user", "content": again_prompt(self.style)},
         ]
-        return Request([*request.messages, *told], request.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
+        return Request([*request.messages, *told], self.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
 
 
 def winner(verdict: Verdict | None, first: str, second: str) -> str | None:

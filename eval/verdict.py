@@ -24,6 +24,7 @@ LABEL = re.compile(f"{_ENGLISH}|{_CHINESE}", re.IGNORECASE)
 # Any claim about the two, the labels' look-alikes too: none may stand beside the label.
 CLAIM = re.compile(r"(?:assistant|助手|助理) ?[12一二ab](?!\w)|(?:助手|助理) ?[12一二]", re.IGNORECASE)
 
+_FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL | re.IGNORECASE)
 _MARKUP = re.compile(r"[*_`#~\"'“”‘’「」『』\[\]【】<>(){}（）|\\-]+")
 _DIGITS = str.maketrans("１２：．，\u00a0\u3000", "12:., " + " ")
 _END = re.compile(r"[\s.。!！,，;；]+$")
@@ -69,13 +70,16 @@ def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
 
 
 def read_structured(text: str, finish_reason: str = "stop") -> Verdict | None:
-    """Return the verdict of a structured reply, `{"analysis": ..., "verdict": <label>}`, or None."""
+    """Return the verdict of a structured reply, `{"analysis": ..., "verdict": <label>}`, or None.
+
+    Many endpoints take the wish for JSON and do not keep to it: what is no JSON is read by its last line.
+    """
     if finish_reason not in WHOLE:
         return None
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(_FENCED.sub(r"\1", text))
     except orjson.JSONDecodeError:
-        return None
+        return read_verdict(text, finish_reason)
     label = value.get("verdict") if isinstance(value, dict) else None
     return next((verdict for verdict, words in LABELS.items() if words == label), None)
 

@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from typing import Any
 
+from common.cache import Cache
 from common.client import Reply, Request
+from common.estimate import estimate
 from common.process import only_one
 from converters.contamination import Index
 from converters.finishing import judged_questions
 from converters.generate.base import Row, record_of, rows_of
-from converters.generate.calls import Limits, ask_all, estimate
+from converters.generate.calls import Limits, ask_all
 from converters.generate.filters import Patterns, load_banned
 from converters.generate.parts import Part
 from converters.generate.settings import Rewriting
@@ -34,7 +36,7 @@ def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limi
     rows = rows[:limit]
     records = [record_of(row) for row in rows]
     asked = [_request(part, settings, record) for record in records]
-    print(estimate(part.endpoint, len(asked), sum(r.tokens()[0] for r in asked), OUT_TOKENS * len(asked)))
+    print(estimate(part.endpoint, asked, OUT_TOKENS, Cache()))
     counts: Counter[str] = Counter()
     if dry_run:
         return counts

@@ -4,10 +4,12 @@ import json
 import re
 from collections import Counter
 
+from common.cache import Cache
 from common.client import Reply, Request
+from common.estimate import estimate
 from common.process import only_one
 from converters.generate.base import record_of, rows_of
-from converters.generate.calls import Limits, ask_all, estimate
+from converters.generate.calls import Limits, ask_all
 from converters.generate.parts import Part
 from converters.generate.prompts import SCORE
 from converters.generate.settings import Scoring
@@ -27,7 +29,7 @@ def score(part: Part, settings: Scoring, limits: Limits, *, limit: int | None = 
     """Write the part with the scores; return how many rows have each score, and how many were dropped by step."""
     rows = list(rows_of(part.task))[:limit]
     asked = [_request(part, settings, record_of(row)) for row in rows]
-    print(estimate(part.endpoint, len(asked), sum(r.tokens()[0] for r in asked), OUT_TOKENS * len(asked)))
+    print(estimate(part.endpoint, asked, OUT_TOKENS, Cache()))
     counts: Counter[str] = Counter()
     if dry_run:
         return counts

@@ -135,7 +135,10 @@ def test_others_go_on_while_one_waits(endpoint: Endpoint) -> None:
 
 FATAL = {
     "a wrong key": (lambda: error(401, f"Incorrect API key provided: {KEY}"), "refused the key"),
-    "a key without rights": (lambda: error(403, "no"), "refused the key"),
+    "a key without rights": (
+        lambda: error(403, f"{KEY} is of another country"),
+        r"refused the key.*\*\*\* is of another",
+    ),
     "a wrong model": (lambda: error(404, "The model `m` does not exist"), "does not know the model 'm'"),
     "no credit": (lambda: error(429, "quota", code="insufficient_quota"), "no credit left"),
 }
@@ -263,6 +266,8 @@ def test_the_same_call_asked_for_twice_at_once_is_made_once(endpoint: Endpoint) 
 
 def test_the_key_is_in_no_file_and_in_no_message(endpoint: Endpoint, workplace: Path) -> None:
     ask(endpoint, 3)
+    endpoint.behaviour = lambda body, number: error(400, f"bad request with Bearer {KEY}")  # some servers quote it
+    assert ask(endpoint, 4)[3].error == "http 400: bad request with Bearer ***"
     assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
     for path in workplace.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path

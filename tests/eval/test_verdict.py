@@ -103,7 +103,16 @@ def test_cut_off_is_no_verdict_however_it_ends(text: str) -> None:
 
 def test_structured_reply() -> None:
     assert read_structured(f'{{"analysis": "x", "verdict": "{W}"}}') == "worse"
-    for bad in ("", B, "[]", '{"verdict": "1"}', f'{{"analysis": "{B}"}}', f'{{"verdict": ["{B}"]}}'):
+    assert read_structured(f'```json\n{{"analysis": "x", "verdict": "{W}"}}\n```') == "worse"
+    assert read_structured(f"They differ.\n{B}") == "better"
+    for bad in (
+        "",
+        "[]",
+        f"{B}\nThat is all.",
+        '{"verdict": "1"}',
+        f'{{"analysis": "{B}"}}',
+        f'{{"verdict": ["{B}"]}}',
+    ):
         assert read_structured(bad) is None
     assert read_structured(f'{{"analysis": "x", "verdict": "{W}"}}', "length") is None
 
