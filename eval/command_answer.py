@@ -12,8 +12,8 @@ from common.estimate import estimate
 from common.options import existing_run, run_options
 from common.paths import run_folder
 from common.prices import Budget
-from eval.answering import answer_by_endpoint, answer_by_file, answer_by_run, keep, requests
-from eval.answers import path_of
+from eval.answering import answer_by_endpoint, answer_by_run, answers_in, keep, requests
+from eval.answers import REFUSED, Answer, path_of, save
 from eval.folder import save_questions, task_of
 from eval.questions import Question, bundled, language_of, load_questions, test_split
 
@@ -68,12 +68,12 @@ def command(
         click.echo(estimate(place, asked, max_tokens, cache, about="at most"))
     if dry_run:
         return
+    given = answers_in(source, names[0], asked_questions) if source else []
     save_questions(folder, asked_questions, names)
+    if source:
+        click.echo(f"{save(folder, names[0], given)}: {_told(given)}")
+        return
     for name in names:
-        if source:
-            path = answer_by_file(folder, name, source, asked_questions)
-            click.echo(f"{path}: {len(asked_questions)} answers")
-            continue
         if place is None:
             answering, replies = answer_by_run(
                 folder, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
@@ -87,13 +87,22 @@ def command(
             )  # fmt: skip
         if all(reply.error for reply in replies):
             raise UserError(f"no call for {name} was answered: {replies[0].error}", "mend it and run the same again")
-        path, failed = keep(folder, name, asked_questions, asked, replies, model=answering)
-        click.echo(f"{path}: {len(asked_questions) - len(failed)} answers{_why(failed)}")
+        path, given = keep(folder, name, asked_questions, asked, replies, model=answering)
+        click.echo(f"{path}: {_told(given)}")
 
 
-def _why(failed: list[str]) -> str:
-    """Say how many answers failed, and the first reason."""
-    return f"; {len(failed)} failed ({failed[0]}); the same command tries them again" if failed else ""
+def _told(given: list[Answer]) -> str:
+    """Say how many answers there are, and what is wrong with them."""
+    failed = [answer.error for answer in given if answer.error not in ("", REFUSED)]
+    counts = {
+        f"failed ({failed[0] if failed else ''}); the same command tries them again": len(failed),
+        "refused by a content filter": sum(answer.error == REFUSED for answer in given),
+        "empty": sum(answer.empty for answer in given),
+        "cut off: MAX_TOKENS= allows longer ones": sum(answer.cut_off for answer in given),
+    }
+    return "; ".join(
+        [f"{sum(not answer.error for answer in given)} answers", *(f"{n} {what}" for what, n in counts.items() if n)]
+    )
 
 
 def _folder(run: str, task: str, model: str, method: str, variant: str) -> Path:

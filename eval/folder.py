@@ -71,7 +71,10 @@ def all_judgments(folder: Path) -> dict[str, list[Judgment]]:
     """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
     found = {}
     for path in sorted((folder / "judgments").glob("*.jsonl")):
-        rows = [Judgment(**row) for row in rows_of(path, ("id", "judge", "first", "second", "winner"))]
+        rows = [
+            Judgment(**{name: value for name, value in row.items() if name in Judgment.__dataclass_fields__})
+            for row in rows_of(path, ("id", "judge", "first", "second", "winner"))
+        ]
         if rows:
             found[rows[0].judge] = rows
     return found

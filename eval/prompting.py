@@ -76,6 +76,8 @@ def _render(folder: Path, name: str, **values: Any) -> str:
 def _template(folder: Path, name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    if not folder.is_dir():
+        raise UserError(f"there is no folder of prompts {folder}", f"copy eval/{OWN.name}/ and name the copy")
     places = [str(place) for place in (folder, OWN)]
     environment = Environment(
         loader=FileSystemLoader(places), undefined=StrictUndefined, autoescape=False, trim_blocks=False

@@ -1,20 +1,16 @@
 """Questions: the 20 of each task that come with Whetstone, or the user's own file."""
 
-import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from common.errors import UserError, unknown
 from common.files import read_jsonl
 from common.names import root_task
 from common.paths import data_folder
 from common.prices import HAN
+from eval.reading import TABLES, first_of, read_rows
 
 BUNDLED = Path(__file__).with_name("questions")
 # What a column may be called in a user's own file; the first is ours.
@@ -24,8 +20,6 @@ COLUMNS = {
     "question": ("question", "instruction", "prompt", "query", "问题"),
     "reference": ("reference", "output", "answer", "reference_answer", "参考答案", "答案"),
 }
-LETTERS = "ABCDEFGH"  # columns of a table that hold the choices
-TABLES = (".csv", ".tsv")
 LANGUAGE_FROM_HAN_SHARE = 0.2
 
 
@@ -76,7 +70,7 @@ def load_questions(path: Path, limit: int = 0, *, repeats: bool = False) -> list
     problems: list[str] = []
     ids: set[str] = set()
     texts: dict[str, str] = {}
-    for place, row in _rows(path, problems):
+    for place, row in read_rows(path, problems):
         question = _question(row, f"{path.stem}-{len(questions) + 1:02d}", place, problems)
         if question is None:
             continue
@@ -116,57 +110,13 @@ def test_split(task: str, count: int) -> list[Question]:
     return found
 
 
-def _rows(path: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (place, row) of a file by its suffix."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(
-            f"{path} is not UTF-8 text",
-            f"save it as CSV UTF-8 in the spreadsheet, or: iconv -f gb18030 -t utf-8 {path} > utf8-{path.name}",
-        ) from None
-    suffix = path.suffix.lower()
-    if suffix in TABLES:
-        yield from _table(text, problems)
-    elif suffix == ".json":
-        try:
-            rows = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise UserError(f"{path} is not JSON: {error}") from None
-        yield from ((f"entry {n}", row) for n, row in enumerate(rows if isinstance(rows, list) else [rows], 1))
-    elif suffix == ".txt":
-        yield from _lines(text)
-    else:
-        for place, line in _lines(text):
-            try:
-                yield place, orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                problems.append(f"{place}: not JSON ({error})")
-
-
-def _lines(text: str) -> Iterable[tuple[str, str]]:
-    # Not splitlines: it also splits at characters that JSON and people leave inside a text (U+2028, U+0085).
-    return ((f"line {number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-
-
-def _table(text: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a CSV; whether commas, semicolons or tabs divide it is seen from its first row."""
-    divider = max(",;\t", key=text.partition("\n")[0].count)
-    for number, row in enumerate(csv.DictReader(StringIO(text, newline=""), delimiter=divider), 2):
-        if None in row:
-            problems.append(f"row {number}: more cells than columns; a text with {divider!r} in it needs quotes")
-            continue
-        choices = {letter: row[letter].strip() for letter in LETTERS if row.get(letter)}
-        yield f"row {number}", row | ({"choices": choices} if len(choices) > 1 else {})
-
-
 def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Question | None:
     if isinstance(row, str):
         row = {"question": row}
     if not isinstance(row, dict):
         problems.append(f"{place}: not an object, got {type(row).__name__}")
         return None
-    values = {name: _first(row, columns) for name, columns in COLUMNS.items()}
+    values = {name: first_of(row, columns) for name, columns in COLUMNS.items()}
     if not values["question"]:
         problems.append(f"{place}: no question; its columns are {', '.join(map(str, row))}")
         return None
@@ -190,10 +140,6 @@ def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Que
         letter,
         str(row.get("use") or ("choice" if choices else "judge")),
     )
-
-
-def _first(row: dict[str, Any], columns: tuple[str, ...]) -> str:
-    return next((str(row[name]).strip() for name in columns if row.get(name) not in (None, "")), "")
 
 
 def language_of(texts: list[str]) -> str:

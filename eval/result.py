@@ -110,7 +110,8 @@ def _contestant(rows: dict[str, Any]) -> dict[str, Any]:
         "model": first.model,
         "answers": sum(not row.error for row in rows.values()),
         "failed": sum(bool(row.error) for row in rows.values()),
-        "cut_off": sum(row.finish_reason == "length" for row in rows.values()),
+        "cut_off": sum(row.cut_off for row in rows.values()),
+        "empty": sum(row.empty for row in rows.values()),
         "settings": first.settings,
     }
 

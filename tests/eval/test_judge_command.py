@@ -232,6 +232,7 @@ def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(ru
         (["--judge", "x@127.0.0.1:1"], "not a URL"),
         (["--judge", "panel@http://127.0.0.1:1/v1"], "cannot name a judge"),
         (["--judge", "x@http://127.0.0.1:1/v1"], "nothing answers at"),
+        (["--judge", "x@http://127.0.0.1:1/v1", "--prompts", "nowhere"], "there is no folder of prompts nowhere"),
     ],
 )
 def test_mistakes_are_told_in_one_line(run: Path, arguments: list[str], said: str) -> None:

@@ -199,6 +199,7 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
     [
         ("answers/base.jsonl", "{broken", "line 1 is not JSON"),
         ("answers/base.jsonl", "[1]", "line 1 has no id, question, answer"),
+        ("answers/base.jsonl", '{"id": "q0", "question": "Q", "answer": null}', "line 1: answer is None, no text"),
         ("judgments/x.jsonl", '{"id": "q0"}', "line 1 has no judge, first, second, winner"),
         ("questions.jsonl", "{broken", "line 1: not JSON"),
     ],
