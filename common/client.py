@@ -7,7 +7,7 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -69,6 +69,11 @@ class Request:
     def key(self, endpoint: Endpoint) -> str:
         """Return the key under which the reply is kept: all that decides it, and nothing else."""
         return sha256_of([endpoint.cache_name, self.messages, self.settings, self.repeat])
+
+    def sent(self, changes: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return the settings as an endpoint takes them that wants some under another name, or not at all (None)."""
+        renamed = [(changes.get(name, name), value) for name, value in self.settings.items()]
+        return {name: value for name, value in renamed if name}
 
     def tokens(self) -> tuple[int, int]:
         """Estimate the tokens of input, and the most that the output can have."""
@@ -213,11 +218,9 @@ class Client:
                 self.budget.settle(endpoint.model, reserved, dollars)
 
     async def _send(self, endpoint: Endpoint, request: Request) -> Reply:
-        changes = self._adapted.get(endpoint.cache_name, {})
-        renamed = [(changes.get(name, name), value) for name, value in request.settings.items()]
-        settings: dict[str, Any] = {name: value for name, value in renamed if name}
+        changes = self.changes(endpoint)
         raw = await self._sdk(endpoint).chat.completions.with_raw_response.create(
-            model=endpoint.model, messages=request.messages, timeout=endpoint.timeout, **settings
+            model=endpoint.model, messages=request.messages, timeout=endpoint.timeout, **request.sent(changes)
         )
         reply = read_completion(raw.content)
         reply.left_out = [name for name, new in changes.items() if new is None and name in request.settings]
@@ -235,6 +238,10 @@ class Client:
                 api_key=endpoint.key or "none", base_url=endpoint.url, max_retries=0, http_client=transport
             )
         return self._sdks[place]
+
+    def changes(self, endpoint: Endpoint) -> dict[str, str | None]:
+        """Return which settings an endpoint refused so far, and how the same is said to it (None: not at all)."""
+        return self._adapted.get(endpoint.cache_name, {})
 
     def _adapt(self, endpoint: Endpoint, failure: Failure) -> None:
         """Remember that an endpoint refuses a setting, and how the same is said to it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from common.batch import DISCOUNT, fill_by_batch
+from common.batch import DISCOUNT, Job, fill_by_batches
 from common.cache import Cache
 from common.client import Client, gather
 from common.errors import UserError
@@ -69,9 +69,8 @@ def command(
         save_judgments(folder, stand_in.NAME, _stand_in(work))
     if judges:
         money = Budget(cache, str(folder.resolve()), budget)
-        for one in judges if batch else []:
-            asked_first = [one.request(pairing)[0] for pairing in work]
-            fill_by_batch(one.endpoint, asked_first, cache, folder / f"batch-{folder_name(one.name)}.json", money)
+        if batch:
+            fill_by_batches([_job(one, work, folder) for one in judges], cache, money)
         judged = _ask(judges, work, cache, money, concurrency=concurrency, per_minute=per_minute)
         by_judge = {one.name: [row for row in judged if row.judge == one.name] for one in judges}
         dead = {name: rows[0] for name, rows in by_judge.items() if all(row.status == "failed" for row in rows)}
@@ -83,6 +82,11 @@ def command(
     show(found)
     for name, row in dead.items():
         raise UserError(f"no call to {name} was answered: {row.replies[0]['error']}", "mend it and run the same again")
+
+
+def _job(judge: ModelJudge, work: list[Pairing], folder: Path) -> Job:
+    requests = [judge.request(pairing)[0] for pairing in work]
+    return Job(judge.endpoint, requests, folder / f"batch-{folder_name(judge.name)}.json")
 
 
 def _questions(folder: Path, path: Path | None) -> list[Question]:
