@@ -64,7 +64,7 @@ def caveats_of(result: dict[str, Any], language: str = "en") -> list[str]:
 
 
 def _of_comparison(comparison: dict[str, Any], result: dict[str, Any], tell: Say) -> list[str]:
-    found = [tell("unparsed", n=comparison["unparsed"])] if comparison["unparsed"] else []
+    found = [tell("unparsed", n=comparison["unparsed"], all=comparison["questions"])] if comparison["unparsed"] else []
     if comparison["kind"] != "model":
         return found
     low, high = comparison["first_share_interval"]

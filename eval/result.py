@@ -40,7 +40,7 @@ def build(folder: Path) -> dict[str, Any]:
                 | length_effect(found, answers[a], answers[b])
             )
         if len(by_judge) > 1:
-            agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
+            agreement.append({"a": a, "b": b} | agreement_of(_ratings(_judging(by_judge))))
     result: dict[str, Any] = {
         "folder": str(folder),
         "task": task_of(folder),
@@ -79,6 +79,12 @@ def kind_of(judge: str) -> str:
     if judge in (NAME, PANEL):
         return "stand-in" if judge == NAME else "panel"
     return "human" if judge.startswith("human") else "model"
+
+
+def _judging(by_judge: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:
+    """Return those whose agreement is asked for: without the stand-in where two others have judged."""
+    real = {judge: found for judge, found in by_judge.items() if kind_of(judge) != "stand-in"}
+    return real if len(real) > 1 else by_judge
 
 
 def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:

@@ -87,7 +87,7 @@ def test_no_verdict_is_asked_for_once_more_then_counted(run: Path, endpoint: End
     assert comparison["unparsed"] == 6
     assert comparison["win_rate"] is None
     assert len(endpoint.calls) == 2 * DISTINCT
-    assert "6 questions have no verdict" in result.output
+    assert "6 of 6 questions without a verdict" in result.output
 
 
 def test_second_asking_can_succeed(run: Path, endpoint: Endpoint) -> None:

@@ -38,6 +38,8 @@ def test_a_panel_of_judges_and_their_agreement(run: Path, endpoint: Endpoint) ->
     assert kappa["one", "two"] == 1
     assert kappa["biased", "one"] == 0
     assert "Krippendorff" in output
+    eval_command("judge", "--run", run, "--judge", "reference")  # no judge: it stands in the table, not in the agreement
+    assert metrics(run)["agreement"] == [agreement]
 
 
 def test_canaries_do_not_count_and_a_judge_that_fails_them_is_named(run: Path, endpoint: Endpoint) -> None:
