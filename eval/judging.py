@@ -9,7 +9,7 @@ from common.client import Client, Endpoint, Reply, Request
 from common.errors import UserError
 from common.files import sha256_of
 from eval.answers import Answer
-from eval.prompting import SCHEMA, Style, again_prompt, pair_prompt
+from eval.prompting import SCHEMA, Style, again_prompt, pair_prompt, version
 from eval.questions import Question
 from eval.verdict import Verdict, read_structured, read_verdict
 
@@ -52,6 +52,7 @@ class Judgment:
     defused: int = 0
     pair_sha256: str = ""
     prompt_sha256: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
     canary: str = ""
     note: str = ""
 
@@ -123,6 +124,7 @@ class ModelJudge:
             defused=defused,
             pair_sha256=pairing.sha256,
             prompt_sha256=request.key(self.endpoint),
+            settings={**self.settings, "prompt": version(self.style), "endpoint": self.endpoint.url},
             canary=pairing.canary,
         )
         reply = await client.ask(self.endpoint, request)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.files import sha256
 from eval.fence import defuse, mark
 from eval.verdict import LABELS
 
@@ -56,6 +57,13 @@ def pair_prompt(question: str, first: str, second: str, reference: str, style: S
         structured=style.structured,
     )
     return text.strip(), count_first + count_second
+
+
+@lru_cache
+def version(style: Style) -> str:
+    """Return which template a judge is asked by: its name and the beginning of its text's SHA-256."""
+    name = f"pair.{style.language}.jinja"
+    return f"{name} {sha256(Path(_template(style.folder, name).filename))[:12]}"
 
 
 def again_prompt(style: Style) -> str:

@@ -131,6 +131,7 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
         "kind": kind_of(judgments[0].judge),
         "judgments": len(judgments),
         "model": model,
+        "settings": judgments[0].settings,
         "fingerprints": sorted({reply["fingerprint"] for reply in replies if reply["fingerprint"]}),
         "asked_again": sum(len(judgment.replies) > 1 for judgment in judgments),
         "statuses": _count(judgment.status for judgment in judgments),

@@ -1,5 +1,6 @@
 """The command as a user types it, against the stand-in and against a real server."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -185,6 +186,11 @@ def test_a_users_own_prompt(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, number: "Assistant 1 is equal to Assistant 2"
     eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", "prompts")
     assert all(call["messages"][0]["content"].startswith("MINE What is") for call in endpoint.calls)
+    settings = metrics(run)["judges"]["fake"]["settings"]
+    digest = hashlib.sha256(Path("prompts/pair.en.jinja").read_bytes()).hexdigest()
+    assert settings == {
+        "temperature": 0.0, "max_tokens": 1024, "prompt": f"pair.en.jinja {digest[:12]}", "endpoint": endpoint.url,
+    }  # fmt: skip
     Path("prompts/pair.en.jinja").write_text("{{ broken")
     with pytest.raises(UserError, match="is no Jinja template"):
         eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", Path("prompts").resolve())

@@ -38,7 +38,9 @@ def test_a_panel_of_judges_and_their_agreement(run: Path, endpoint: Endpoint) ->
     assert kappa["one", "two"] == 1
     assert kappa["biased", "one"] == 0
     assert "Krippendorff" in output
-    eval_command("judge", "--run", run, "--judge", "reference")  # no judge: it stands in the table, not in the agreement
+    eval_command(
+        "judge", "--run", run, "--judge", "reference"
+    )  # no judge: it stands in the table, not in the agreement
     assert metrics(run)["agreement"] == [agreement]
 
 
