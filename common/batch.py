@@ -15,12 +15,13 @@ from typing import Any
 import orjson
 
 from common.cache import Cache
-from common.client import Client, Endpoint, Reply, Request, read_completion
+from common.client import Client, Endpoint, Request
 from common.errors import UserError
 from common.failures import MalformedError
 from common.files import read_json, write_json
 from common.prices import Budget, BudgetSpentError, price_of
 from common.progress import Progress
+from common.reply import Reply, read_completion
 from common.sdk import load_sdk
 
 DISCOUNT = 0.5

@@ -8,16 +8,16 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
-
-import orjson
 
 from common.cache import Cache
 from common.errors import UserError
-from common.failures import ADAPTABLE, Failure, MalformedError, backoff, classify
+from common.failures import ADAPTABLE, Failure, backoff, classify
 from common.files import sha256_of
 from common.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
+from common.progress import notice
+from common.reply import Reply, read_completion
 from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
@@ -81,25 +81,6 @@ class Request:
         return sent, int(self.settings.get("max_tokens") or 1024)
 
 
-@dataclass
-class Reply:
-    """What came back. `error` is "" or the kind of failure and what the server said."""
-
-    text: str = ""
-    finish_reason: str = ""
-    model: str = ""
-    fingerprint: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    attempts: int = 1
-    error: str = ""
-    left_out: list[str] = field(default_factory=list)  # settings that the endpoint refused
-
-    def row(self) -> dict[str, Any]:
-        """Return this reply as a JSON-like dict."""
-        return asdict(self)
-
-
 class Client:
     """A pool of at most `concurrency` calls in flight, over any number of endpoints."""
 
@@ -122,6 +103,7 @@ class Client:
         self._limiter: Any = None
         self._sdks: dict[tuple[str, str], Any] = {}
         self._reached: set[str] = set()
+        self._told: set[str] = set()
         self._pending: dict[str, asyncio.Future[Reply]] = {}
         self._adapted: dict[str, dict[str, str | None]] = {}
         self._prices: dict[str, Price | None] = {}
@@ -187,6 +169,9 @@ class Client:
                 )
             if outcome.action != "retry" or attempt >= self.attempts:
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
+            if outcome.kind not in self._told:
+                self._told.add(outcome.kind)
+                notice(f"{endpoint.url}: {outcome.kind}: {outcome.message}; such calls are tried again")
             await asyncio.sleep(backoff(attempt, outcome))
 
     async def _attempt(self, endpoint: Endpoint, request: Request) -> Reply | Failure:
@@ -247,30 +232,6 @@ class Client:
         """Remember that an endpoint refuses a setting, and how the same is said to it."""
         changes = self._adapted.setdefault(endpoint.cache_name, {})
         changes[failure.parameter] = ADAPTABLE.get(failure.parameter)
-
-
-def read_completion(body: bytes) -> Reply:
-    """Read a chat completion; raise MalformedError when the body does not hold one."""
-    try:
-        value = orjson.loads(body)
-        choice = value["choices"][0]
-        message = choice["message"]
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
-        shown = body[:80].decode(errors="replace")
-        raise MalformedError(f"the reply is no chat completion: {shown!r}") from None
-    usage = value.get("usage") or {}
-    refusal = message.get("refusal")
-    text = message.get("content")
-    if not isinstance(text, str | None):
-        raise MalformedError(f"the reply's content is no text: {text!r:.80}")
-    return Reply(
-        text=text or refusal or "",
-        finish_reason="refusal" if refusal else str(choice.get("finish_reason") or ""),
-        model=str(value.get("model") or ""),
-        fingerprint=str(value.get("system_fingerprint") or ""),
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
-    )
 
 
 async def gather(work: Iterable[Awaitable[Result]], done: Callable[[Result], None] = lambda _: None) -> list[Result]:

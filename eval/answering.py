@@ -7,10 +7,11 @@ from typing import Any
 import yaml
 
 from common.cache import Cache
-from common.client import Client, Endpoint, Reply, Request, gather
+from common.client import Client, Endpoint, Request, gather
 from common.errors import UserError
 from common.prices import Budget, BudgetSpentError
 from common.progress import Progress
+from common.reply import Reply
 from eval.answers import REFUSED, Answer, save
 from eval.questions import COLUMNS, Question
 from eval.reading import first_of, read_rows
@@ -110,7 +111,7 @@ def keep(
             id=question.id,
             who=who,
             question=question.text,
-            answer=reply.text,
+            answer=reply.said,
             model=model or reply.model,
             finish_reason=reply.finish_reason,
             error=reply.error or (REFUSED if reply.finish_reason == "content_filter" else ""),

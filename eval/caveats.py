@@ -46,6 +46,8 @@ def caveats_of(result: dict[str, Any], language: str = "en") -> list[str]:
             found.append(tell("canaries", judge=name, kinds=", ".join(wrong)))
         if judge["statuses"].get("failed"):
             found.append(tell("failed calls", n=judge["statuses"]["failed"], judge=name, why=judge["first_error"]))
+        if judge.get("cut_off") and judge["statuses"].get("unparsed"):
+            found.append(tell("judge cut off", n=judge["cut_off"], judge=name))
         if judge["statuses"].get("refused"):
             found.append(tell("refused calls", n=judge["statuses"]["refused"], judge=name))
     for comparison in result["comparisons"]:

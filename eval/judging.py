@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
 
-from common.client import Client, Endpoint, Reply, Request
+from common.client import Client, Endpoint, Request
 from common.errors import UserError
 from common.files import sha256_of
+from common.reply import Reply
 from eval.answers import Answer
 from eval.prompting import SCHEMA, Style, again_prompt, pair_prompt, version
 from eval.questions import Question

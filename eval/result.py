@@ -133,6 +133,7 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
         "model": model,
         "settings": judgments[0].settings,
         "fingerprints": sorted({reply["fingerprint"] for reply in replies if reply["fingerprint"]}),
+        "cut_off": sum(reply["finish_reason"] == "length" for reply in replies),
         "asked_again": sum(len(judgment.replies) > 1 for judgment in judgments),
         "statuses": _count(judgment.status for judgment in judgments),
         "first_error": next((reply["error"] for reply in replies if reply["error"]), ""),

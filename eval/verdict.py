@@ -80,7 +80,7 @@ def read_structured(text: str, finish_reason: str = "stop") -> Verdict | None:
     if finish_reason not in WHOLE:
         return None
     try:
-        value = orjson.loads(_FENCED.sub(r"\1", text))
+        value = orjson.loads(_FENCED.sub(r"\1", text.rpartition("</think>")[2]))
     except orjson.JSONDecodeError:
         return read_verdict(text, finish_reason)
     label = value.get("verdict") if isinstance(value, dict) else None

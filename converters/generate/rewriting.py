@@ -8,9 +8,10 @@ from collections import Counter
 from typing import Any
 
 from common.cache import Cache
-from common.client import Reply, Request
+from common.client import Request
 from common.estimate import estimate
 from common.process import only_one
+from common.reply import Reply
 from converters.contamination import Index
 from converters.finishing import judged_questions
 from converters.generate.base import Row, record_of, rows_of
@@ -60,7 +61,7 @@ def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limi
 
 def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tuple[str, str] | None:
     """Return (step, reason) of the first check that a rewritten answer fails, None when it passes all."""
-    text = reply.text.strip()
+    text = reply.said.strip()
     if reply.error:
         return "failed", reply.error
     if reply.finish_reason in ("refusal", "content_filter"):
@@ -86,7 +87,7 @@ def _request(part: Part, settings: Rewriting, record: Record) -> Request:
 
 def _made(part: Part, row: Row, record: Record, reply: Reply) -> dict[str, Any]:
     return {
-        "id": row["id"], "output": reply.text.strip(), "original": record.output, "made_by": part.made_by(reply),
+        "id": row["id"], "output": reply.said.strip(), "original": record.output, "made_by": part.made_by(reply),
     }  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _judged(task: Task, records: list[Record], replies: list[Reply]) -> list[str
     found = [""] * len(replies)
     if questions and replies:
         size = gram_sizes(task.language)[1]
-        texts = [f"{record.asked}\n{reply.text}" for record, reply in zip(records, replies, strict=True)]
+        texts = [f"{record.asked}\n{reply.said}" for record, reply in zip(records, replies, strict=True)]
         for number, name, share in Index.build(questions, size).find(grams(*fold(texts), size), settings.overlap):
             found[number] = f"holds {share:.0%} of {name}"
     return found

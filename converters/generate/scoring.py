@@ -5,9 +5,10 @@ import re
 from collections import Counter
 
 from common.cache import Cache
-from common.client import Reply, Request
+from common.client import Request
 from common.estimate import estimate
 from common.process import only_one
+from common.reply import Reply
 from converters.generate.base import record_of, rows_of
 from converters.generate.calls import Limits, ask_all
 from converters.generate.parts import Part
@@ -41,7 +42,7 @@ def score(part: Part, settings: Scoring, limits: Limits, *, limit: int | None = 
             found = read_score(reply)
             if isinstance(found, str):
                 counts[found] += 1
-                rejected.append({"id": row["id"], "step": found, "reason": reply.error or reply.text[:200]})
+                rejected.append({"id": row["id"], "step": found, "reason": reply.error or reply.said[:200]})
                 continue
             value, reason = found
             counts[f"score {value:g}"] += 1
@@ -60,7 +61,7 @@ def read_score(reply: Reply) -> tuple[float, str] | str:
         return "failed"
     if reply.finish_reason in ("refusal", "content_filter"):
         return "refused"
-    text = reply.text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    text = reply.said.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     if text.startswith("{"):
         try:
             found = json.loads(text, strict=False)

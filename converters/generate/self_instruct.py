@@ -9,13 +9,14 @@ import asyncio
 from math import ceil
 
 from common.cache import Cache
-from common.client import Client, Reply, Request, gather
+from common.client import Client, Request, gather
 from common.errors import UserError
 from common.estimate import told
 from common.files import sha256_of
 from common.prices import Budget, BudgetSpentError
 from common.process import only_one
 from common.progress import Progress
+from common.reply import Reply
 from converters.finishing import judged_questions
 from converters.generate.base import card_of, rows_of
 from converters.generate.calls import Limits, budget_reached

@@ -164,7 +164,9 @@ def test_a_refused_question_is_counted_and_left_out(run: Path, endpoint: Endpoin
 
 
 def test_empty_and_cut_off_answers_are_told_at_once(run: Path, endpoint: Endpoint) -> None:
-    endpoint.behaviour = lambda body, number: completion("") if number % 2 else completion("half a", "length")
+    endpoint.behaviour = lambda body, number: (
+        completion("<think>well</think>") if number % 2 else completion("half a", "length")
+    )
     output = eval_command(
         "answer", "--run", run, "--who", "short", "--endpoint", endpoint.url, "--questions", run / "questions.jsonl"
     ).output

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from common.client import Reply
 from common.errors import UserError
+from common.reply import Reply
 from converters.__main__ import cli
 from converters.generate.filters import load_banned
 from converters.generate.mixing import counts_for
@@ -33,7 +33,8 @@ def by_length(body: dict[str, Any], number: int) -> str:
 
 def test_answers_are_rewritten_and_the_originals_kept(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     better = "This is what the tests and the guidelines of today say, in words that anyone can follow."
-    endpoint.behaviour = lambda body, number: better if number % 2 else completion(better, "length")
+    thought = f"<think>Which facts are there?</think>\n\n{better}"
+    endpoint.behaviour = lambda body, number: thought if number % 2 else completion(better, "length")
     run("rewrite", "--concurrency", "1")
     base = {row["id"]: row for row in read_rows(f"{BASE}/train.jsonl")}
     made = read_rows(f"{BASE}/rewritten/rows.jsonl")
@@ -171,6 +172,7 @@ def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, ba
         ("Clear and right.\n\nScore: 4.5", 4.5),
         ("清楚。\n**评分：3分**", 3.0),
         ("Score: 2/5", 2.0),
+        ('<think>{"score": 1}?</think>\n{"reason": "fine", "score": 4}', 4.0),
         ("Score: 5 for style.\nScore: 1", 1.0),
     ],
 )
