@@ -22,6 +22,7 @@ HIGHEST = 5
 LAST_LINE = re.compile(
     r"(?:^|\n)[\s*#]*(?:score|评分|分数)\**\s*[:：]\s*\**\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*[*.。]*\s*$", re.I
 )
+NUMBER = re.compile(r"\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*")
 STEPS = ("failed", "refused", "unread")
 
 
@@ -68,6 +69,8 @@ def read_score(reply: Reply) -> tuple[float, str] | str:
         except json.JSONDecodeError:
             return "unread"
         value, reason = found.get("score"), str(found.get("reason", ""))
+        if isinstance(value, str) and (told := NUMBER.fullmatch(value)):
+            value = float(told[1])
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "unread"
     else:
