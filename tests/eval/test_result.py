@@ -81,6 +81,12 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert [task["holm_p"] for task in row["tasks"]] == pytest.approx([3 * 0.125] * 3)
     assert [entry["name"] for entry in pooled["ranking"]["reference"]] == ["m lora", "m"]
     assert "all 18 questions" in output
+    again = workplace / "runs" / "medical_en" / "m" / "qlora"  # the same six questions, asked of another model
+    shutil.copytree(run, again)
+    output = eval_command("result", "--run", run, "--run", again, "--run", run).output
+    assert "all 6 questions" in output
+    (row,) = json.loads(Path("runs/pooled/pooled.json").read_text())["pooled"]
+    assert (row["wins"], row["ties"], row["losses"], len(row["tasks"])) == (4, 2, 0, 2)
 
 
 @pytest.mark.parametrize(
