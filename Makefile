@@ -11,7 +11,7 @@ RUN_OPTIONS = $(call option,TASK,task) $(call option,MODEL,model) $(call option,
 RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)
 DATA_OPTIONS = $(call option,SOURCE,source) $(call option,LIMIT,limit)
 FORCED = $(if $(FORCE),--force)
-GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)
+GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)$(if $(DRY), --dry-run)
 EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ new-task: setup ## A task of your own: NAME= SOURCE=; looks at the rows, propose
 data-report: setup ## Draw data/TASK/report.html: what came in, what was dropped and why.
 	@$(PY) -m converters report $(call option,TASK,task)
 
-self-instruct: setup ## Have a model write N= new rows after a TASK's own (GENERATOR=model@url BUDGET=dollars), then TASK=law_zh+self_instruct.
+self-instruct: setup ## Have a model write N= new rows after a TASK's own (GENERATOR=model@url BUDGET=dollars DRY=1), then TASK=law_zh+self_instruct.
 	@$(PY) -m converters self-instruct $(GENERATE_OPTIONS) $(call option,N,n)
 
 rewrite: setup ## Have a model make the answers helpful, the originals kept; then TASK=law_zh+rewritten.
@@ -88,8 +88,8 @@ twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things o
 answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
 	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
 
-judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 STRUCTURED=1 BATCH=1 DRY=1.
-	@$(PY) -m eval judge $(EVAL_OPTIONS) $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries)$(if $(GUIDED), --guided)$(if $(STRUCTURED), --structured)$(if $(BATCH), --batch)$(if $(DRY), --dry-run)
+judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 STRUCTURED=1 BATCH=1 PROMPTS=folder DRY=1.
+	@$(PY) -m eval judge $(EVAL_OPTIONS) $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries) $(call option,MAX_TOKENS,max-tokens) $(call option,PROMPTS,prompts)$(if $(GUIDED), --guided)$(if $(STRUCTURED), --structured)$(if $(BATCH), --batch)$(if $(DRY), --dry-run)
 
 result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several and ranks all their models.
 	@$(PY) -m eval result $(RUN_OPTIONS) $(foreach run,$(RUN),--run "$(run)")

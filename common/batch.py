@@ -4,19 +4,24 @@ A batch that was sent is remembered in a file before we wait for it, so that an 
 and never sends it twice. What a batch did not answer is left to ordinary calls.
 """
 
+import asyncio
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from common.cache import Cache
-from common.client import Endpoint, Request, read_completion
+from common.client import Client, Endpoint, Request
 from common.errors import UserError
 from common.failures import MalformedError
 from common.files import read_json, write_json
-from common.prices import Budget, price_of
+from common.prices import Budget, BudgetSpentError, price_of
 from common.progress import Progress
+from common.reply import Reply, read_completion
 from common.sdk import load_sdk
 
 DISCOUNT = 0.5
@@ -24,44 +29,69 @@ POLL_SECONDS = 15.0
 ENDED = ("completed", "failed", "expired", "cancelled")
 
 
-def fill_by_batch(
-    endpoint: Endpoint,
-    requests: list[Request],
-    cache: Cache,
-    state: Path,
-    budget: Budget,
-    *,
-    poll_seconds: float = POLL_SECONDS,
-) -> int:
-    """Have all `requests` that are not in the cache answered by one batch; return how many answers came.
+@dataclass(frozen=True)
+class Job:
+    """What one endpoint is asked by a batch. `state` is the file that remembers the batch."""
 
-    `state` is the file that remembers the batch. Raises UserError when the endpoint has no batches, refuses the batch,
-    or when its price at list price and half off could pass the budget.
+    endpoint: Endpoint
+    requests: Sequence[Request]
+    state: Path
+
+
+def fill_by_batches(jobs: Sequence[Job], cache: Cache, budget: Budget, *, poll_seconds: float = POLL_SECONDS) -> int:
+    """Have what is not in the cache answered by one batch for each job, all at once; return how many answers came.
+
+    Raises UserError when an endpoint has no batches, refuses one, answers none of its calls, or when the price at half
+    the list price could pass the budget.
     """
-    wanted = {request.key(endpoint): request for request in requests}
-    missing = {key: request for key, request in wanted.items() if cache.get(key) is None}
-    if not missing and not state.exists():
-        return 0
-    openai = load_sdk()
-    sdk = openai.OpenAI(api_key=endpoint.key or "none", base_url=endpoint.url, timeout=endpoint.timeout)
-    try:
-        if not state.exists():
-            _check_price(endpoint, list(missing.values()), budget)
-            write_json(state, {"batch": _send(sdk, endpoint, missing), "model": endpoint.model})
-        batch = _wait(sdk, read_json(state)["batch"], poll_seconds)
-        count = _take(sdk, batch, endpoint, cache, budget)
-    except openai.NotFoundError:
-        raise UserError(f"{endpoint.url} has no batches", "leave --batch out") from None
-    except (openai.AuthenticationError, openai.PermissionDeniedError):
-        raise UserError(f"{endpoint.url} refused the key", "set OPENAI_API_KEY to one that is valid there") from None
-    except openai.APIError as error:
-        raise UserError(
-            f"the batch at {endpoint.url} failed: {str(error)[:200]}", "the same command takes it up again"
-        ) from None
-    state.unlink()
-    if batch.status != "completed":
-        raise UserError(f"the batch {batch.id} ended as {batch.status}; {count} answers were kept", "run again")
-    return count
+    earlier = [job for job in jobs if job.state.exists()]  # what was added since then is another batch
+    return _fill(jobs, cache, budget, poll_seconds) + _fill(earlier, cache, budget, poll_seconds)
+
+
+def _fill(jobs: Sequence[Job], cache: Cache, budget: Budget, poll_seconds: float) -> int:
+    for job in jobs:
+        if not job.state.exists():
+            _send(job, cache, budget)
+    return sum(_wait_for(job, cache, budget, poll_seconds) for job in jobs if job.state.exists())
+
+
+def _send(job: Job, cache: Cache, budget: Budget) -> None:
+    """Send and remember a batch of what is missing; its first call goes alone, to see what the endpoint takes."""
+    endpoint = job.endpoint
+    missing = {key: r for r in job.requests if cache.get(key := r.key(endpoint)) is None}
+    if not missing:
+        return
+    _check_price(endpoint, list(missing.values()), budget)
+    key, first = missing.popitem()
+    changes = asyncio.run(_try_out(endpoint, first, cache, budget))
+    if not missing:
+        return
+    lines = [
+        {
+            "custom_id": key,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": endpoint.model, "messages": request.messages, **request.sent(changes)},
+        }
+        for key, request in missing.items()
+    ]
+    with _sdk(endpoint) as sdk:
+        file = sdk.files.create(file=("calls.jsonl", b"\n".join(map(orjson.dumps, lines))), purpose="batch")
+        batch = sdk.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    left_out = [name for name, new in changes.items() if new is None and name in first.settings]
+    write_json(job.state, {"batch": str(batch.id), "model": endpoint.model, "left_out": left_out})
+
+
+async def _try_out(endpoint: Endpoint, request: Request, cache: Cache, budget: Budget) -> dict[str, str | None]:
+    """Ask one call the ordinary way; return how settings are said to this endpoint."""
+    async with Client(cache, budget=budget) as client:
+        try:
+            reply = await client.ask(endpoint, request)
+        except BudgetSpentError:
+            raise _too_dear(endpoint, 0.0, budget) from None
+        if reply.error:
+            raise UserError(f"the first call failed, so no batch was sent: {reply.error}", "mend it and run again")
+        return client.changes(endpoint)
 
 
 def _check_price(endpoint: Endpoint, requests: list[Request], budget: Budget) -> None:
@@ -72,27 +102,37 @@ def _check_price(endpoint: Endpoint, requests: list[Request], budget: Budget) ->
         raise UserError(f"there is no price for model {endpoint.model!r}", "add it to common/prices.yaml")
     worst = DISCOUNT * sum(price.of(*request.tokens()) for request in requests)
     if budget.spent + worst > budget.limit:
+        raise _too_dear(endpoint, worst, budget)
+
+
+def _too_dear(endpoint: Endpoint, worst: float, budget: Budget) -> UserError:
+    return UserError(
+        f"the batch for {endpoint.model} may cost ${worst:.4f}, ${budget.spent:.4f} is spent, BUDGET={budget.limit:g}",
+        "give a larger BUDGET, or judge fewer questions",
+    )
+
+
+def _wait_for(job: Job, cache: Cache, budget: Budget, poll_seconds: float) -> int:
+    """Wait for the batch that was sent, put its answers into the cache and forget it; return how many there were."""
+    state = read_json(job.state)
+    price = price_of(job.endpoint.model, job.endpoint.url)
+    with _sdk(job.endpoint, f"delete {job.state} if the batch {state['batch']} is of another account") as sdk:
+        batch = _wait(sdk, state["batch"], poll_seconds)
+        count = 0
+        for key, reply in _answers(sdk, batch):
+            if price and cache.get(key) is None:
+                budget.charge(job.endpoint.model, DISCOUNT * price.of(reply.tokens_in, reply.tokens_out))
+            reply.left_out = state.get("left_out", [])
+            cache.put(key, reply.row())
+            count += 1
+        why = "" if count else _why(sdk, batch)
+    job.state.unlink()
+    if batch.status != "completed" or not count:
         raise UserError(
-            f"the batch may cost ${worst:.4f}, ${budget.spent:.4f} is spent, BUDGET={budget.limit:g}",
-            "a larger BUDGET, or fewer questions: LIMIT=10",
+            f"the batch {batch.id} ended as {batch.status}; {count} answers were kept{why}",
+            "the same command sends the rest anew; without BATCH they are ordinary calls",
         )
-
-
-def _send(sdk: Any, endpoint: Endpoint, missing: dict[str, Request]) -> str:
-    lines = [
-        orjson.dumps(
-            {
-                "custom_id": key,
-                "method": "POST",
-                "url": "/v1/chat/completions",
-                "body": {"model": endpoint.model, "messages": request.messages, **request.settings},
-            }
-        )
-        for key, request in missing.items()
-    ]
-    file = sdk.files.create(file=("calls.jsonl", b"\n".join(lines)), purpose="batch")
-    batch = sdk.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
-    return str(batch.id)
+    return count
 
 
 def _wait(sdk: Any, name: str, poll_seconds: float) -> Any:
@@ -105,23 +145,39 @@ def _wait(sdk: Any, name: str, poll_seconds: float) -> Any:
     return batch
 
 
-def _take(sdk: Any, batch: Any, endpoint: Endpoint, cache: Cache, budget: Budget) -> int:
-    """Put a batch's answers into the cache; return how many there were."""
-    if not batch.output_file_id:
-        return 0
-    price = price_of(endpoint.model, endpoint.url)
-    count = 0
-    for line in sdk.files.content(batch.output_file_id).content.splitlines():
-        row = orjson.loads(line)
+def _answers(sdk: Any, batch: Any) -> Iterator[tuple[str, Reply]]:
+    """Yield the cache's key and the reply of each call that was answered."""
+    content = sdk.files.content(batch.output_file_id).content if batch.output_file_id else b""
+    for row in map(orjson.loads, content.splitlines()):
         response = row.get("response") or {}
-        if response.get("status_code") != 200:
-            continue
-        try:
-            reply = read_completion(orjson.dumps(response["body"]))
-        except MalformedError:
-            continue
-        if cache.get(row["custom_id"]) is None and price:
-            budget.charge(endpoint.model, DISCOUNT * price.of(reply.tokens_in, reply.tokens_out))
-        cache.put(row["custom_id"], reply.row())
-        count += 1
-    return count
+        if response.get("status_code") == 200:
+            with suppress(MalformedError):
+                yield row["custom_id"], read_completion(orjson.dumps(response["body"]))
+
+
+def _why(sdk: Any, batch: Any) -> str:
+    """Return what is said about a batch that answered nothing."""
+    if batch.errors and batch.errors.data:
+        return f": {batch.errors.data[0].message}"
+    if not batch.error_file_id:
+        return ""
+    first = sdk.files.content(batch.error_file_id).content.partition(b"\n")[0]
+    response = orjson.loads(first).get("response") or {}
+    return f": {response.get('body', {}).get('error', {}).get('message', first[:200].decode(errors='replace'))}"
+
+
+@contextmanager
+def _sdk(endpoint: Endpoint, lost: str = "leave --batch out") -> Iterator[Any]:
+    """Yield the SDK's client; its errors become one line. `lost` is what to do where nothing is found."""
+    openai = load_sdk()
+    try:
+        with openai.OpenAI(api_key=endpoint.key or "none", base_url=endpoint.url, timeout=endpoint.timeout) as sdk:
+            yield sdk
+    except openai.NotFoundError:
+        raise UserError(f"{endpoint.url} has no such batch, or no batches at all", lost) from None
+    except (openai.AuthenticationError, openai.PermissionDeniedError):
+        raise UserError(f"{endpoint.url} refused the key", "set OPENAI_API_KEY to one that is valid there") from None
+    except openai.APIError as error:
+        raise UserError(
+            f"the batch at {endpoint.url} failed: {str(error)[:200]}", "the same command takes it up again"
+        ) from None

@@ -7,20 +7,22 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
-
-import orjson
 
 from common.cache import Cache
 from common.errors import UserError
-from common.failures import ADAPTABLE, Failure, MalformedError, backoff, classify
+from common.failures import ADAPTABLE, Failure, backoff, classify
 from common.files import sha256_of
 from common.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
+from common.progress import notice
+from common.reply import Reply, read_completion
 from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
+TIMEOUT = 180.0
+LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
 Result = TypeVar("Result")
 
 
@@ -32,20 +34,23 @@ class Endpoint:
     url: str = OPENAI
     key: str = field(default="", repr=False)
     identity: str = ""
-    timeout: float = 180.0
+    timeout: float = TIMEOUT
 
     @classmethod
-    def from_environment(cls, model: str, url: str = "") -> "Endpoint":
-        """Build an endpoint from OPENAI_BASE_URL and OPENAI_API_KEY, which never leave the process."""
+    def from_environment(cls, model: str, url: str = "", *, needs_key: bool = True) -> "Endpoint":
+        """Build an endpoint from OPENAI_BASE_URL and OPENAI_API_KEY, which never leave the process.
+
+        `needs_key` is False where nothing is sent, so that a price can be seen without an account.
+        """
         url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
         if not url.startswith(("http://", "https://")):
             raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")
-        if not key and url == OPENAI:
+        if not key and url == OPENAI and needs_key:
             raise UserError(f"{model} needs OPENAI_API_KEY", "export OPENAI_API_KEY=..., or name another URL")
-        return cls(model, url, key)
+        return cls(model, url, key, timeout=LOCAL_TIMEOUT if is_local(url) else TIMEOUT)
 
     @property
     def cache_name(self) -> str:
@@ -65,29 +70,15 @@ class Request:
         """Return the key under which the reply is kept: all that decides it, and nothing else."""
         return sha256_of([endpoint.cache_name, self.messages, self.settings, self.repeat])
 
+    def sent(self, changes: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return the settings as an endpoint takes them that wants some under another name, or not at all (None)."""
+        renamed = [(changes.get(name, name), value) for name, value in self.settings.items()]
+        return {name: value for name, value in renamed if name}
+
     def tokens(self) -> tuple[int, int]:
         """Estimate the tokens of input, and the most that the output can have."""
         sent = sum(estimate_tokens(message["content"]) + 4 for message in self.messages)
         return sent, int(self.settings.get("max_tokens") or 1024)
-
-
-@dataclass
-class Reply:
-    """What came back. `error` is "" or the kind of failure and what the server said."""
-
-    text: str = ""
-    finish_reason: str = ""
-    model: str = ""
-    fingerprint: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    attempts: int = 1
-    error: str = ""
-    left_out: list[str] = field(default_factory=list)  # settings that the endpoint refused
-
-    def row(self) -> dict[str, Any]:
-        """Return this reply as a JSON-like dict."""
-        return asdict(self)
 
 
 class Client:
@@ -112,6 +103,7 @@ class Client:
         self._limiter: Any = None
         self._sdks: dict[tuple[str, str], Any] = {}
         self._reached: set[str] = set()
+        self._told: set[str] = set()
         self._pending: dict[str, asyncio.Future[Reply]] = {}
         self._adapted: dict[str, dict[str, str | None]] = {}
         self._prices: dict[str, Price | None] = {}
@@ -177,6 +169,9 @@ class Client:
                 )
             if outcome.action != "retry" or attempt >= self.attempts:
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
+            if outcome.kind not in self._told:
+                self._told.add(outcome.kind)
+                notice(f"{endpoint.url}: {outcome.kind}: {outcome.message}; such calls are tried again")
             await asyncio.sleep(backoff(attempt, outcome))
 
     async def _attempt(self, endpoint: Endpoint, request: Request) -> Reply | Failure:
@@ -198,7 +193,7 @@ class Client:
                 return reply
             except Exception as error:
                 dollars = 0.0
-                failure = classify(error, endpoint.url, endpoint.model)
+                failure = classify(error, endpoint.url, endpoint.model, endpoint.key)
                 dollars = reserved if failure.billed else 0.0
             if failure.kind != "unreachable":
                 self._reached.add(endpoint.url)
@@ -208,11 +203,9 @@ class Client:
                 self.budget.settle(endpoint.model, reserved, dollars)
 
     async def _send(self, endpoint: Endpoint, request: Request) -> Reply:
-        changes = self._adapted.get(endpoint.cache_name, {})
-        renamed = [(changes.get(name, name), value) for name, value in request.settings.items()]
-        settings: dict[str, Any] = {name: value for name, value in renamed if name}
+        changes = self.changes(endpoint)
         raw = await self._sdk(endpoint).chat.completions.with_raw_response.create(
-            model=endpoint.model, messages=request.messages, timeout=endpoint.timeout, **settings
+            model=endpoint.model, messages=request.messages, timeout=endpoint.timeout, **request.sent(changes)
         )
         reply = read_completion(raw.content)
         reply.left_out = [name for name, new in changes.items() if new is None and name in request.settings]
@@ -231,34 +224,14 @@ class Client:
             )
         return self._sdks[place]
 
+    def changes(self, endpoint: Endpoint) -> dict[str, str | None]:
+        """Return which settings an endpoint refused so far, and how the same is said to it (None: not at all)."""
+        return self._adapted.get(endpoint.cache_name, {})
+
     def _adapt(self, endpoint: Endpoint, failure: Failure) -> None:
         """Remember that an endpoint refuses a setting, and how the same is said to it."""
         changes = self._adapted.setdefault(endpoint.cache_name, {})
         changes[failure.parameter] = ADAPTABLE.get(failure.parameter)
-
-
-def read_completion(body: bytes) -> Reply:
-    """Read a chat completion; raise MalformedError when the body does not hold one."""
-    try:
-        value = orjson.loads(body)
-        choice = value["choices"][0]
-        message = choice["message"]
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
-        shown = body[:80].decode(errors="replace")
-        raise MalformedError(f"the reply is no chat completion: {shown!r}") from None
-    usage = value.get("usage") or {}
-    refusal = message.get("refusal")
-    text = message.get("content")
-    if not isinstance(text, str | None):
-        raise MalformedError(f"the reply's content is no text: {text!r:.80}")
-    return Reply(
-        text=text or refusal or "",
-        finish_reason="refusal" if refusal else str(choice.get("finish_reason") or ""),
-        model=str(value.get("model") or ""),
-        fingerprint=str(value.get("system_fingerprint") or ""),
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
-    )
 
 
 async def gather(work: Iterable[Awaitable[Result]], done: Callable[[Result], None] = lambda _: None) -> list[Result]:

@@ -36,12 +36,15 @@ class MalformedError(Exception):
     """The server's 200 did not hold a chat completion."""
 
 
-def classify(error: Exception, url: str, model: str) -> Failure:
-    """Turn an exception of the SDK into a Failure; what no retry can mend raises UserError."""
+def classify(error: Exception, url: str, model: str, key: str = "") -> Failure:
+    """Turn an exception of the SDK into a Failure; what no retry can mend raises UserError.
+
+    What the server said is told without `key`: some quote it, and it must reach no file.
+    """
     import openai
 
     if isinstance(error, MalformedError):
-        return Failure("malformed", str(error), "retry", billed=True)
+        return Failure("malformed", _without(key, str(error)), "retry", billed=True)
     if isinstance(error, openai.APITimeoutError):
         return Failure("timeout", "no reply in time", "retry", billed=True)
     if isinstance(error, openai.APIConnectionError):
@@ -49,25 +52,28 @@ def classify(error: Exception, url: str, model: str) -> Failure:
         refused = "connect" in type(cause).__name__.lower()
         return Failure("unreachable" if refused else "dropped", str(cause), "retry", billed=not refused)
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, url, model)
+        return _of_status(error, url, model, key)
     raise error
 
 
-def _of_status(error: Any, url: str, model: str) -> Failure:
+def _of_status(error: Any, url: str, model: str, key: str) -> Failure:
     status = error.status_code
     body = error.body if isinstance(error.body, dict) else {}
     code = str(body.get("code") or "")
-    said = str(body.get("message") or error.message)[:300]
+    said = _without(key, str(body.get("message") or error.message))[:300]
     if status in (401, 403):
+        why = f": {said}" if status == 403 else ""  # a country, a model, a project without rights
         raise UserError(
-            f"{url} refused the key (HTTP {status})", "set OPENAI_API_KEY to a key that is valid for this URL"
+            f"{url} refused the key (HTTP {status}){why}", "set OPENAI_API_KEY to a key that is valid for this URL"
         )
     if status == 429 and code == "insufficient_quota":
         raise UserError(f"{url} says that the account has no credit left", "top it up, then run again")
     if status == 404 and not body:
         raise UserError(f"there is no chat API at {url} (HTTP 404)", "most URLs end in /v1")
     if status == 404:
-        raise UserError(f"{url} does not know the model {model!r}: {said}", f"curl {url}/models lists them")
+        raise UserError(
+            f"{url} does not know the model {model!r}: {said}", f"name one that it has: curl {url}/models lists them"
+        )
     if code == "content_filter":
         return Failure("filtered", said, "filtered")
     parameter = str(body.get("param") or "")
@@ -80,6 +86,10 @@ def _of_status(error: Any, url: str, model: str) -> Failure:
             return Failure(f"http {status}", f"asked to wait {wait:.0f} s: {said}", "give up")
         return Failure(f"http {status}", said, "retry", wait, billed=status >= 500)
     return Failure(f"http {status}", said, "give up")
+
+
+def _without(key: str, text: str) -> str:
+    return text.replace(key, "***") if key else text
 
 
 def _retry_after(headers: Any) -> float | None:

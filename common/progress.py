@@ -9,6 +9,12 @@ EVERY_TERMINAL = 0.1
 EVERY_LOG = 15.0
 
 
+def notice(text: str) -> None:
+    """Say something on a line of its own while a Progress may be shown."""
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{start}{text}", file=sys.stderr, flush=True)
+
+
 class Progress:
     """Shows `label: done/total, rate, time left`; `note` is added at the end of the line."""
 

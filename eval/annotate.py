@@ -25,12 +25,15 @@ class Ballot:
     def __init__(self, folder: Path, judge: str, pairings: list[Pairing], language: str) -> None:
         self.folder, self.judge, self.language = folder, judge, language
         self.pairings = _shuffled(pairings, judge)
-        before = {(row.id, row.pair_sha256): row for row in all_judgments(folder).get(judge, [])}
-        self.votes = {
-            number: before[pairing.question.id, pairing.sha256]
-            for number, pairing in enumerate(self.pairings)
-            if (pairing.question.id, pairing.sha256) in before
-        }
+        number_of = {(p.question.id, p.first.who, p.second.who, p.sha256): n for n, p in enumerate(self.pairings)}
+        self.votes: dict[int, Judgment] = {}  # in the order they were cast
+        self._others: list[Judgment] = []  # on pairs that are not shown now: of contestants left out, or changed since
+        for row in all_judgments(folder).get(judge, []):
+            number = number_of.get((row.id, row.first, row.second, row.pair_sha256))
+            if number is None:
+                self._others.append(row)
+            else:
+                self.votes[number] = row
         self._lock = Lock()
 
     def state(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class Ballot:
                 self._save()
 
     def _save(self) -> None:
-        save_judgments(self.folder, self.judge, self.votes.values())
+        save_judgments(self.folder, self.judge, [*self._others, *self.votes.values()])
 
 
 def _shuffled(pairings: list[Pairing], judge: str) -> list[Pairing]:

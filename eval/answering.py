@@ -7,17 +7,21 @@ from typing import Any
 import yaml
 
 from common.cache import Cache
-from common.client import Client, Endpoint, Reply, Request, gather
+from common.client import Client, Endpoint, Request, gather
 from common.errors import UserError
 from common.prices import Budget, BudgetSpentError
 from common.progress import Progress
-from eval.answers import Answer, rows_of, save
-from eval.questions import Question
+from common.reply import Reply
+from eval.answers import REFUSED, Answer, save
+from eval.questions import COLUMNS, Question
+from eval.reading import first_of, read_rows
 from eval.serve import identity, served
 
 SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
 BATCHING = ("vllm", "sglang")  # backends that batch what is in flight
 BATCHED_AT_ONCE = 32
+HINT = 'a line is {"id": "...", "answer": "..."}; a table has the columns question,answer'
+ANSWER = ("answer", "output", "response", "回答", "答案")  # what the column may be called
 CHOICE = {
     "en": "{question}\n{choices}\nAnswer with the letter of the right choice first.",
     "zh": "{question}\n{choices}\n请先写出正确选项的字母。",
@@ -100,17 +104,17 @@ def keep(
     replies: list[Reply],
     *,
     model: str = "",
-) -> tuple[Path, list[str]]:
-    """Write the answers of `who`; return the file and why questions have none, one entry for each."""
+) -> tuple[Path, list[Answer]]:
+    """Write the answers of `who`; return the file and what is in it."""
     answers = [
         Answer(
             id=question.id,
             who=who,
             question=question.text,
-            answer=reply.text,
+            answer=reply.said,
             model=model or reply.model,
             finish_reason=reply.finish_reason,
-            error=reply.error or ("refused" if reply.finish_reason == "content_filter" else ""),
+            error=reply.error or (REFUSED if reply.finish_reason == "content_filter" else ""),
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             settings={
@@ -120,16 +124,21 @@ def keep(
         )
         for question, request, reply in zip(questions, asked, replies, strict=True)
     ]
-    return save(folder, who, answers), [answer.error for answer in answers if answer.error]
+    return save(folder, who, answers), answers
 
 
-def answer_by_file(folder: Path, who: str, source: Path, questions: list[Question]) -> Path:
-    """Take the answers of `who` from a JSON Lines file, matched by the question's exact text or else by id."""
+def answers_in(source: Path, who: str, questions: list[Question]) -> list[Answer]:
+    """Return the answers of `who` from a file, matched by the question's exact text or else by id."""
     if not source.is_file():
-        raise UserError(f"there is no file of answers {source}", 'a line is {"id": "...", "answer": "..."}')
-    rows = list(rows_of(source, ("answer",)))
-    by_text = {str(row["question"]).strip(): row for row in rows if row.get("question")}
-    by_id = {str(row["id"]): row for row in rows if "id" in row and not row.get("question")}
+        raise UserError(f"there is no file of answers {source}", HINT)
+    problems: list[str] = []
+    rows = [(place, row) for place, row in read_rows(source, problems)]
+    problems += [f"{place}: no answer" for place, row in rows if not isinstance(row, dict) or _said(row) is None]
+    if problems:
+        raise UserError(f"{source} cannot be used:\n  " + "\n  ".join(problems[:10]), HINT)
+    texts = {place: first_of(row, COLUMNS["question"]) for place, row in rows}
+    by_text = {texts[place]: row for place, row in rows if texts[place]}
+    by_id = {str(row["id"]): row for place, row in rows if "id" in row and not texts[place]}
     found = [(question, by_text.get(question.text) or by_id.get(question.id)) for question in questions]
     missing = [question.id for question, row in found if row is None]
     if missing:
@@ -137,9 +146,17 @@ def answer_by_file(folder: Path, who: str, source: Path, questions: list[Questio
             f"{source} has no answer to {len(missing)} of {len(questions)} questions: {missing[0]} ...",
             "give each row the question's exact text, or only its id",
         )
-    answers = [
-        Answer(question.id, who, question.text, str(row["answer"]), model=str(row.get("model", "")))
-        for question, row in found
-        if row
+    return [
+        Answer(question.id, who, question.text, _said(row) or "", **_provenance(row)) for question, row in found if row
     ]
-    return save(folder, who, answers)
+
+
+def _said(row: dict[str, Any]) -> str | None:
+    """Return a row's answer, which may be "", or None when it has none."""
+    return next((str(row[name]) for name in ANSWER if row.get(name) is not None), None)
+
+
+def _provenance(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row of another run's answers says about how it was made."""
+    kinds = {"model": str, "finish_reason": str, "error": str, "tokens_in": int, "tokens_out": int, "settings": dict}
+    return {name: row[name] for name, kind in kinds.items() if isinstance(row.get(name), kind)}

@@ -1,6 +1,7 @@
 """Answers: one JSON Lines file for each contestant, `<folder>/answers/<who>.jsonl`."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import orjson
 from common.errors import UserError
 from common.files import write_jsonl
 
+REFUSED = "refused"  # the error of an answer that a content filter held back
 WHO = re.compile(r"[\w.+-]+")
 
 
@@ -32,6 +34,16 @@ class Answer:
     tokens_out: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def cut_off(self) -> bool:
+        """Tell whether the answer ends where max_tokens was reached."""
+        return self.finish_reason == "length"
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether the contestant answered with nothing."""
+        return not self.error and not self.answer.strip()
+
 
 def path_of(folder: Path, who: str) -> Path:
     """Return the file of a contestant's answers; `who` becomes a file name, so it must be one."""
@@ -52,13 +64,13 @@ def load(path: Path) -> list[Answer]:
     answers = []
     for row in rows_of(path, ("id", "question", "answer")):
         known = {name: row[name] for name in Answer.__dataclass_fields__ if name in row}
-        answers.append(Answer(**{"who": path.stem, **known}))
+        answers.append(Answer(**{"who": path.stem, **known, "id": str(row["id"])}))
     return answers
 
 
 def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file that a person may have edited; a broken one is told with its line."""
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
         try:
             row = orjson.loads(line) if line.strip() else None
         except orjson.JSONDecodeError as error:
@@ -68,6 +80,8 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         missing = [name for name in needed if not isinstance(row, dict) or name not in row]
         if missing:
             raise UserError(f"{path} line {number} has no {', '.join(missing)}", "docs/judging.md shows the format")
+        if "answer" in needed and not isinstance(row["answer"], str):
+            raise UserError(f"{path} line {number}: answer is {row['answer']!r:.40}, no text", 'no answer is ""')
         yield row
 
 

@@ -46,12 +46,18 @@ def caveats_of(result: dict[str, Any], language: str = "en") -> list[str]:
             found.append(tell("canaries", judge=name, kinds=", ".join(wrong)))
         if judge["statuses"].get("failed"):
             found.append(tell("failed calls", n=judge["statuses"]["failed"], judge=name, why=judge["first_error"]))
+        if judge.get("cut_off") and judge["statuses"].get("unparsed"):
+            found.append(tell("judge cut off", n=judge["cut_off"], judge=name))
+        if judge["statuses"].get("refused"):
+            found.append(tell("refused calls", n=judge["statuses"]["refused"], judge=name))
     for comparison in result["comparisons"]:
         label = tell("label", a=comparison["a"], b=comparison["b"], judge=comparison["judge"])
         found += [label + warning for warning in _of_comparison(comparison, result, tell)]
     for who, entry in result["contestants"].items():
         if entry["cut_off"]:
             found.append(tell("cut off", n=entry["cut_off"], who=who))
+        if entry.get("empty"):
+            found.append(tell("empty", n=entry["empty"], who=who))
         if entry["failed"]:
             found.append(tell("unanswered", n=entry["failed"], who=who))
     if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
@@ -60,7 +66,7 @@ def caveats_of(result: dict[str, Any], language: str = "en") -> list[str]:
 
 
 def _of_comparison(comparison: dict[str, Any], result: dict[str, Any], tell: Say) -> list[str]:
-    found = [tell("unparsed", n=comparison["unparsed"])] if comparison["unparsed"] else []
+    found = [tell("unparsed", n=comparison["unparsed"], all=comparison["questions"])] if comparison["unparsed"] else []
     if comparison["kind"] != "model":
         return found
     low, high = comparison["first_share_interval"]

@@ -8,11 +8,12 @@ import click
 from common.cache import Cache
 from common.client import Endpoint
 from common.errors import UserError
+from common.estimate import estimate
 from common.options import existing_run, run_options
 from common.paths import run_folder
-from common.prices import Budget, price_of
-from eval.answering import answer_by_endpoint, answer_by_file, answer_by_run, keep, requests
-from eval.answers import path_of
+from common.prices import Budget
+from eval.answering import answer_by_endpoint, answer_by_run, answers_in, keep, requests
+from eval.answers import REFUSED, Answer, path_of, save
 from eval.folder import save_questions, task_of
 from eval.questions import Question, bundled, language_of, load_questions, test_split
 
@@ -60,39 +61,48 @@ def command(
     settings: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
     asked = requests(asked_questions, language, system, settings)
     asked_model = model_name or MODELS.get(names[0], names[0])
-    if dry_run:
-        sent = sum(request.tokens()[0] for request in asked) * len(names)
-        most = len(asked) * max_tokens * len(names)
-        price = price_of(asked_model, endpoint) if elsewhere else price_of("", "http://127.0.0.1")
-        cost = f"at most ${price.of(sent, most):.4f}" if price else "price unknown (common/prices.yaml)"
-        click.echo(f"{len(asked) * len(names)} calls, about {sent} tokens in, at most {most} out, {cost}")
-        return
+    asks = elsewhere and not source
+    place = Endpoint.from_environment(asked_model, endpoint, needs_key=not dry_run) if asks else None
     cache = Cache()
-    place = Endpoint.from_environment(asked_model, endpoint) if elsewhere and not source else None
+    if place:
+        click.echo(estimate(place, asked, max_tokens, cache, about="at most"))
+    if dry_run:
+        return
+    given = answers_in(source, names[0], asked_questions) if source else []
     save_questions(folder, asked_questions, names)
+    if source:
+        click.echo(f"{save(folder, names[0], given)}: {_told(given)}")
+        return
     for name in names:
-        failed: list[str] = []
-        if source:
-            path = answer_by_file(folder, name, source, asked_questions)
-        elif place is None:
-            served_model, replies = answer_by_run(
+        if place is None:
+            answering, replies = answer_by_run(
                 folder, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
             )
-            path, failed = keep(folder, name, asked_questions, asked, replies, model=served_model)
         else:
-            replies = answer_by_endpoint(
+            answering, replies = place.model, answer_by_endpoint(
                 place, asked, cache, f"{name} answers",
                 concurrency=concurrency or ENDPOINT_AT_ONCE,
                 per_minute=per_minute,
                 budget=Budget(cache, str(folder.resolve()), budget),
             )  # fmt: skip
-            path, failed = keep(folder, name, asked_questions, asked, replies, model=place.model)
-        click.echo(f"{path}: {len(asked_questions) - len(failed)} answers{_why(failed)}")
+        if all(reply.error for reply in replies):
+            raise UserError(f"no call for {name} was answered: {replies[0].error}", "mend it and run the same again")
+        path, given = keep(folder, name, asked_questions, asked, replies, model=answering)
+        click.echo(f"{path}: {_told(given)}")
 
 
-def _why(failed: list[str]) -> str:
-    """Say how many answers failed, and the first reason."""
-    return f"; {len(failed)} failed ({failed[0]}); the same command tries them again" if failed else ""
+def _told(given: list[Answer]) -> str:
+    """Say how many answers there are, and what is wrong with them."""
+    failed = [answer.error for answer in given if answer.error not in ("", REFUSED)]
+    counts = {
+        f"failed ({failed[0] if failed else ''}); the same command tries them again": len(failed),
+        "refused by a content filter": sum(answer.error == REFUSED for answer in given),
+        "empty": sum(answer.empty for answer in given),
+        "cut off: MAX_TOKENS= allows longer ones": sum(answer.cut_off for answer in given),
+    }
+    return "; ".join(
+        [f"{sum(not answer.error for answer in given)} answers", *(f"{n} {what}" for what, n in counts.items() if n)]
+    )
 
 
 def _folder(run: str, task: str, model: str, method: str, variant: str) -> Path:

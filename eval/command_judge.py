@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from common.batch import fill_by_batch
+from common.batch import DISCOUNT, Job, fill_by_batches
 from common.cache import Cache
 from common.client import Client, gather
 from common.errors import UserError
+from common.estimate import estimate
 from common.judge import CALL_TOKENS_OUT
 from common.options import existing_run, run_options
 from common.paths import folder_name
-from common.prices import Budget, BudgetSpentError, price_of
+from common.prices import Budget, BudgetSpentError
 from common.progress import Progress
 from eval import page, stand_in
 from eval import result as results
@@ -57,25 +58,35 @@ def command(
     style = Style(language, guided, structured, prompts)
     work += canary_pairings(asked, answers_of(folder), canaries, language)
     names = judge_names(judge)
-    judges = model_judges([name for name in names if name != stand_in.NAME], style, temperature, max_tokens)
-    click.echo(_estimate(judges, work))
+    models = [name for name in names if name != stand_in.NAME]
+    judges = model_judges(models, style, temperature, max_tokens, needs_key=not dry_run)
+    cache = Cache()
+    click.echo(_estimate(judges, work, cache, DISCOUNT if batch else 1.0))
     if dry_run:
         return
+    dead: dict[str, Judgment] = {}
     if stand_in.NAME in names:
         save_judgments(folder, stand_in.NAME, _stand_in(work))
     if judges:
-        cache = Cache()
         money = Budget(cache, str(folder.resolve()), budget)
-        for one in judges if batch else []:
-            asked_first = [one.request(pairing)[0] for pairing in work]
-            fill_by_batch(one.endpoint, asked_first, cache, folder / f"batch-{folder_name(one.name)}.json", money)
+        if batch:
+            fill_by_batches([_job(one, work, folder) for one in judges], cache, money)
         judged = _ask(judges, work, cache, money, concurrency=concurrency, per_minute=per_minute)
-        for one in judges:
-            save_judgments(folder, one.name, (row for row in judged if row.judge == one.name))
+        by_judge = {one.name: [row for row in judged if row.judge == one.name] for one in judges}
+        dead = {name: rows[0] for name, rows in by_judge.items() if all(row.status == "failed" for row in rows)}
+        for name in by_judge.keys() - dead.keys():
+            save_judgments(folder, name, by_judge[name])
     found = results.build(folder)
     results.save(folder, found)
     page.save(folder, found)
     show(found)
+    for name, row in dead.items():
+        raise UserError(f"no call to {name} was answered: {row.replies[0]['error']}", "mend it and run the same again")
+
+
+def _job(judge: ModelJudge, work: list[Pairing], folder: Path) -> Job:
+    requests = [judge.request(pairing)[0] for pairing in work]
+    return Job(judge.endpoint, requests, folder / f"batch-{folder_name(judge.name)}.json")
 
 
 def _questions(folder: Path, path: Path | None) -> list[Question]:
@@ -134,13 +145,11 @@ def _ask(
         ) from None
 
 
-def _estimate(judges: list[ModelJudge], work: list[Pairing]) -> str:
+def _estimate(judges: list[ModelJudge], work: list[Pairing], cache: Cache, share: float) -> str:
     """Say how many calls, tokens and dollars it takes."""
     questions = len({pairing.question.id for pairing in work})
-    parts = [f"{questions} questions, {len(work)} judgments a judge (both orders)"]
+    lines = [f"{questions} questions, {len(work)} judgments a judge (both orders)"]
     for judge in judges:
-        tokens = sum(judge.request(pairing)[0].tokens()[0] for pairing in work)
-        price = price_of(judge.endpoint.model, judge.endpoint.url)
-        cost = f"about ${price.of(tokens, CALL_TOKENS_OUT * len(work)):.4f}" if price else "price unknown"
-        parts.append(f"{judge.name}: {len(work)} calls, about {tokens} tokens in, {cost}")
-    return "; ".join(parts)
+        requests = [judge.request(pairing)[0] for pairing in work]
+        lines.append(estimate(judge.endpoint, requests, CALL_TOKENS_OUT, cache, share=share))
+    return "\n".join(lines)

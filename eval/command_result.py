@@ -21,7 +21,8 @@ from eval.table import columns, show
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/pooled"), show_default=True)
 def command(*, task: str, model: str, method: str, variant: str, runs: tuple[str, ...], out: Path) -> None:
     """Compute and show results again from what is on disk; several runs also together, with a ranking."""
-    folders = [existing_run(run, task, model, method, variant) for run in runs or ("",)]
+    named = [existing_run(run, task, model, method, variant) for run in runs or ("",)]
+    folders = list({folder.resolve(): folder for folder in named}.values())
     parts = []
     for folder in folders:
         found = results.build(folder)

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from common.errors import UserError
-from common.files import read_json, read_jsonl, write_json, write_jsonl
+from common.files import read_json, write_json, write_jsonl
 from common.paths import folder_name
-from eval.answers import Answer
+from eval.answers import Answer, rows_of
 from eval.folder import answers_of, judgments_of, questions_of
 from eval.judging import Judgment
 from eval.outcomes import outcomes
@@ -154,8 +156,8 @@ def _fastchat_rows(path: Path) -> Iterable[tuple[str, str, str]]:
     beside = path.parent.parent / "question.jsonl"
     if not beside.exists():
         raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
-    texts = {row["question_id"]: row["turns"][0] for row in read_jsonl(beside)}
-    for line, row in enumerate(read_jsonl(path), 1):
+    texts = {row["question_id"]: row["turns"][0] for row in rows_of(beside, ("question_id", "turns"))}
+    for line, row in enumerate(rows_of(path, ("model_id", "question_id", "choices")), 1):
         try:
             yield str(row["model_id"]), texts[row["question_id"]], str(row["choices"][0]["turns"][0])
         except (KeyError, IndexError, TypeError) as error:
@@ -164,7 +166,11 @@ def _fastchat_rows(path: Path) -> Iterable[tuple[str, str, str]]:
 
 def _alpaca_rows(path: Path) -> Iterable[tuple[str, str, str]]:
     """Yield (model, question text, answer) of a model_outputs file."""
-    for place, row in enumerate(read_json(path), 1):
+    try:
+        rows = read_json(path)
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+    for place, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
         try:
             yield str(row.get("generator", path.parent.name)), str(row["instruction"]), str(row["output"])
         except (KeyError, TypeError, AttributeError) as error:

@@ -13,7 +13,7 @@ def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     """Return a result's findings: who is ahead, agreement, held-out loss, other scores, what was run, the files."""
     tell = partial(say, language)
     said = [verdict(row, tell) for row in result["comparisons"]]
-    said += [agreement(row, tell) for row in result["agreement"]]
+    said += [agreement(row, tell) for row in result["agreement"] if any(pair["items"] for pair in row["pairs"])]
     said.append(heldout(result["heldout"], tell))
     said += choice(result["choice"], tell) + texts(result["texts"], tell)
     said += [contestant(who, entry, tell) for who, entry in result["contestants"].items()]

@@ -21,7 +21,8 @@ def save_questions(folder: Path, questions: list[Question], answering: Iterable[
     path = folder / "questions.jsonl"
     others = [given for who, given in answers_of(folder).items() if who not in set(answering)]
     new = {question.id: question for question in questions}
-    kept = [q for q in load_questions(path) if any(q.id in given for given in others)] if path.exists() else []
+    stored = load_questions(path, repeats=True) if path.exists() else []
+    kept = [q for q in stored if any(q.id in given for given in others)]
     clash = next((q for q in kept if q.id in new and q.text != new[q.id].text), None)
     if clash:
         raise UserError(
@@ -36,7 +37,7 @@ def questions_of(folder: Path) -> list[Question]:
     path = folder / "questions.jsonl"
     if not path.exists():
         raise UserError(f"nothing was answered in {folder} yet", f"make answer RUN={folder}")
-    return load_questions(path)
+    return load_questions(path, repeats=True)
 
 
 def answers_of(folder: Path) -> dict[str, dict[str, Answer]]:
@@ -70,7 +71,10 @@ def all_judgments(folder: Path) -> dict[str, list[Judgment]]:
     """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
     found = {}
     for path in sorted((folder / "judgments").glob("*.jsonl")):
-        rows = [Judgment(**row) for row in rows_of(path, ("id", "judge", "first", "second", "winner"))]
+        rows = [
+            Judgment(**{name: value for name, value in row.items() if name in Judgment.__dataclass_fields__})
+            for row in rows_of(path, ("id", "judge", "first", "second", "winner"))
+        ]
         if rows:
             found[rows[0].judge] = rows
     return found

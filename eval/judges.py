@@ -17,7 +17,9 @@ def judge_names(wanted: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(auto_judge() if name == "auto" else name for name in names))
 
 
-def model_judges(names: list[str], style: Style, temperature: float, max_tokens: int) -> list[ModelJudge]:
+def model_judges(
+    names: list[str], style: Style, temperature: float, max_tokens: int, *, needs_key: bool = True
+) -> list[ModelJudge]:
     """Build judges from `model` or `model@url`; the style is part of a judge's name, so that files do not mix."""
     judges: dict[str, ModelJudge] = {}
     for name in names:
@@ -26,7 +28,7 @@ def model_judges(names: list[str], style: Style, temperature: float, max_tokens:
             raise UserError(
                 f"{name!r} cannot name a judge", "write JUDGE=gpt-4o-mini or JUDGE=model@http://host:8000/v1"
             )
-        endpoint = Endpoint.from_environment(model, url)
+        endpoint = Endpoint.from_environment(model, url, needs_key=needs_key)
         called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
         if called in judges:  # the same model at another place
             called += f"@{urlsplit(endpoint.url).netloc}"

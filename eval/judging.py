@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
 
-from common.client import Client, Endpoint, Reply, Request
+from common.client import Client, Endpoint, Request
 from common.errors import UserError
 from common.files import sha256_of
+from common.reply import Reply
 from eval.answers import Answer
-from eval.prompting import SCHEMA, Style, again_prompt, pair_prompt
+from eval.prompting import SCHEMA, Style, again_prompt, pair_prompt, version
 from eval.questions import Question
 from eval.verdict import Verdict, read_structured, read_verdict
 
@@ -52,6 +53,7 @@ class Judgment:
     defused: int = 0
     pair_sha256: str = ""
     prompt_sha256: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
     canary: str = ""
     note: str = ""
 
@@ -123,6 +125,7 @@ class ModelJudge:
             defused=defused,
             pair_sha256=pairing.sha256,
             prompt_sha256=request.key(self.endpoint),
+            settings={**self.settings, "prompt": version(self.style), "endpoint": self.endpoint.url},
             canary=pairing.canary,
         )
         reply = await client.ask(self.endpoint, request)
@@ -140,18 +143,16 @@ class ModelJudge:
     def _read(self, reply: Reply) -> Verdict | None:
         if reply.error:
             return None
-        structured = self.style.structured and "response_format" not in reply.left_out
-        return (read_structured if structured else read_verdict)(reply.text, reply.finish_reason)
+        return (read_structured if self.style.structured else read_verdict)(reply.text, reply.finish_reason)
 
     def _again(self, request: Request, reply: Reply) -> Request:
-        structured = self.style.structured and "response_format" not in reply.left_out
-        if structured or not reply.text.strip():
+        if not reply.text.strip():
             return Request(request.messages, request.settings, repeat=1)
         told = [
             {"role": "assistant", "content": reply.text},
             {"role": "user", "content": again_prompt(self.style)},
         ]
-        return Request([*request.messages, *told], request.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
+        return Request([*request.messages, *told], self.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
 
 
 def winner(verdict: Verdict | None, first: str, second: str) -> str | None:

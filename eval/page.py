@@ -16,7 +16,7 @@ from eval.findings import sentences
 from eval.folder import answers_of, judgments_of, questions_of
 from eval.outcomes import outcomes
 from eval.questions import language_of
-from eval.result import pairs_judged
+from eval.result import kind_of, pairs_judged
 from eval.table import comparison_rows
 
 PAGES = Path(__file__).with_name("pages")
@@ -84,10 +84,12 @@ def _order(row: Any) -> dict[str, Any]:
 
 
 def _mark_split_judges(items: list[dict[str, Any]]) -> None:
-    """Mark the pairs on which judges differ from one another."""
+    """Mark the pairs on which judges differ from one another; the stand-in is none."""
     verdicts: dict[tuple[str, ...], set[str]] = {}
     for item in items:
-        verdicts.setdefault((item["task"], item["id"], item["a"], item["b"]), set()).add(item["verdict"])
+        found = verdicts.setdefault((item["task"], item["id"], item["a"], item["b"]), set())
+        if kind_of(item["judge"]) != "stand-in":
+            found.add(item["verdict"])
     for item in items:
         item["judges_differ"] = len(verdicts[item["task"], item["id"], item["a"], item["b"]]) > 1
 

@@ -1,6 +1,7 @@
 """Several runs together: Holm over the tasks, all questions pooled, and one ranking of all models."""
 
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from eval.folder import answers_of, judgments_of
@@ -27,24 +28,34 @@ def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
     rate is given from 60 questions on.
     """
     found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
+    tasks = {folder: _task(folder, result) for folder, result in parts}
     for folder, result in parts:
         for row in result["comparisons"]:
             if row["kind"] != "panel":
                 found.setdefault((row["judge"], row["a"], row["b"]), []).append((folder, row))
-    return [_pooled(judge, a, b, rows) for (judge, a, b), rows in found.items()]
+    return [_pooled(judge, a, b, rows, tasks) for (judge, a, b), rows in found.items()]
 
 
-def _pooled(judge: str, a: str, b: str, rows: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+def _task(folder: Path, result: dict[str, Any]) -> str:
+    """Return what tells the questions of one task from those of another, whose ids may be the same."""
+    return str(result["task"] or folder)
+
+
+def _pooled(
+    judge: str, a: str, b: str, rows: list[tuple[Path, dict[str, Any]]], tasks: dict[Path, str]
+) -> dict[str, Any]:
     adjusted = holm([row["sign_test_p"] for _, row in rows])
-    scored: list[tuple[float, int]] = []
+    scored: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for folder, _ in rows:
         answers = answers_of(folder)
         for outcome in outcomes(judgments_of(folder)[judge], a, b):
             if outcome.score is not None:
                 longer = len(answers[a][outcome.id].answer) - len(answers[b][outcome.id].answer)
-                scored.append((outcome.score, longer))
-    scores = [score for score, _ in scored]
-    wins, losses = scores.count(1.0), scores.count(0.0)
+                scored.setdefault((tasks[folder], outcome.id), []).append((outcome.score, longer))
+    # Runs of one task share its questions: a question counts once, with the mean of what the runs have on it.
+    scores = [mean(score for score, _ in found) for found in scored.values()]
+    differences = [round(mean(longer for _, longer in found)) for found in scored.values()]
+    wins, losses = sum(score > 0.5 for score in scores), sum(score < 0.5 for score in scores)
     return {
         "judge": judge,
         "a": a,
@@ -58,7 +69,7 @@ def _pooled(judge: str, a: str, b: str, rows: list[tuple[Path, dict[str, Any]]])
         "sign_test_p": sign_test(wins, losses),
         "wins_needed": wins_needed(len(scores)),
         "detectable_rate": detectable_rate(len(scores)),
-        "length_controlled": length_controlled(scores, [longer for _, longer in scored]),
+        "length_controlled": length_controlled(scores, differences),
     }
 
 
@@ -77,4 +88,4 @@ def _game(folder: Path, result: dict[str, Any], outcome: Outcome) -> Game | None
     names = [contestant_name(folder, who) for who in (outcome.a, outcome.b)]
     if outcome.score is None or names[0] == names[1]:
         return None
-    return f"{result['task']}/{outcome.id}", names[0], names[1], outcome.score
+    return f"{_task(folder, result)}/{outcome.id}", names[0], names[1], outcome.score

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.files import sha256
 from eval.fence import defuse, mark
 from eval.verdict import LABELS
 
@@ -58,6 +59,13 @@ def pair_prompt(question: str, first: str, second: str, reference: str, style: S
     return text.strip(), count_first + count_second
 
 
+@lru_cache
+def version(style: Style) -> str:
+    """Return which template a judge is asked by: its name and the beginning of its text's SHA-256."""
+    name = f"pair.{style.language}.jinja"
+    return f"{name} {sha256(Path(_template(style.folder, name).filename))[:12]}"
+
+
 def again_prompt(style: Style) -> str:
     """Return what a judge is told whose reply held no verdict."""
     return _render(style.folder, f"again.{style.language}.jinja", labels=LABELS).strip()
@@ -76,6 +84,8 @@ def _render(folder: Path, name: str, **values: Any) -> str:
 def _template(folder: Path, name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    if not folder.is_dir():
+        raise UserError(f"there is no folder of prompts {folder}", f"copy eval/{OWN.name}/ and name the copy")
     places = [str(place) for place in (folder, OWN)]
     environment = Environment(
         loader=FileSystemLoader(places), undefined=StrictUndefined, autoescape=False, trim_blocks=False

@@ -1,19 +1,16 @@
 """Questions: the 20 of each task that come with Whetstone, or the user's own file."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from common.errors import UserError, unknown
 from common.files import read_jsonl
 from common.names import root_task
 from common.paths import data_folder
 from common.prices import HAN
+from eval.reading import TABLES, first_of, read_rows
 
 BUNDLED = Path(__file__).with_name("questions")
 # What a column may be called in a user's own file; the first is ours.
@@ -61,26 +58,39 @@ def bundled(task: str, choice: bool = False) -> Path:
     return path
 
 
-def load_questions(path: Path, limit: int = 0) -> list[Question]:
-    """Read questions from JSON Lines, JSON or CSV; every broken line is reported at once."""
+def load_questions(path: Path, limit: int = 0, *, repeats: bool = False) -> list[Question]:
+    """Read questions from JSON Lines, JSON, a table (CSV, TSV) or plain lines; all that is broken is told at once.
+
+    `repeats` allows one question under two ids, as two users' files can bring it into a folder; in one file it would
+    count twice.
+    """
     if not path.is_file():
         raise UserError(f"there is no file of questions {path}", "QUESTIONS=my.jsonl or my.csv")
     questions: list[Question] = []
     problems: list[str] = []
-    seen: set[str] = set()
-    for place, row in _rows(path, problems):
+    ids: set[str] = set()
+    texts: dict[str, str] = {}
+    for place, row in read_rows(path, problems):
         question = _question(row, f"{path.stem}-{len(questions) + 1:02d}", place, problems)
         if question is None:
             continue
-        if question.id in seen:
+        if question.id in ids:
             problems.append(f"{place}: id {question.id!r} is there twice")
-        seen.add(question.id)
+        elif question.text in texts and question.use == "judge" and not repeats:
+            problems.append(f"{place}: the same question as {texts[question.text]}")
+        ids.add(question.id)
+        texts.setdefault(question.text, place)
         questions.append(question)
+    hint = (
+        "the first row names the columns: question,reference,category"
+        if path.suffix.lower() in TABLES
+        else 'a line is {"question": "...", "reference": "..."}'
+    )
     if problems:
         shown = "\n  ".join(problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else []))
-        raise UserError(f"{path} cannot be used:\n  {shown}", 'a line is {"question": "...", "reference": "..."}')
+        raise UserError(f"{path} cannot be used:\n  {shown}", hint)
     if not questions:
-        raise UserError(f"{path} holds no questions", 'a line is {"question": "...", "reference": "..."}')
+        raise UserError(f"{path} holds no questions", hint)
     return questions[:limit] if limit else questions
 
 
@@ -100,47 +110,22 @@ def test_split(task: str, count: int) -> list[Question]:
     return found
 
 
-def _rows(path: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (place, row) of a file by its suffix."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8", f"iconv -f gb18030 -t utf-8 {path} > new.jsonl") from None
-    if path.suffix == ".csv":
-        for number, row in enumerate(csv.DictReader(text.splitlines(keepends=True)), 2):
-            yield f"row {number}", row
-        return
-    lines = text.splitlines()
-    if path.suffix == ".json":
-        try:
-            rows = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise UserError(f"{path} is not JSON: {error}") from None
-        for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
-            yield f"entry {number}", row
-        return
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield f"line {number}", orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            problems.append(f"line {number}: not JSON ({error})")
-
-
 def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Question | None:
     if isinstance(row, str):
         row = {"question": row}
     if not isinstance(row, dict):
         problems.append(f"{place}: not an object, got {type(row).__name__}")
         return None
-    values = {name: _first(row, columns) for name, columns in COLUMNS.items()}
+    values = {name: first_of(row, columns) for name, columns in COLUMNS.items()}
     if not values["question"]:
         problems.append(f"{place}: no question; its columns are {', '.join(map(str, row))}")
         return None
     if row.get("input"):
         values["question"] += f"\n{row['input']}"
     choices, letter = row.get("choices") or {}, ""
+    if not isinstance(choices, dict) or not all(isinstance(text, str) for text in choices.values()):
+        problems.append(f'{place}: choices must be {{"A": "...", "B": "..."}}, or columns A, B, C ... of a table')
+        return None
     if choices:
         letter = str(row.get("letter") or row.get("answer") or "").strip()
         if letter not in choices:
@@ -155,10 +140,6 @@ def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Que
         letter,
         str(row.get("use") or ("choice" if choices else "judge")),
     )
-
-
-def _first(row: dict[str, Any], columns: tuple[str, ...]) -> str:
-    return next((str(row[name]).strip() for name in columns if row.get(name) not in (None, "")), "")
 
 
 def language_of(texts: list[str]) -> str:

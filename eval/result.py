@@ -40,7 +40,7 @@ def build(folder: Path) -> dict[str, Any]:
                 | length_effect(found, answers[a], answers[b])
             )
         if len(by_judge) > 1:
-            agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
+            agreement.append({"a": a, "b": b} | agreement_of(_ratings(_judging(by_judge))))
     result: dict[str, Any] = {
         "folder": str(folder),
         "task": task_of(folder),
@@ -81,6 +81,12 @@ def kind_of(judge: str) -> str:
     return "human" if judge.startswith("human") else "model"
 
 
+def _judging(by_judge: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:
+    """Return those whose agreement is asked for: without the stand-in where two others have judged."""
+    real = {judge: found for judge, found in by_judge.items() if kind_of(judge) != "stand-in"}
+    return real if len(real) > 1 else by_judge
+
+
 def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:
     """Return judge -> ratings over all questions that any of them judged."""
     ids = list(dict.fromkeys(outcome.id for found in by_judge.values() for outcome in found))
@@ -110,7 +116,8 @@ def _contestant(rows: dict[str, Any]) -> dict[str, Any]:
         "model": first.model,
         "answers": sum(not row.error for row in rows.values()),
         "failed": sum(bool(row.error) for row in rows.values()),
-        "cut_off": sum(row.finish_reason == "length" for row in rows.values()),
+        "cut_off": sum(row.cut_off for row in rows.values()),
+        "empty": sum(row.empty for row in rows.values()),
         "settings": first.settings,
     }
 
@@ -124,7 +131,9 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
         "kind": kind_of(judgments[0].judge),
         "judgments": len(judgments),
         "model": model,
+        "settings": judgments[0].settings,
         "fingerprints": sorted({reply["fingerprint"] for reply in replies if reply["fingerprint"]}),
+        "cut_off": sum(reply["finish_reason"] == "length" for reply in replies),
         "asked_again": sum(len(judgment.replies) > 1 for judgment in judgments),
         "statuses": _count(judgment.status for judgment in judgments),
         "first_error": next((reply["error"] for reply in replies if reply["error"]), ""),

@@ -38,7 +38,7 @@ def comparison_cells(row: dict[str, Any]) -> list[str]:
         row["judge"],
         f"{row['wins']}/{row['ties']}/{row['losses']}",
         rate(row["win_rate"], row["interval"]),
-        p_value(row["sign_test_p"]),
+        p_value(row["sign_test_p"]) if row["win_rate"] is not None else "-",
         share(row["consistency"]),
         share(row["first_share"]),
         str(row["unparsed"]),

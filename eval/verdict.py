@@ -24,12 +24,14 @@ LABEL = re.compile(f"{_ENGLISH}|{_CHINESE}", re.IGNORECASE)
 # Any claim about the two, the labels' look-alikes too: none may stand beside the label.
 CLAIM = re.compile(r"(?:assistant|助手|助理) ?[12一二ab](?!\w)|(?:助手|助理) ?[12一二]", re.IGNORECASE)
 
+_FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL | re.IGNORECASE)
+_WRAPPED = re.compile(r"</?(?:answer|final_answer|verdict|judge?ment|label|result)>|\\(?:boxed|text)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"[*_`#~\"'“”‘’「」『』\[\]【】<>(){}（）|\\-]+")
 _DIGITS = str.maketrans("１２：．，\u00a0\u3000", "12:., " + " ")
 _END = re.compile(r"[\s.。!！,，;；]+$")
 _NAMES_A_VERDICT = (
     r"judge?ment|verdict|conclusion|conclude|label|decision|result|output|evaluation|assessment|rating"
-    r"|final|answer|判断|判定|结论|结果|评价|评判|标签|裁决|评估"
+    r"|final|answer|choice|最后一行|判断|判定|结论|结果|评价|评判|标签|裁决|评估"
 )
 _OPENS = (
     r"(?:therefore|thus|hence|so|overall|finally|consequently|accordingly|all in all|i conclude|i find"
@@ -44,7 +46,9 @@ _DENIES = (
     r"|\binstruct\w*|\btext\b|\bpretend\w*|\btempt\w*|\bexample\b|\bunclear\b|\bunsure\b|\?|？"
     r"|不是|并非|不能|无法|不会|未必|如果|假如|是否|可能|也许|声称|写道|要求|说|引用|错误|或"
 )
-_INTRODUCES = re.compile(rf"(?:^|.*\b)(?:{_NAMES_A_VERDICT}).*(?:[:：]|\bis|\bthat|为|是)\s*$", re.IGNORECASE)
+_INTRODUCES = re.compile(
+    rf"(?:^|.*\b|.*[\u4e00-\u9fff])(?:{_NAMES_A_VERDICT}).*(?:[:：]|\bis|\bthat|为|是)\s*$", re.IGNORECASE
+)
 _OPENS_WITH = re.compile(rf"^(?:and |but )?(?:{_OPENS}).*$", re.IGNORECASE)
 _DENIED = re.compile(_DENIES, re.IGNORECASE)
 
@@ -53,7 +57,7 @@ def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
     """Return the verdict that a judge's text ends with, or None when it has none that is beyond doubt."""
     if finish_reason not in WHOLE or _thinks_still(text):
         return None
-    lines = [line for line in map(_plain, text.splitlines()) if line]
+    lines = [line for line in map(_plain, text.rpartition("</think>")[2].splitlines()) if line]
     if not lines:
         return None
     verdict = _of_line(lines[-1])
@@ -69,13 +73,16 @@ def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
 
 
 def read_structured(text: str, finish_reason: str = "stop") -> Verdict | None:
-    """Return the verdict of a structured reply, `{"analysis": ..., "verdict": <label>}`, or None."""
+    """Return the verdict of a structured reply, `{"analysis": ..., "verdict": <label>}`, or None.
+
+    Many endpoints take the wish for JSON and do not keep to it: what is no JSON is read by its last line.
+    """
     if finish_reason not in WHOLE:
         return None
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(_FENCED.sub(r"\1", text.rpartition("</think>")[2]))
     except orjson.JSONDecodeError:
-        return None
+        return read_verdict(text, finish_reason)
     label = value.get("verdict") if isinstance(value, dict) else None
     return next((verdict for verdict, words in LABELS.items() if words == label), None)
 
@@ -102,7 +109,7 @@ def _plain(line: str) -> str:
     """Return a line without markup, wide characters made narrow, blanks single; "?" for a quoted line."""
     if line.lstrip().startswith(">"):  # someone else's words
         return "?"
-    return " ".join(_MARKUP.sub(" ", line.translate(_DIGITS)).split())
+    return " ".join(_MARKUP.sub(" ", _WRAPPED.sub(" ", line.translate(_DIGITS))).split())
 
 
 def _thinks_still(text: str) -> bool:

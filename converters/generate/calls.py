@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.cache import Cache
-from common.client import Client, Endpoint, Reply, Request, gather
+from common.client import Client, Endpoint, Request, gather
 from common.errors import UserError
-from common.prices import Budget, BudgetSpentError, price_of
+from common.prices import Budget, BudgetSpentError
 from common.progress import Progress
+from common.reply import Reply
 
 DEFAULT_MODEL = "gpt-4o-mini"
 AT_ONCE = 2_000
@@ -25,20 +26,13 @@ class Limits:
     per_minute: int = 0
 
 
-def endpoint_of(generator: str) -> Endpoint:
+def endpoint_of(generator: str, *, needs_key: bool = True) -> Endpoint:
     """Return the endpoint of `model` or `model@url`."""
     name = generator or os.environ.get("GENERATOR_MODEL", DEFAULT_MODEL)
     model, _, url = name.partition("@")
     if not model:
         raise UserError(f"{name!r} names no model", "GENERATOR=gpt-4o-mini or GENERATOR=model@http://host:8000/v1")
-    return Endpoint.from_environment(model, url)
-
-
-def estimate(endpoint: Endpoint, calls: int, tokens_in: int, tokens_out: int) -> str:
-    """Say how many calls, tokens and dollars it takes."""
-    price = price_of(endpoint.model, endpoint.url)
-    cost = f"about ${price.of(tokens_in, tokens_out):.4f}" if price else "price unknown (common/prices.yaml)"
-    return f"{calls:,} calls to {endpoint.model}, about {tokens_in:,} tokens in and {tokens_out:,} out, {cost}"
+    return Endpoint.from_environment(model, url, needs_key=needs_key)
 
 
 def ask_all(endpoint: Endpoint, requests: Sequence[Request], scope: str, label: str, limits: Limits) -> list[Reply]:

@@ -43,7 +43,7 @@ def self_instruct(*, wanted: int, name: str, dry_run: bool, force: bool, **given
     from converters.generate.settings import Generating, choose
 
     settings = choose(Generating, parse_settings(given["overrides"]))
-    part, task = _part(name, "self_instruct", settings, given)
+    part, task = _part(name, "self_instruct", settings, given, dry_run)
     run = SelfInstruct(part, task, settings, _limits(given))
     selection = run.run(wanted, force, dry_run)
     if selection is None:
@@ -70,7 +70,7 @@ def rewrite(*, limit: int | None, name: str, dry_run: bool, force: bool, **given
     from converters.generate.settings import Rewriting, choose
 
     settings = choose(Rewriting, parse_settings(given["overrides"]))
-    part, task = _part(name, "rewritten", settings, given)
+    part, task = _part(name, "rewritten", settings, given, dry_run)
     counts = run(part, task, settings, _limits(given), limit=limit, force=force, dry_run=dry_run)
     if dry_run:
         return
@@ -93,7 +93,7 @@ def score(*, limit: int | None, name: str, dry_run: bool, force: bool, **given: 
     from converters.generate.settings import Scoring, choose
 
     settings = choose(Scoring, parse_settings(given["overrides"]))
-    part, _ = _part(name, "scored", settings, given)
+    part, _ = _part(name, "scored", settings, given, dry_run)
     counts = run(part, settings, _limits(given), limit=limit, force=force, dry_run=dry_run)
     if dry_run:
         return
@@ -114,7 +114,7 @@ def bench_self_instruct(items: int, sample: int) -> None:
     click.echo(bench(items, sample))
 
 
-def _part(name: str, kind: str, settings: Any, given: dict[str, Any]) -> Any:
+def _part(name: str, kind: str, settings: Any, given: dict[str, Any], dry_run: bool) -> Any:
     """Return the part that these words name, and its task; every mistake is told before anything is paid for."""
     from dataclasses import replace
 
@@ -132,7 +132,7 @@ def _part(name: str, kind: str, settings: Any, given: dict[str, Any]) -> Any:
     card_of(task_name)
     template = {"self_instruct": "self_instruct", "rewritten": "rewrite", "scored": "score"}[kind]
     prompt = load_prompt(template, task.language, task.domain, given["prompts"] or OWN)
-    return Part(task_name, name, kind, endpoint_of(given["generator"]), prompt, settings), task
+    return Part(task_name, name, kind, endpoint_of(given["generator"], needs_key=not dry_run), prompt, settings), task
 
 
 def _limits(given: dict[str, Any]) -> Any:

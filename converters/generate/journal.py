@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from common.client import Reply
 from common.files import atomic
+from common.reply import Reply
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,9 @@ def _selected(rows: list[Row], made: dict[str, Row], threshold: float) -> Mixed:
         else:
             reason = "not scored" if score is None else f"score {score:g}, below {threshold:g}"
             left_out.append({"step": "score", "reason": reason, "row": row})
-    return Mixed(kept, left_out, f"{len(kept):,} of {len(rows):,} rows with a score of {threshold:g} or more")
+    unscored = sum(row["id"] not in made for row in rows)
+    told = f"{len(kept):,} of {len(rows):,} rows with a score of {threshold:g} or more"
+    return Mixed(kept, left_out, told + (f"; {unscored:,} have no score" if unscored else ""))
 
 
 def _check_any(count: int) -> None:

@@ -58,7 +58,9 @@ def item_of(value: Any) -> Item | str:
     """Return an object as an Item, or why it is none."""
     if not isinstance(value, dict):
         return f"an item is {type(value).__name__}, not an object"
-    texts = {name: value.get(name, "" if name == "input" else None) for name in FIELDS}
+    named = {str(key).strip().casefold(): text for key, text in value.items()}
+    texts = {name: next((named[word] for word in LABELS[name].split("|") if word in named), None) for name in FIELDS}
+    texts["input"] = "" if texts["input"] is None else texts["input"]
     wrong = [name for name, text in texts.items() if not isinstance(text, str)]
     if wrong:
         return f"{' and '.join(wrong)} missing or no text"

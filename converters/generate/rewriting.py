@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from typing import Any
 
-from common.client import Reply, Request
+from common.cache import Cache
+from common.client import Request
+from common.estimate import estimate
 from common.process import only_one
+from common.reply import Reply
 from converters.contamination import Index
 from converters.finishing import judged_questions
 from converters.generate.base import Row, record_of, rows_of
-from converters.generate.calls import Limits, ask_all, estimate
+from converters.generate.calls import Limits, ask_all
 from converters.generate.filters import Patterns, load_banned
 from converters.generate.parts import Part
 from converters.generate.settings import Rewriting
@@ -24,7 +27,16 @@ from converters.task import Record, Task
 OUT_TOKENS = 250
 """Tokens that a rewritten answer usually has, for the price beforehand."""
 CHOICE = re.compile(r"^\s*([A-Z])\s*[.、．:：)）]")
-STEPS = ("failed", "refused", "cut_off", "empty", "language", "choice", "contaminated")
+STEPS = ("failed", "refused", "cut_off", "empty", "unchanged", "language", "choice", "contaminated")
+FENCED = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+PREAMBLE = re.compile(
+    r"(?:(?:sure|certainly|of course|okay)[,.!]?\s+)?(?:here(?:['’]s| is)|below is)\s[^\n:]{0,60}"
+    r"\b(?:answer|response|version|rewrite)\b[^\n:]{0,30}:\s*"
+    r"|[*#\s]*(?:better|improved|rewritten|revised) (?:answer|response)[*\s]*:[*\s]*"
+    r"|(?:好的|当然)?[，,！!。]?(?:以下是|下面是)?[*#\s]*(?:改写|改进|优化|更好|修改)[^\n：:]{0,12}(?:回答|答案)[^\n：:]{0,6}[：:][*\s]*",
+    re.IGNORECASE,
+)
+"""What many models put before the answer that they were asked for alone."""
 
 
 def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limit: int | None = None,
@@ -34,7 +46,7 @@ def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limi
     rows = rows[:limit]
     records = [record_of(row) for row in rows]
     asked = [_request(part, settings, record) for record in records]
-    print(estimate(part.endpoint, len(asked), sum(r.tokens()[0] for r in asked), OUT_TOKENS * len(asked)))
+    print(estimate(part.endpoint, asked, OUT_TOKENS, Cache()))
     counts: Counter[str] = Counter()
     if dry_run:
         return counts
@@ -56,9 +68,16 @@ def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limi
     return counts
 
 
+def answer_of(reply: Reply) -> str:
+    """Return the rewritten answer of a reply, without a fence or a preamble around it."""
+    text = reply.said.strip()
+    fenced = FENCED.fullmatch(text)
+    return PREAMBLE.sub("", fenced[1] if fenced else text, count=1).strip() if PREAMBLE.match(text) or fenced else text
+
+
 def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tuple[str, str] | None:
     """Return (step, reason) of the first check that a rewritten answer fails, None when it passes all."""
-    text = reply.text.strip()
+    text = answer_of(reply)
     if reply.error:
         return "failed", reply.error
     if reply.finish_reason in ("refusal", "content_filter"):
@@ -67,6 +86,8 @@ def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tu
         return "cut_off", "the reply reached max_tokens"
     if not text:
         return "empty", "no answer"
+    if text == record.output.strip():
+        return "unchanged", "the answer is the same"
     if found := banned["answered"].search(text):
         return "refused", f"{found[0]!r} in the answer"
     if why := wrong_language(text, shares(sample("", text)), language):
@@ -84,7 +105,7 @@ def _request(part: Part, settings: Rewriting, record: Record) -> Request:
 
 def _made(part: Part, row: Row, record: Record, reply: Reply) -> dict[str, Any]:
     return {
-        "id": row["id"], "output": reply.text.strip(), "original": record.output, "made_by": part.made_by(reply),
+        "id": row["id"], "output": answer_of(reply), "original": record.output, "made_by": part.made_by(reply),
     }  # fmt: skip
 
 
@@ -95,7 +116,7 @@ def _judged(task: Task, records: list[Record], replies: list[Reply]) -> list[str
     found = [""] * len(replies)
     if questions and replies:
         size = gram_sizes(task.language)[1]
-        texts = [f"{record.asked}\n{reply.text}" for record, reply in zip(records, replies, strict=True)]
+        texts = [f"{record.asked}\n{answer_of(reply)}" for record, reply in zip(records, replies, strict=True)]
         for number, name, share in Index.build(questions, size).find(grams(*fold(texts), size), settings.overlap):
             found[number] = f"holds {share:.0%} of {name}"
     return found

@@ -4,10 +4,13 @@ import json
 import re
 from collections import Counter
 
-from common.client import Reply, Request
+from common.cache import Cache
+from common.client import Request
+from common.estimate import estimate
 from common.process import only_one
+from common.reply import Reply
 from converters.generate.base import record_of, rows_of
-from converters.generate.calls import Limits, ask_all, estimate
+from converters.generate.calls import Limits, ask_all
 from converters.generate.parts import Part
 from converters.generate.prompts import SCORE
 from converters.generate.settings import Scoring
@@ -19,6 +22,7 @@ HIGHEST = 5
 LAST_LINE = re.compile(
     r"(?:^|\n)[\s*#]*(?:score|评分|分数)\**\s*[:：]\s*\**\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*[*.。]*\s*$", re.I
 )
+NUMBER = re.compile(r"\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*")
 STEPS = ("failed", "refused", "unread")
 
 
@@ -27,7 +31,7 @@ def score(part: Part, settings: Scoring, limits: Limits, *, limit: int | None = 
     """Write the part with the scores; return how many rows have each score, and how many were dropped by step."""
     rows = list(rows_of(part.task))[:limit]
     asked = [_request(part, settings, record_of(row)) for row in rows]
-    print(estimate(part.endpoint, len(asked), sum(r.tokens()[0] for r in asked), OUT_TOKENS * len(asked)))
+    print(estimate(part.endpoint, asked, OUT_TOKENS, Cache()))
     counts: Counter[str] = Counter()
     if dry_run:
         return counts
@@ -39,7 +43,7 @@ def score(part: Part, settings: Scoring, limits: Limits, *, limit: int | None = 
             found = read_score(reply)
             if isinstance(found, str):
                 counts[found] += 1
-                rejected.append({"id": row["id"], "step": found, "reason": reply.error or reply.text[:200]})
+                rejected.append({"id": row["id"], "step": found, "reason": reply.error or reply.said[:200]})
                 continue
             value, reason = found
             counts[f"score {value:g}"] += 1
@@ -58,13 +62,15 @@ def read_score(reply: Reply) -> tuple[float, str] | str:
         return "failed"
     if reply.finish_reason in ("refusal", "content_filter"):
         return "refused"
-    text = reply.text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    text = reply.said.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     if text.startswith("{"):
         try:
             found = json.loads(text, strict=False)
         except json.JSONDecodeError:
             return "unread"
         value, reason = found.get("score"), str(found.get("reason", ""))
+        if isinstance(value, str) and (told := NUMBER.fullmatch(value)):
+            value = float(told[1])
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "unread"
     else:

@@ -100,18 +100,18 @@ class Selection:
 
     def _whole_items(self, call: Call) -> list[Found]:
         reply = call.reply
-        self.last_reply = reply.text or reply.error or reply.finish_reason
+        self.last_reply = reply.said or reply.error or reply.finish_reason
         if reply.error:
             self._drop(call, "failed", reply.error)
             return []
         if reply.finish_reason in ("refusal", "content_filter"):
-            self._drop(call, "refused", reply.text[:EXCERPT] or reply.finish_reason)
+            self._drop(call, "refused", reply.said[:EXCERPT] or reply.finish_reason)
             return []
-        parsed = parse(reply.text, reply.finish_reason == "length")
+        parsed = parse(reply.said, reply.finish_reason == "length")
         for reason in parsed.broken:
             self._drop(call, "broken", reason)
         if not parsed.items and not parsed.broken:
-            self._drop(call, "no_items", f"no tasks in the reply: {reply.text[:EXCERPT]!r}")
+            self._drop(call, "no_items", f"no tasks in the reply: {reply.said[:EXCERPT]!r}")
         self.items += len(parsed.items)
         cleaned = (Item(*map(self._clean, (item.instruction, item.input, item.output))) for item in parsed.items)
         return [Found(call, place, item) for place, item in enumerate(cleaned)]

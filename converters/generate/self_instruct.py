@@ -9,15 +9,17 @@ import asyncio
 from math import ceil
 
 from common.cache import Cache
-from common.client import Client, Reply, Request, gather
+from common.client import Client, Request, gather
 from common.errors import UserError
+from common.estimate import told
 from common.files import sha256_of
 from common.prices import Budget, BudgetSpentError
 from common.process import only_one
 from common.progress import Progress
+from common.reply import Reply
 from converters.finishing import judged_questions
 from converters.generate.base import card_of, rows_of
-from converters.generate.calls import Limits, budget_reached, estimate
+from converters.generate.calls import Limits, budget_reached
 from converters.generate.journal import Call, append_round, read_rounds
 from converters.generate.parts import Part
 from converters.generate.prompts import TASKS
@@ -129,8 +131,8 @@ class SelfInstruct:
     def _estimate(self, missing: int) -> str:
         calls = ceil(missing / self.settings.items)
         out = calls * min(self.settings.max_tokens, self.settings.items * ITEM_TOKENS)
-        told = estimate(self.part.endpoint, calls, calls * self.request(self.calls)[0].tokens()[0], out)
-        return f"{missing:,} new rows: at least {told}; dropped items need more"
+        cost = told(self.part.endpoint, calls, calls * self.request(self.calls)[0].tokens()[0], out)
+        return f"{missing:,} new rows: at least {cost}; dropped items need more"
 
     def _told_dropped(self) -> str:
         dropped = self.selection.dropped

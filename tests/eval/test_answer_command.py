@@ -126,6 +126,19 @@ def test_answers_from_a_file_by_id_or_by_text(run: Path, workplace: Path) -> Non
         "answer", "--run", run, "--who", "mine", "--file", "mine.jsonl", "--questions", run / "questions.jsonl"
     )
     assert [(row["id"], row["answer"]) for row in rows(run, "mine")] == [(f"q{n}", f"A{n}") for n in range(6)]
+    Path("mine.csv").write_text(
+        "\ufeffquestion,answer\n" + "".join(f'What is thing {n}?,"A{n}, I think"\n' for n in range(6)), encoding="utf-8"
+    )
+    eval_command("answer", "--run", run, "--who", "mine", "--file", "mine.csv", "--questions", run / "questions.jsonl")
+    assert rows(run, "mine")[5]["answer"] == "A5, I think"
+    eval_command(
+        "answer", "--run", run, "--who", "again", "--file", run / "answers/tuned.jsonl",
+        "--questions", run / "questions.jsonl",
+    )  # fmt: skip
+    assert rows(run, "again")[0]["model"] == "models/tuned"
+    Path("mine.jsonl").write_text('{"id": "q0", "output": null}\n')
+    with pytest.raises(UserError, match="line 1: no answer"):
+        eval_command("answer", "--run", run, "--who", "x", "--file", "mine.jsonl", "--task", "law_en")
     Path("mine.jsonl").write_text('{"id": "q0", "answer": "A"}\n{"id": "q1", "question": "Another", "answer": "B"}\n')
     with pytest.raises(UserError, match="no answer to 5 of 6 questions"):
         eval_command(
@@ -144,10 +157,28 @@ def test_a_refused_question_is_counted_and_left_out(run: Path, endpoint: Endpoin
         "answer", "--run", run, "--who", "other", "--endpoint", endpoint.url, "--model-name", "m",
         "--questions", run / "questions.jsonl",
     ).output  # fmt: skip
-    assert "4 answers; 2 failed (refused)" in output
+    assert "4 answers; 1 failed (http 400: too long); the same command tries them again; 1 refused by a" in output
     output = eval_command("judge", "--run", run, "--who", "other", "--who", "base").output
     assert metrics(run)["comparisons"][0]["questions"] == 4
     assert "2 questions have no answer of other" in output
+
+
+def test_empty_and_cut_off_answers_are_told_at_once(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = lambda body, number: (
+        completion("<think>well</think>") if number % 2 else completion("half a", "length")
+    )
+    output = eval_command(
+        "answer", "--run", run, "--who", "short", "--endpoint", endpoint.url, "--questions", run / "questions.jsonl"
+    ).output
+    assert "6 answers; 3 empty; 3 cut off: MAX_TOKENS= allows longer ones" in output
+    endpoint.behaviour = lambda body, number: error(400, "no")
+    with pytest.raises(UserError, match="no call for short was answered: http 400: no"):
+        eval_command(
+            "answer", "--run", run, "--who", "short", "--endpoint", endpoint.url, "--max-tokens", 9,
+            "--questions", run / "questions.jsonl",
+        )  # fmt: skip
+    assert len(rows(run, "short")) == 6
+    assert "3 answers of short are empty." in eval_command("judge", "--run", run).output
 
 
 def test_other_questions_under_the_same_ids_are_not_mixed_up(run: Path, endpoint: Endpoint) -> None:

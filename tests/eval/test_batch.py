@@ -2,16 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common.batch import fill_by_batch
+from common.batch import Job, fill_by_batches
 from common.cache import Cache
 from common.client import Endpoint as Place
 from common.client import Request
 from common.errors import UserError
 from common.prices import Budget, Price
-from tests.eval.endpoint import Endpoint
+from tests.eval.endpoint import Endpoint, error
 from tests.eval.test_judge_command import eval_command, metrics, prefers_device
 
 
@@ -20,28 +21,41 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.batch.time.sleep", lambda seconds: None)
 
 
+def fill(endpoint: Endpoint, count: int, budget: Budget, **settings: Any) -> int:
+    requests = [Request([{"role": "user", "content": f"q{n}"}], {"max_tokens": 50, **settings}) for n in range(count)]
+    job = Job(Place("m", endpoint.url, "k"), requests, Path("state.json"))
+    return fill_by_batches([job], budget.cache, budget)
+
+
+def lines(endpoint: Endpoint) -> list[int]:
+    """How many calls each batch held that was sent."""
+    return [len(upload.splitlines()) for upload in endpoint.uploads]
+
+
 def test_a_batch_gives_the_same_result_and_failed_lines_are_asked_one_by_one(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = prefers_device
     endpoint.failing_in_batch = {3, 4}
     eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--batch")
     (row,) = metrics(run)["comparisons"]
     assert (row["wins"], row["ties"], row["losses"]) == (4, 2, 0)
-    assert len(endpoint.uploads) == 1
-    assert len(endpoint.uploads[0].splitlines()) == 10  # two pairs of like answers make the same prompt in both orders
-    assert len(endpoint.calls) == 2
+    # Two pairs of like answers make the same prompt in both orders; one of the 10 prompts goes ahead alone.
+    assert lines(endpoint) == [9]
+    assert len(endpoint.calls) == 1 + 2
     assert not list(run.glob("batch-*"))
 
 
-def requests(count: int) -> list[Request]:
-    return [Request([{"role": "user", "content": f"q{n}"}], {"max_tokens": 50}) for n in range(count)]
+def test_a_panel_waits_for_all_its_batches_together(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"one@{endpoint.url},two@{endpoint.url}", "--batch")
+    assert len(metrics(run)["judges"]) == 2
+    assert lines(endpoint) == [9, 9]
+    assert endpoint.polls_at_upload == [0, 0]
 
 
 def test_an_interrupted_wait_takes_the_same_batch_up_again(
     endpoint: Endpoint, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = Cache()
-    place = Place("m", endpoint.url, "k")
-    budget = Budget(cache, "run")
+    budget = Budget(Cache(), "run")
 
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
@@ -49,26 +63,62 @@ def test_an_interrupted_wait_takes_the_same_batch_up_again(
     with monkeypatch.context() as patch:
         patch.setattr("common.batch.time.sleep", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fill_by_batch(place, requests(5), cache, Path("state.json"), budget)
+            fill(endpoint, 5, budget)
     assert json.loads(Path("state.json").read_text())["batch"] == "batch_1"
-    assert fill_by_batch(place, requests(5), cache, Path("state.json"), budget) == 5
-    assert len(endpoint.uploads) == 1
-    assert fill_by_batch(place, requests(5), cache, Path("state.json"), budget) == 0
-    assert len(endpoint.uploads) == 1
+    assert fill(endpoint, 5, budget) == 4  # and the one that went ahead alone
+    assert lines(endpoint) == [4]
+    assert fill(endpoint, 5, budget) == 0
+    assert lines(endpoint) == [4]
+
+
+def test_what_was_added_since_an_interrupted_batch_is_another_batch(
+    endpoint: Endpoint, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Budget(Cache(), "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("common.batch._wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fill(endpoint, 3, budget)
+    assert fill(endpoint, 8, budget) == 2 + 4
+    assert lines(endpoint) == [2, 4]
 
 
 def test_a_batch_keeps_to_the_budget_at_half_price(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.batch.price_of", lambda model, url: Price(0.0, 0.001))
-    cache, place = Cache(), Place("m", endpoint.url, "k")
+    for place in ("common.batch", "common.client"):
+        monkeypatch.setattr(f"{place}.price_of", lambda model, url: Price(0.0, 0.001))
+    cache = Cache()
     with pytest.raises(UserError, match=r"may cost \$0.1250"):
-        fill_by_batch(place, requests(5), cache, Path("state.json"), Budget(cache, "run", 0.1))
+        fill(endpoint, 5, Budget(cache, "run", 0.1))
     assert endpoint.uploads == []
-    fill_by_batch(place, requests(5), cache, Path("state.json"), Budget(cache, "run", 0.2))
-    assert cache.spent("run") == pytest.approx(5 * 20 * 0.001 / 2)
+    fill(endpoint, 5, Budget(cache, "run", 0.2))
+    assert cache.spent("run") == pytest.approx(20 * 0.001 * (1 + 4 / 2))
+
+
+def test_what_a_model_refuses_is_known_before_the_batch_is_sent(endpoint: Endpoint, workplace: Path) -> None:
+    def newer(body: dict, number: int) -> Any:
+        for name in ("max_tokens", "temperature"):
+            if name in body:
+                return error(400, f"{name} is not supported", param=name, code="unsupported_parameter")
+        return "fine"
+
+    endpoint.behaviour = newer
+    assert fill(endpoint, 3, Budget(Cache(), "run"), temperature=0) == 2
+    for line in endpoint.uploads[0].splitlines():
+        assert json.loads(line)["body"].keys() == {"model", "messages", "max_completion_tokens"}
+    endpoint.behaviour = lambda body, number: error(404, "The model `m` does not exist")
+    with pytest.raises(UserError, match="does not know the model 'm'"):
+        fill(endpoint, 9, Budget(Cache(), "run"))
+    assert len(endpoint.uploads) == 1
+
+
+def test_a_batch_that_answers_nothing_says_why(endpoint: Endpoint, workplace: Path) -> None:
+    endpoint.failing_in_batch = {0, 1, 2}
+    with pytest.raises(UserError, match="ended as completed; 0 answers were kept: out of order"):
+        fill(endpoint, 4, Budget(Cache(), "run"))
+    assert not Path("state.json").exists()
 
 
 def test_an_endpoint_without_batches_is_told(endpoint: Endpoint, workplace: Path) -> None:
-    cache = Cache()
-    place = Place("m", endpoint.url.removesuffix("/v1") + "/other", "k")
-    with pytest.raises(UserError, match="has no batches"):
-        fill_by_batch(place, requests(1), cache, Path("state.json"), Budget(cache, "run"))
+    endpoint.has_batches = False
+    with pytest.raises(UserError, match="no batches at all"):
+        fill(endpoint, 2, Budget(Cache(), "run"))

@@ -49,8 +49,8 @@ def in_a_thread(*arguments: object) -> None:
         pool.submit(eval_command, *arguments).result()
 
 
-def ballot_of(run: Path, name: str = "human") -> Ballot:
-    return Ballot(run, name, pairings_of(run, questions_of(run), (), ""), "en")
+def ballot_of(run: Path, name: str = "human", who: tuple[str, ...] = ()) -> Ballot:
+    return Ballot(run, name, pairings_of(run, questions_of(run), who, ""), "en")
 
 
 @pytest.fixture
@@ -99,6 +99,20 @@ def test_votes_of_changed_answers_do_not_count(run: Path) -> None:
     assert len(ballot_of(run).votes) == 5
     output = eval_command("judge", "--run", run).output
     assert "1 judgments are of other answers" in output
+
+
+def test_votes_on_contestants_that_are_left_out_now_stay(run: Path) -> None:
+    rows = (run / "answers" / "base.jsonl").read_text().replace('"base"', '"third"')
+    (run / "answers" / "third.jsonl").write_text(rows)
+    every = ballot_of(run)
+    assert len(every.pairings) == 18
+    for number in range(18):
+        every.vote(number, "1")
+    only = ballot_of(run, who=("base", "tuned"))
+    assert len(only.votes) == 6
+    only.undo()
+    only.vote(next(n for n in range(6) if n not in only.votes), "=")
+    assert len(ballot_of(run).votes) == 18
 
 
 def test_two_people_see_other_orders_and_have_votes_of_their_own(run: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 from aiohttp import web
 
 from common.cache import Cache
-from common.client import Client, Reply, Request, gather
+from common.client import Client, Request, gather
 from common.client import Endpoint as Place
 from common.errors import UserError
 from common.failures import _retry_after
 from common.prices import Budget, BudgetSpentError, Price, estimate_tokens, price_of
+from common.reply import Reply
 from tests.eval.endpoint import DropError, Endpoint, completion, error
 
 KEY = "sk-secret-0123456789"
@@ -135,7 +136,10 @@ def test_others_go_on_while_one_waits(endpoint: Endpoint) -> None:
 
 FATAL = {
     "a wrong key": (lambda: error(401, f"Incorrect API key provided: {KEY}"), "refused the key"),
-    "a key without rights": (lambda: error(403, "no"), "refused the key"),
+    "a key without rights": (
+        lambda: error(403, f"{KEY} is of another country"),
+        r"refused the key.*\*\*\* is of another",
+    ),
     "a wrong model": (lambda: error(404, "The model `m` does not exist"), "does not know the model 'm'"),
     "no credit": (lambda: error(429, "quota", code="insufficient_quota"), "no credit left"),
 }
@@ -191,6 +195,26 @@ def test_a_key_that_was_copied_badly(key: str, monkeypatch: pytest.MonkeyPatch) 
 def test_retry_after_in_all_its_forms(header: str, seconds: float | None) -> None:
     assert _retry_after({"retry-after": header}) == seconds
     assert _retry_after({"retry-after-ms": "1500"}) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Paris.", "Paris."),
+        ("<think>\n\n</think>\n\nParis.", "Paris."),
+        ("It asks for a capital.</think>Paris.", "Paris."),  # the template had opened it
+        ("<think>It asks for a", ""),
+        ("", ""),
+    ],
+)
+def test_thinking_is_no_part_of_what_was_said(text: str, said: str) -> None:
+    assert Reply(text).said == said
+
+
+def test_why_calls_are_tried_again_is_told_once(endpoint: Endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    endpoint.behaviour = lambda body, number: error(500, "boom") if number < 4 else "fine"
+    ask(endpoint, 3)
+    assert capsys.readouterr().err.count("http 500: boom; such calls are tried again") == 1
 
 
 REFUSALS = {
@@ -263,6 +287,8 @@ def test_the_same_call_asked_for_twice_at_once_is_made_once(endpoint: Endpoint) 
 
 def test_the_key_is_in_no_file_and_in_no_message(endpoint: Endpoint, workplace: Path) -> None:
     ask(endpoint, 3)
+    endpoint.behaviour = lambda body, number: error(400, f"bad request with Bearer {KEY}")  # some servers quote it
+    assert ask(endpoint, 4)[3].error == "http 400: bad request with Bearer ***"
     assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
     for path in workplace.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path

@@ -108,8 +108,14 @@ def test_what_is_not_in_their_layout_is_told(judged: Path, workplace: Path) -> N
     with pytest.raises(UserError, match="there is no"):
         import_answers(Path("nowhere.json"), questions)
     Path("out/model_answer/bad.jsonl").write_text('{"question_id": 1}\n')
+    with pytest.raises(UserError, match=r"bad\.jsonl line 1 has no model_id, choices"):
+        import_answers(Path("out/model_answer/bad.jsonl"), questions)
+    Path("out/model_answer/bad.jsonl").write_text('{"question_id": 1, "model_id": "m", "choices": []}\n')
     with pytest.raises(UserError, match=r"bad\.jsonl line 1 is not one of FastChat's answers"):
         import_answers(Path("out/model_answer/bad.jsonl"), questions)
+    Path("broken.json").write_text("[{")
+    with pytest.raises(UserError, match=r"broken\.json is not JSON"):
+        import_answers(Path("broken.json"), questions)
     Path("others.json").write_text('[{"instruction": "Another question", "output": "x"}]')
     with pytest.raises(UserError, match="none of the 1 answers"):
         import_answers(Path("others.json"), questions)

@@ -1,5 +1,6 @@
 """The command as a user types it, against the stand-in and against a real server."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_no_verdict_is_asked_for_once_more_then_counted(run: Path, endpoint: End
     assert comparison["unparsed"] == 6
     assert comparison["win_rate"] is None
     assert len(endpoint.calls) == 2 * DISTINCT
-    assert "6 questions have no verdict" in result.output
+    assert "6 of 6 questions without a verdict" in result.output
 
 
 def test_second_asking_can_succeed(run: Path, endpoint: Endpoint) -> None:
@@ -114,7 +115,24 @@ def test_answers_from_an_endpoint_and_judging_three_contestants(run: Path, endpo
 def test_dry_run_asks_nothing_and_shows_the_price(run: Path, endpoint: Endpoint) -> None:
     result = eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}", "--dry-run")
     assert endpoint.calls == []
-    assert re.search(r"12 calls, about \d+ tokens in, about \$0\.\d+", result.output)
+    assert re.search(r"10 calls to gpt-4o, about [\d,]+ tokens in and about 3,500 out, about \$0\.0\d+", result.output)
+    batch = eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}", "--dry-run", "--batch")
+    full, half = (float(re.findall(r"\$([\d.]+)", found.output)[-1]) for found in (result, batch))
+    assert full == pytest.approx(2 * half, abs=1e-4)
+
+
+def test_the_price_is_of_what_is_not_paid_for_yet(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}")
+    told = eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}", "--dry-run").output
+    assert "gpt-4o: all 12 replies are in the cache" in told
+    told = eval_command("judge", "--run", run, "--judge", f"gpt-4o@{endpoint.url}", "--dry-run", "--canaries", 1).output
+    assert "5 calls to gpt-4o" in told
+    assert "(13 more cost nothing)" in told
+
+
+def test_the_price_is_told_without_a_key(run: Path) -> None:
+    assert "10 calls to gpt-4o" in eval_command("judge", "--run", run, "--judge", "gpt-4o", "--dry-run").output
 
 
 def test_structured_replies_and_an_endpoint_that_has_none(run: Path, endpoint: Endpoint) -> None:
@@ -135,10 +153,21 @@ def test_structured_replies_and_an_endpoint_that_has_none(run: Path, endpoint: E
         assert (found[name]["wins"], found[name]["ties"], found[name]["losses"]) == (4, 2, 0)
 
 
-def test_structured_prose_is_no_verdict(run: Path, endpoint: Endpoint) -> None:
-    endpoint.behaviour = lambda body, number: "Assistant 1 is better than Assistant 2"
+def test_an_endpoint_that_ignores_the_schema_is_read_by_its_last_line(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
     eval_command("judge", "--run", run, "--judge", f"prose@{endpoint.url}", "--structured")
-    assert metrics(run)["comparisons"][0]["unparsed"] == 6
+    row = metrics(run)["comparisons"][0]
+    assert (row["wins"], row["ties"], row["losses"], row["unparsed"]) == (4, 2, 0, 0)
+
+
+def test_no_structured_verdict_is_asked_for_once_more_as_a_label(run: Path, endpoint: Endpoint) -> None:
+    def in_words(body: dict, number: int) -> str:
+        return "The first one." if "response_format" in body else "Assistant 1 is equal to Assistant 2"
+
+    endpoint.behaviour = in_words
+    eval_command("judge", "--run", run, "--judge", f"words@{endpoint.url}", "--structured")
+    assert metrics(run)["comparisons"][0]["ties"] == 6
+    assert len(endpoint.calls) == 20  # of 12 prompts 2 are the same
 
 
 def test_guided_judges_see_the_reference_and_others_do_not(run: Path, endpoint: Endpoint) -> None:
@@ -157,6 +186,11 @@ def test_a_users_own_prompt(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, number: "Assistant 1 is equal to Assistant 2"
     eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", "prompts")
     assert all(call["messages"][0]["content"].startswith("MINE What is") for call in endpoint.calls)
+    settings = metrics(run)["judges"]["fake"]["settings"]
+    digest = hashlib.sha256(Path("prompts/pair.en.jinja").read_bytes()).hexdigest()
+    assert settings == {
+        "temperature": 0.0, "max_tokens": 1024, "prompt": f"pair.en.jinja {digest[:12]}", "endpoint": endpoint.url,
+    }  # fmt: skip
     Path("prompts/pair.en.jinja").write_text("{{ broken")
     with pytest.raises(UserError, match="is no Jinja template"):
         eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", Path("prompts").resolve())
@@ -173,12 +207,25 @@ def test_the_same_model_at_two_places_makes_two_judges(run: Path, endpoint: Endp
 
 
 def test_failed_calls_are_counted_with_their_reason_and_tried_again(run: Path, endpoint: Endpoint) -> None:
-    endpoint.behaviour = lambda body, number: error(400, "the prompt is too long")
+    def long_ones_fail(body: dict, number: int) -> object:
+        too_long = "What is thing 3?" in body["messages"][0]["content"]
+        return error(400, "the prompt is too long") if too_long else prefers_device(body, number)
+
+    endpoint.behaviour = long_ones_fail
     output = eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}").output
-    assert "12 calls to judge `fake` failed (http 400: the prompt is too long)" in output
-    assert metrics(run)["comparisons"][0]["unparsed"] == 6
+    assert "2 calls to judge `fake` failed (http 400: the prompt is too long)" in output
+    assert metrics(run)["comparisons"][0]["unparsed"] == 1
     endpoint.behaviour = prefers_device
     eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    assert metrics(run)["comparisons"][0]["wins"] == 4
+
+
+def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    endpoint.behaviour = lambda body, number: error(400, "out of order")
+    with pytest.raises(UserError, match="no call to fake was answered: http 400: out of order"):
+        eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--max-tokens", 100)
     assert metrics(run)["comparisons"][0]["wins"] == 4
 
 
@@ -191,6 +238,7 @@ def test_failed_calls_are_counted_with_their_reason_and_tried_again(run: Path, e
         (["--judge", "x@127.0.0.1:1"], "not a URL"),
         (["--judge", "panel@http://127.0.0.1:1/v1"], "cannot name a judge"),
         (["--judge", "x@http://127.0.0.1:1/v1"], "nothing answers at"),
+        (["--judge", "x@http://127.0.0.1:1/v1", "--prompts", "nowhere"], "there is no folder of prompts nowhere"),
     ],
 )
 def test_mistakes_are_told_in_one_line(run: Path, arguments: list[str], said: str) -> None:

@@ -1,5 +1,6 @@
 """Questions: those that come with Whetstone, and what users bring."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,9 @@ GOOD = {
     "table.csv": "question,reference\nQ1,R1\nQ2,\n",
     "chinese.csv": "\ufeff问题,参考答案\nQ1,R1\nQ2,\n",
     "quoted.csv": 'question\n"Q1"\n"Q2"\n',
+    "semicolons.csv": "question;reference\nQ1;R1\nQ2;\n",
+    "tabs.TSV": "question\treference\nQ1\tR1\nQ2\t\n",
+    "plain.txt": "Q1\n\nQ2\n",
 }
 
 
@@ -62,6 +66,9 @@ BAD = {
     "broken lines, all told": ("x.jsonl", '{"question": "Q"}\n{oops\n[1]\n', "line 2: not JSON.*line 3: not an object"),
     "no question column": ("x.csv", "a,b\n1,2\n", "row 2: no question; its columns are a, b"),
     "an id twice": ("x.jsonl", '{"id": "a", "question": "1"}\n{"id": "a", "question": "2"}\n', "'a' is there twice"),
+    "a question twice": ("x.csv", "question\nQ\nP\nQ \n", "row 4: the same question as row 2"),
+    "a comma without quotes": ("x.csv", "question,reference\nWhat, then?,R\n", "row 2: more cells than columns"),
+    "choices in one cell": ("x.csv", "question,choices,answer\nQ,A. x B. y,A\n", "row 2: choices must be"),
     "not JSON": ("x.json", "{", "is not JSON"),
     "a letter that is no choice": (
         "x.jsonl", '{"question": "Q", "choices": {"A": "x"}, "answer": "B"}', "answer 'B' is none of the choices A",
@@ -76,9 +83,22 @@ def test_what_is_wrong_is_told(workplace: Path, name: str, text: str, said: str)
         load_questions(Path(name))
 
 
+def test_a_table_can_hold_multiple_choice(workplace: Path) -> None:
+    Path("exam.csv").write_text("question,A,B,C,answer\nWhich?,x,y,,B\nWhy?,,,,because\n")
+    choice, plain = load_questions(Path("exam.csv"))
+    assert (choice.use, choice.choices, choice.letter) == ("choice", {"A": "x", "B": "y"}, "B")
+    assert (plain.use, plain.choices, plain.reference) == ("judge", {}, "because")
+
+
+def test_line_separators_inside_a_question_stay_there(workplace: Path) -> None:
+    text = "one\u2028two\x85three"
+    Path("x.jsonl").write_text(json.dumps({"question": text}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert load_questions(Path("x.jsonl"))[0].text == text
+
+
 def test_a_file_in_another_encoding_and_none_at_all(workplace: Path) -> None:
     Path("gb.csv").write_bytes("问题\n什么是股票\n".encode("gb18030"))
-    with pytest.raises(UserError, match="not UTF-8"):
+    with pytest.raises(UserError, match="not UTF-8 text"):
         load_questions(Path("gb.csv"))
     with pytest.raises(UserError, match="no file of questions"):
         load_questions(Path("nowhere.jsonl"))

@@ -38,6 +38,10 @@ def test_a_panel_of_judges_and_their_agreement(run: Path, endpoint: Endpoint) ->
     assert kappa["one", "two"] == 1
     assert kappa["biased", "one"] == 0
     assert "Krippendorff" in output
+    eval_command(
+        "judge", "--run", run, "--judge", "reference"
+    )  # no judge: it stands in the table, not in the agreement
+    assert metrics(run)["agreement"] == [agreement]
 
 
 def test_canaries_do_not_count_and_a_judge_that_fails_them_is_named(run: Path, endpoint: Endpoint) -> None:
@@ -77,6 +81,12 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert [task["holm_p"] for task in row["tasks"]] == pytest.approx([3 * 0.125] * 3)
     assert [entry["name"] for entry in pooled["ranking"]["reference"]] == ["m lora", "m"]
     assert "all 18 questions" in output
+    again = workplace / "runs" / "medical_en" / "m" / "qlora"  # the same six questions, asked of another model
+    shutil.copytree(run, again)
+    output = eval_command("result", "--run", run, "--run", again, "--run", run).output
+    assert "all 6 questions" in output
+    (row,) = json.loads(Path("runs/pooled/pooled.json").read_text())["pooled"]
+    assert (row["wins"], row["ties"], row["losses"], len(row["tasks"])) == (4, 2, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +209,7 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
     [
         ("answers/base.jsonl", "{broken", "line 1 is not JSON"),
         ("answers/base.jsonl", "[1]", "line 1 has no id, question, answer"),
+        ("answers/base.jsonl", '{"id": "q0", "question": "Q", "answer": null}', "line 1: answer is None, no text"),
         ("judgments/x.jsonl", '{"id": "q0"}', "line 1 has no judge, first, second, winner"),
         ("questions.jsonl", "{broken", "line 1: not JSON"),
     ],

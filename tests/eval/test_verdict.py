@@ -45,6 +45,10 @@ READ = {
         "better",
     ),
     "the same verdict twice": (f"{B}\n{B}", "better"),
+    "in a tag": (f"Thoughts.\n<answer>{W}</answer>", "worse"),
+    "in a box": (f"Thoughts.\n\\boxed{{\\text{{{E}}}}}", "equal"),
+    "on the line where thinking ends": (f"<think>maybe {W}</think>{B}", "better"),
+    "Chinese words run into it": (f"比较完毕。\n我的判断是{B}。", "better"),
     "after thinking": (f"<think>maybe {W}</think>\nIt is thorough.\n{B}", "better"),
 }
 
@@ -78,6 +82,7 @@ NOT_READ = {
     "MT-Bench's form": "Thoughts.\n[[A]]",
     "still thinking": f"<think>So far {W}\n{B}",
     "Chinese denial": f"并非{B}",
+    "Chinese doubt run into it": f"我不能判断{B}",
     "Chinese doubt": "结论：可能助手1优于助手2",
     "Chinese no label": "总之，助手1更好。",
     "contradicting beside the label": f"Assistant 2 wins. Therefore, Assistant 2 is best, so {B}",
@@ -103,7 +108,16 @@ def test_cut_off_is_no_verdict_however_it_ends(text: str) -> None:
 
 def test_structured_reply() -> None:
     assert read_structured(f'{{"analysis": "x", "verdict": "{W}"}}') == "worse"
-    for bad in ("", B, "[]", '{"verdict": "1"}', f'{{"analysis": "{B}"}}', f'{{"verdict": ["{B}"]}}'):
+    assert read_structured(f'```json\n{{"analysis": "x", "verdict": "{W}"}}\n```') == "worse"
+    assert read_structured(f"They differ.\n{B}") == "better"
+    for bad in (
+        "",
+        "[]",
+        f"{B}\nThat is all.",
+        '{"verdict": "1"}',
+        f'{{"analysis": "{B}"}}',
+        f'{{"verdict": ["{B}"]}}',
+    ):
         assert read_structured(bad) is None
     assert read_structured(f'{{"analysis": "x", "verdict": "{W}"}}', "length") is None
 

@@ -17,6 +17,8 @@ LIST = json.dumps([GOOD, GOOD | {"input": "A man of 50."}])
         json.dumps({"tasks": [GOOD]}),
         json.dumps([GOOD]),
         json.dumps(GOOD),
+        json.dumps({"Instruction": "Explain gout.", "Input": None, "Output": "Urate crystals."}),
+        json.dumps({"指令": "Explain gout.", "输入": "无", "输出": "Urate crystals."}),
         f"```json\n{json.dumps([GOOD])}\n```",
         f"Here [as asked] are the tasks:\n{json.dumps([GOOD])}\nI hope that they help.",
         "1. Instruction: Explain gout.\n1. Input:\nnoinput\n1. Output:\nUrate crystals.",

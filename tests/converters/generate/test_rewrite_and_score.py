@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from common.client import Reply
 from common.errors import UserError
+from common.reply import Reply
 from converters.__main__ import cli
 from converters.generate.filters import load_banned
 from converters.generate.mixing import counts_for
-from converters.generate.rewriting import problem
+from converters.generate.rewriting import answer_of, problem
 from converters.generate.scoring import read_score
 from converters.task import Record
 from tests.eval.endpoint import Endpoint, completion
@@ -33,7 +33,8 @@ def by_length(body: dict[str, Any], number: int) -> str:
 
 def test_answers_are_rewritten_and_the_originals_kept(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     better = "This is what the tests and the guidelines of today say, in words that anyone can follow."
-    endpoint.behaviour = lambda body, number: better if number % 2 else completion(better, "length")
+    thought = f"<think>Which facts are there?</think>\n\n{better}"
+    endpoint.behaviour = lambda body, number: thought if number % 2 else completion(better, "length")
     run("rewrite", "--concurrency", "1")
     base = {row["id"]: row for row in read_rows(f"{BASE}/train.jsonl")}
     made = read_rows(f"{BASE}/rewritten/rows.jsonl")
@@ -81,6 +82,7 @@ def test_an_answer_of_the_judged_questions_is_not_taken_over(
         ("社会总产品", "作为一个人工智能，我不能回答这个问题。", "refused"),
         ("社会总产品", "The starting point is the whole product of society, as the textbook says.", "language"),
         ("社会总产品", " ", "empty"),
+        ("社会总产品", "社会总产品", "unchanged"),
     ],
 )
 def test_what_is_no_rewriting(before: str, text: str, step: str) -> None:
@@ -164,6 +166,25 @@ def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, ba
 
 
 @pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Rest and drink.", "Rest and drink."),
+        ("Here is a better answer to the question:\n\nRest and drink.", "Rest and drink."),
+        ("Sure! Here's the rewritten answer: Rest and drink.", "Rest and drink."),
+        ("**Better answer:** Rest and drink.", "Rest and drink."),
+        ("改写后的回答：多休息。", "多休息。"),
+        ("好的，以下是改进后的答案：\n多休息。", "多休息。"),
+        ("```\nRest and drink.\n```", "Rest and drink."),
+        ("Here is what to do: rest.", "Here is what to do: rest."),
+        ("```\ncode\n```\nThen rest.", "```\ncode\n```\nThen rest."),
+        ("以下是三个步骤：\n多休息。", "以下是三个步骤：\n多休息。"),
+    ],
+)
+def test_what_models_put_around_an_answer_is_not_trained_on(text: str, answer: str) -> None:
+    assert answer_of(Reply(text)) == answer
+
+
+@pytest.mark.parametrize(
     ("text", "score"),
     [
         ('{"reason": "fine", "score": 4.5}', 4.5),
@@ -171,6 +192,8 @@ def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, ba
         ("Clear and right.\n\nScore: 4.5", 4.5),
         ("清楚。\n**评分：3分**", 3.0),
         ("Score: 2/5", 2.0),
+        ('{"reason": "fine", "score": "3.5"}', 3.5),
+        ('<think>{"score": 1}?</think>\n{"reason": "fine", "score": 4}', 4.0),
         ("Score: 5 for style.\nScore: 1", 1.0),
     ],
 )
