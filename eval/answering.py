@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.cache import Cache
 from common.client import Client, Endpoint, Request, gather
 from common.errors import UserError
@@ -15,7 +13,8 @@ from common.reply import Reply
 from eval.answers import REFUSED, Answer, save
 from eval.questions import COLUMNS, Question
 from eval.reading import first_of, read_rows
-from eval.serve import identity, served
+from eval.serve import served
+from eval.served_model import ensure_here, identity, settings_of
 
 SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
 BATCHING = ("vllm", "sglang")  # backends that batch what is in flight
@@ -81,15 +80,14 @@ def answer_by_run(
     Returns the model's name and the replies.
     """
     config = run / "serve" / f"{who}.yaml"
-    if not config.exists():
-        raise UserError(f"{run} has no {config.relative_to(run)}", f"make export RUN={run} writes it")
-    settings = yaml.safe_load(config.read_text()) or {}
+    settings = settings_of(config)
     model = str(settings.get("model_name_or_path", config.stem))
     stored = Endpoint(model, identity=f"{identity(config)} {model}")
     known = [cache.get(request.key(stored)) for request in asked]
     if all(known):
         return model, [Reply(**value) for value in known if value]
     at_once = concurrency or (BATCHED_AT_ONCE if settings.get("infer_backend") in BATCHING else SERVED_AT_ONCE)
+    ensure_here(run, config)
     with served(
         config, run / "logs" / f"serve-{who}.log", concurrency=at_once, start_timeout=start_timeout
     ) as endpoint:

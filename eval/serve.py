@@ -10,32 +10,15 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-import yaml
-
 from common.client import Endpoint
 from common.errors import UserError
-from common.files import sha256_of
 from common.process import free_port, stop, supervised, tail, tool
 from common.progress import Progress
+from eval.served_model import identity, settings_of
 
 STARTS = 3  # another process may take the free port before the server does
 HIDDEN = ("OPENAI_API_KEY", "API_KEY")
 DIRECT = build_opener(ProxyHandler({}))  # loopback never goes through a proxy
-
-
-def identity(config: Path) -> str:
-    """Return what names a served model in the cache: its settings, and its files' names, sizes and times."""
-    settings = _read(config)
-    files = []
-    for name in ("model_name_or_path", "adapter_name_or_path"):
-        folder = Path(str(settings.get(name, "")))
-        if settings.get(name) and folder.is_dir():
-            files += [
-                (file.name, file.stat().st_size, file.stat().st_mtime_ns)
-                for file in sorted(folder.iterdir())
-                if file.is_file() and file.suffix != ".md"  # a model card is written anew after each measurement
-            ]
-    return f"served {sha256_of([settings, files])}"
 
 
 @contextmanager
@@ -45,7 +28,7 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
     It ends with the block, and also when this process is interrupted or killed. Raises UserError with the
     log's last lines when it dies or does not answer in `start_timeout` seconds.
     """
-    settings = _read(config)
+    settings = settings_of(config)
     name, key = f"whetstone-{secrets.token_hex(4)}", secrets.token_hex(16)
     for start in range(1, STARTS + 1):
         port = free_port()
@@ -69,12 +52,6 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
         f"the server for {config} ended while starting; the end of {log}:\n{tail(log)}",
         f"llamafactory-cli api {config} shows it all",
     )
-
-
-def _read(config: Path) -> dict[str, object]:
-    if not config.is_file():
-        raise UserError(f"there is no {config} to serve a model from", "make export TASK=... MODEL=... writes it")
-    return yaml.safe_load(config.read_text()) or {}
 
 
 def _start(config: Path, log: Path, *, port: int, name: str, key: str, concurrency: int) -> subprocess.Popen[bytes]:

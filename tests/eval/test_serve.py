@@ -133,28 +133,3 @@ def test_no_orphan_when_we_are_killed(fake, workplace: Path, sign: signal.Signal
     ours.send_signal(sign)
     ours.wait(20)
     assert wait_until(lambda: not alive(pid))
-
-
-def test_a_changed_model_has_another_identity(workplace: Path) -> None:
-    (workplace / "model").mkdir()
-    weights = workplace / "model" / "model.safetensors"
-    weights.write_text("1")
-    config = workplace / "x.yaml"
-    config.write_text("model_name_or_path: model\n")
-    before = serve.identity(config)
-    assert serve.identity(config) == before
-    weights.write_text("22")
-    assert serve.identity(config) != before
-
-
-def test_a_model_is_the_same_one_when_only_its_card_was_written_anew(tmp_path):
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "model.safetensors").write_bytes(b"1")
-    config = tmp_path / "tuned.yaml"
-    config.write_text(f"model_name_or_path: {model}\n")
-    before = serve.identity(config)
-    (model / "README.md").write_text("measured")
-    assert serve.identity(config) == before
-    (model / "model.safetensors").write_bytes(b"22")
-    assert serve.identity(config) != before

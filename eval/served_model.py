@@ -1,0 +1,71 @@
+"""Which model a run's `serve/<who>.yaml` names: what it is called in the cache of answers, and its folder here."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import UserError
+from common.files import sha256_of, write_text
+from common.paths import MODELS
+from eval.folder import optional_json
+
+SAMPLE = 2**16
+"""Bytes that are read at each of three places of a file: weights of another training differ in all of them."""
+
+
+def settings_of(config: Path) -> dict[str, Any]:
+    """Return what the file says; UserError when there is none."""
+    if not config.is_file():
+        raise UserError(f"there is no {config} to serve a model from", "make export TASK=... MODEL=... writes it")
+    return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+
+
+def identity(config: Path) -> str:
+    """Return what names a served model in the cache: its settings, and what its files hold, on any machine.
+
+    Where the model's folder is not on this machine (a run's folder that was moved, a Colab that was lost), it is the
+    model that was here last: its answers need not be asked for again.
+    """
+    settings = settings_of(config)
+    named = [str(settings[key]) for key in ("model_name_or_path", "adapter_name_or_path") if settings.get(key)]
+    record = config.with_name(f".{config.stem}.files")
+    if record.is_file() and not all(Path(name).is_dir() for name in named):
+        files = record.read_text(encoding="utf-8")
+    else:
+        files = sha256_of([content(Path(name)) for name in named])
+        if not record.is_file() or record.read_text(encoding="utf-8") != files:
+            write_text(record, files)
+    return f"served {sha256_of([settings, files])}"
+
+
+def content(folder: Path) -> list[tuple[str, int, str]]:
+    """Return name, size and a digest of samples of each file in a model's folder; empty for a hub id."""
+    return [
+        (file.name, file.stat().st_size, _sampled(file))
+        for file in (sorted(folder.iterdir()) if folder.is_dir() else [])
+        if file.is_file() and file.suffix != ".md"  # a model card is written anew after each measurement
+    ]
+
+
+def _sampled(path: Path) -> str:
+    size, digest = path.stat().st_size, hashlib.sha256()
+    with path.open("rb") as file:
+        for place in sorted({0, max(0, size // 2 - SAMPLE // 2), max(0, size - SAMPLE)}):
+            file.seek(place)
+            digest.update(file.read(SAMPLE))
+    return digest.hexdigest()
+
+
+def ensure_here(run: Path, config: Path) -> None:
+    """Make the prepared folder of a run's backbone where it is not on this machine; end as that command ends."""
+    model = Path(str(settings_of(config).get("model_name_or_path", "")))
+    name = optional_json(run / "manifest.json").get("model")
+    if not name or model.is_dir() or model.parts[:1] != MODELS.parts:
+        return
+    done = subprocess.run([sys.executable, "-m", "recipes", "prepare", "--model", str(name)], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
