@@ -3,10 +3,21 @@
 import re
 from pathlib import Path
 
+from common.names import root_task
+
 DATA = Path("data")
 RUNS = Path("runs")
 MODELS = Path("models")
 CACHE = Path("cache")
+
+
+QUESTIONS = Path(__file__).resolve().parents[1] / "eval" / "questions"
+"""The questions that come along: one file for each task that has some."""
+
+
+def questions_file(task: str) -> Path:
+    """Return the file of a task's own questions, which need not be there; law_zh~raw+extra has those of law_zh."""
+    return QUESTIONS / f"{root_task(task)}.jsonl"
 
 
 def data_folder(task: str) -> Path:

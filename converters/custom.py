@@ -1,6 +1,6 @@
 """A task as one YAML file: where the rows are, which column is what, language, domain, system prompt, filters.
 
-docs/data.md describes the keys. Everything that is wrong in a file is reported at once.
+docs/custom_tasks.md describes the keys. Everything that is wrong in a file is reported at once.
 """
 
 import re

@@ -83,6 +83,6 @@ def _load(path: Path, _changed: int) -> Task:
     if not isinstance(task, Task) or task.name != path.stem:
         raise UserError(
             f"{path} does not define TASK, a converters.task.Task named {path.stem!r}",
-            "see docs/data.md, `A task of your own`",
+            "see docs/custom_tasks.md",
         )
     return task

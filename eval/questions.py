@@ -7,12 +7,10 @@ from typing import Any
 
 from common.errors import UserError, unknown
 from common.files import read_jsonl
-from common.names import root_task
-from common.paths import data_folder
+from common.paths import QUESTIONS, data_folder, questions_file
 from common.prices import HAN
 from eval.reading import TABLES, first_of, read_rows
 
-BUNDLED = Path(__file__).with_name("questions")
 # What a column may be called in a user's own file; the first is ours.
 COLUMNS = {
     "id": ("id", "question_id", "qid"),
@@ -47,13 +45,12 @@ class Question:
 
 def bundled(task: str, choice: bool = False) -> Path:
     """Return the file of a task's own questions (law_zh~raw+extra has those of law_zh), or of its multiple choice."""
-    name = root_task(task)
+    path = questions_file(task)
     if choice:
-        return BUNDLED / f"{name}_choice.jsonl"
-    path = BUNDLED / f"{name}.jsonl"
+        return path.with_stem(f"{path.stem}_choice")
     if not path.exists():
-        names = [file.stem for file in BUNDLED.glob("*.jsonl") if not file.stem.endswith("_choice")]
-        error = unknown("task with questions", name, names, f"ls {BUNDLED.parent.name}/{BUNDLED.name}")
+        names = [file.stem for file in QUESTIONS.glob("*.jsonl") if not file.stem.endswith("_choice")]
+        error = unknown("task with questions", path.stem, names, "ls eval/questions")
         raise UserError(error.message, error.hint + "; or name your own file: QUESTIONS=my.jsonl")
     return path
 

@@ -17,7 +17,7 @@ from common.losses import paired_difference
 from common.process import only_one
 from common.progress import Progress
 from recipes.render import FORMAT_KEYS, Recipe
-from recipes.run import data_identity, identity
+from recipes.run import data_identity, manifest_of
 from recipes.serving import adapter_choices
 
 BATCH = 4
@@ -34,11 +34,12 @@ def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
     path = folder / "heldout.json"
     if not (folder / "adapter" / "all_results.json").is_file():
         raise UserError(f"{folder} has not been trained yet", recipe.command("train"))
-    trained_on = sha256_of(identity(recipe))
+    files = data_identity(recipe.task)["files"]
+    trained_on = sha256_of([manifest_of(folder)["identity"], files[split]])
     if path.is_file() and (known := read_json(path))["identity"] == trained_on and known["split"] == split:
         print(f"measured already: {path}")
         return known
-    if not data_identity(recipe.task)["files"][split]["rows"]:
+    if not files[split]["rows"]:
         raise UserError(f"{recipe.task} has no {split} rows", f"make convert TASK={recipe.task} with more rows")
     with only_one(folder):
         began = time.monotonic()
@@ -95,12 +96,13 @@ def sentence(result: dict[str, Any]) -> str:
 
 
 def _arguments(recipe: Recipe, who: str, split: str) -> dict[str, Any]:
-    """Return LLaMA-Factory arguments that load one of the models and encode the split as in training."""
-    kept = {key: value for key, value in recipe.settings.items() if key in _KEPT or key.startswith(_KEPT_BEGINNINGS)}
-    trained = {key: choice.value for key, choice in adapter_choices(recipe).items()} if who == "tuned" else {}
+    """Return LLaMA-Factory arguments that load one of the models and encode the split exactly as in training."""
+    trained = manifest_of(Path(recipe.folder))["identity"]["settings"]
+    adapter = {key: choice.value for key, choice in adapter_choices(recipe).items()} if who == "tuned" else {}
     return {
-        **kept,
-        **trained,
+        **{key: value for key, value in recipe.settings.items() if key in _OF_THIS_MACHINE},
+        **{key: value for key, value in trained.items() if key in _OF_TRAINING or key.startswith(_OF_THE_MODEL)},
+        **adapter,
         "stage": "sft",
         "do_train": False,
         "do_eval": True,
@@ -110,18 +112,9 @@ def _arguments(recipe: Recipe, who: str, split: str) -> dict[str, Any]:
     }
 
 
-_KEPT = (
-    *FORMAT_KEYS,
-    "flash_attn",
-    "finetuning_type",
-    "dataset_dir",
-    "cutoff_len",
-    "overwrite_cache",
-    "use_cpu",
-    "bf16",
-    "fp16",
-)
-_KEPT_BEGINNINGS = ("model_", "quantization", "double_quantization")
+_OF_TRAINING = (*FORMAT_KEYS, "cutoff_len", "finetuning_type")
+_OF_THE_MODEL = ("model_", "quantization", "double_quantization")
+_OF_THIS_MACHINE = ("flash_attn", "dataset_dir", "overwrite_cache", "use_cpu", "bf16", "fp16")
 
 
 def _measure_one(recipe: Recipe, who: str, split: str) -> list[RowLoss]:

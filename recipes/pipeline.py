@@ -5,6 +5,10 @@ import sys
 import time
 from typing import Any
 
+from common.errors import UserError
+from common.paths import questions_file
+from converters.registry import load_task
+
 DEMO = {
     "task": "medical_en",
     "model": "smollm2-135m",
@@ -20,6 +24,12 @@ STEPS = ("train", "heldout", "export", "answer", "judge", "card")
 
 def run_all(**options: Any) -> None:
     """Run every step; end at the first that fails, whose own message says why."""
+    load_task(options["task"])  # an unknown one is told as such
+    if not options.get("questions") and not questions_file(options["task"]).is_file():
+        raise UserError(
+            f"{options['task']} has no questions to be judged on, and none were named",
+            "QUESTIONS=my.jsonl names yours (docs/judging.md); `make train` and `make heldout` need none",
+        )
     steps = plan(**options)
     began = time.monotonic()
     for number, (title, command) in enumerate(steps, 1):

@@ -92,3 +92,16 @@ def test_help_lists_every_target(checkout):
     listed = checkout("make help")
     for target in ("setup", "demo", "convert", "train", "export", "answer", "judge", "test-fast"):
         assert f"make {target} " in listed
+
+
+def test_a_task_without_questions_is_told_before_anything_is_trained(checkout):
+    (checkout.folder / "tasks").mkdir()
+    (checkout.folder / "tasks/soups.yaml").write_text(
+        'language: en\ndomain: cooking\nsource: soups.jsonl\ncolumns: {instruction: "{q}", output: a}\n'
+    )
+    said = checkout.fails("make run TASK=soups MODEL=smollm2-135m")
+    assert "soups has no questions to be judged on" in said
+    assert "QUESTIONS=my.jsonl" in said
+    (checkout.folder / "s.yaml").write_text("task: soups\nmodel: smollm2-135m\ncompare: {lora_rank: [4, 8]}\n")
+    assert "soups has no questions to be judged on" in checkout.fails("make sweep SWEEP=s.yaml DRY=1")
+    assert not (checkout.folder / "runs").exists()

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import sha256_of
-from common.paths import data_folder, folder_name
+from common.paths import data_folder, folder_name, questions_file
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.variants import OF_THE_BASE, named
@@ -29,7 +29,7 @@ REFERENCE = "80gb"
 def resolve(spec: Spec, force: bool = False) -> Plan:
     """Return the plan of a sweep; UserError with every unknown name and every combination that cannot be."""
     found = drafts(spec)
-    problems = _wrong_names(found) + _wrong_data(found) + _untalkative(spec, found)
+    problems = _wrong_names(found) + _wrong_data(found) + _untalkative(spec, found) + _unasked(spec, found)
     if problems:
         raise _refusal(spec, problems)
     varying = _varying(found)
@@ -127,6 +127,17 @@ def _untalkative(spec: Spec, found: list[Draft]) -> list[str]:
         f"method rm leaves a model that scores and cannot be talked to; steps without {', '.join(asked)}"
         for draft in found
         if draft.words["method"] == "rm" and asked
+    ]
+
+
+def _unasked(spec: Spec, found: list[Draft]) -> list[str]:
+    if spec.questions or "answer" not in spec.steps:
+        return []
+    tasks = dict.fromkeys(str(draft.words.get("task") or "") for draft in found)
+    return [
+        f"{task} has no questions to be judged on: `questions: my.jsonl`, or `steps: [train, heldout]`"
+        for task in tasks
+        if not questions_file(task).is_file() and not _said(lambda task=task: load_task(task))
     ]
 
 

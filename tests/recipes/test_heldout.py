@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from recipes.heldout import sentence, summarise
+from common.files import write_json
+from recipes.heldout import _arguments, sentence, summarise
+from tests.recipes.samples import recipe
 
 
 def test_loss_is_weighted_by_tokens_not_by_rows():
@@ -35,3 +37,18 @@ def test_what_goes_up_and_down_alike_is_no_verdict():
 def test_losses_of_other_tokens_are_not_compared():
     with pytest.raises(ValueError, match="same tokens"):
         summarise([(1.0, 10)], [(1.0, 11)])
+
+
+def test_the_rows_are_encoded_as_in_training_whatever_the_command_says_now(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = recipe("smollm2-135m", "lora", "cpu")
+    trained = {"template": "qwen", "cutoff_len": 99, "model_name_or_path": "there", "learning_rate": 1.0, "bf16": "odd"}
+    write_json(tmp_path / asked.folder / "manifest.json", {"identity": {"settings": trained}})
+    found = _arguments(asked, "base", "test")
+    assert {key: found[key] for key in ("template", "cutoff_len", "model_name_or_path")} == {
+        "template": "qwen",
+        "cutoff_len": 99,
+        "model_name_or_path": "there",
+    }
+    assert found["bf16"] is asked.settings["bf16"], "that is this machine's affair"
+    assert "learning_rate" not in found
