@@ -98,7 +98,7 @@ annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
 	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
 
 report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/reports/NAME/report.md, .html, .tex, .pdf (CASES=n).
-	@$(PY) -m eval report $(RUN_OPTIONS) $(call option,SWEEP,sweep) $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases)
+	@$(PY) -m eval report $(RUN_OPTIONS) $(foreach sweep,$(SWEEP),--sweep "$(sweep)") $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases)
 
 ##@ This project itself
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them.

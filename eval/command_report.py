@@ -7,6 +7,7 @@ from common.options import existing_run, run_options
 from common.paths import RUNS, folder_name
 from common.process import only_one
 from eval.reporting import author, content, gather
+from eval.reporting.experiment import joined
 from eval.reporting.write import write_all
 
 REPORTS = RUNS / "reports"
@@ -14,23 +15,23 @@ REPORTS = RUNS / "reports"
 
 @click.command()
 @run_options
-@click.option("--sweep", default="", help="A sweep that was started: its name, its file or its folder.")
-@click.option("--run", "runs", multiple=True, help="A run's folder, instead of a sweep; several are compared.")
+@click.option("--sweep", "sweeps", multiple=True, help="A sweep that was started: name, file or folder; several join.")
+@click.option("--run", "runs", multiple=True, help="A run's folder, instead of a sweep or beside it.")
 @click.option("--name", default="", help="Name of the report's folder in runs/reports/ (default: the sweep's).")
 @click.option(
     "--cases", default=3, show_default=True, help="Case studies of each kind; the first stands in the main part."
 )
 def command(
-    *, task: str, model: str, method: str, variant: str, sweep: str, runs: tuple[str, ...], name: str, cases: int
+    *, task: str, model: str, method: str, variant: str, sweeps: tuple[str, ...], runs: tuple[str, ...], name: str,
+    cases: int,
 ) -> None:  # fmt: skip
     """Write the report of a sweep or of some runs: Markdown, HTML, LaTeX, and PDF where a TeX is installed."""
-    if sweep and (runs or task or model):
-        raise UserError("a report is of a sweep or of runs, not of both", "SWEEP=name, or RUN='runs/a runs/b'")
-    if sweep:
-        experiment = gather.from_sweep(sweep)
-    else:
-        folders = [existing_run(run, task, model, method, variant) for run in runs or ("",)]
-        experiment = gather.from_runs(folders, name)
+    if sweeps and (task or model):
+        raise UserError("a sweep has the names of its runs", "to add a run to a sweep's report: RUN=runs/...")
+    parts = [gather.from_sweep(sweep) for sweep in dict.fromkeys(sweeps)]
+    if runs or not sweeps:
+        parts.append(gather.from_runs([existing_run(run, task, model, method, variant) for run in runs or ("",)]))
+    experiment = joined(parts)
     folder = REPORTS / folder_name(name or experiment.name)
     folder.mkdir(parents=True, exist_ok=True)
     click.echo(f"{len(experiment.done)} runs, {', '.join(experiment.judges) or 'not judged'}: writing {folder} ...")
@@ -43,9 +44,10 @@ def command(
         title = words["Title"] or experiment.title or f"Fine-tuning for {', '.join(experiment.tasks)}"
         made = write_all(folder, text, title, words["Authors"])
     missing = [heading for heading in author.GUIDANCE if heading not in author.OPTIONAL and not words[heading]]
-    left_out = len(experiment.runs) - len(experiment.done)
     click.echo(f"report: {', '.join(str(path) for path in made)}")
-    if left_out:
-        click.echo(f"{left_out} of {len(experiment.runs)} runs have no result yet; the report says which")
+    if experiment.missing:
+        click.echo(
+            f"{len(experiment.missing)} of {len(experiment.runs)} runs have no result yet; the report says which"
+        )
     if missing:
         click.echo(f"yours to write, in {folder}/words.md: {', '.join(missing)}; then the same command again")

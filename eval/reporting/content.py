@@ -48,7 +48,7 @@ def render(experiment: Experiment, words: dict[str, str], figures: dict[str, Dra
     shown, more = case_list(experiment, most_cases)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
     text = environment.get_template("report.md.jinja").render(
-        experiment=experiment, words=words, guidance=GUIDANCE, figures=figures, command=experiment.command,
+        experiment=experiment, words=words, guidance=GUIDANCE, figures=figures,
         design=design(experiment), shared=tables.settings_line(same), evaluation=evaluation(experiment),
         implementation=implementation(experiment), findings=sentences(experiment), rule=case_studies.RULE,
         cases=shown, more_cases=more, caveats=caveats(experiment),

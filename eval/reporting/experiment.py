@@ -1,6 +1,6 @@
 """What a report is made from: the runs of an experiment with all that was measured of each. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class RunFacts:
     """Axis -> this run's value, in a sweep."""
     baseline: str = ""
     """Name of the run that it is compared with, in a sweep."""
+    group: str = ""
+    """The sweep that it is part of."""
     contestant: str = "tuned"
     """What its tuned model is called where the models meet."""
     base: str = "base"
@@ -80,25 +82,29 @@ class Experiment:
     """All that a report tells of."""
 
     name: str
-    command: str
-    """The command that does it all again."""
+    commands: list[str]
+    """The commands that do it all again."""
     runs: list[RunFacts]
     title: str = ""
     question: str = ""
     axes: dict[str, list[Any]] = field(default_factory=dict)
-    meetings: dict[str, Meeting] = field(default_factory=dict)
+    meetings: dict[tuple[str, str], Meeting] = field(default_factory=dict)
+    """(sweep, task) -> where its models met."""
     cards: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Task, variants among them -> card.json of its rows."""
-    rankings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    """(task, judge) -> Bradley-Terry rows."""
-    file: str = ""
-    text: str = ""
-    """The sweep file, as it stands."""
+    rankings: dict[tuple[str, str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    """(sweep, task, judge) -> Bradley-Terry rows."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Sweep file -> its text as it stands."""
 
     @property
     def done(self) -> list[RunFacts]:
-        """The runs with results."""
-        return [run for run in self.runs if run.state == DONE]
+        """The runs with results, each once: sweeps may share one."""
+        found: dict[Path, RunFacts] = {}
+        for run in self.runs:
+            if run.state == DONE:
+                found.setdefault(run.folder, run)
+        return list(found.values())
 
     @property
     def tasks(self) -> list[str]:
@@ -121,16 +127,54 @@ class Experiment:
         order = ("panel", "model", "human", "stand-in")
         return min(self.judges, key=lambda judge: order.index(self.judges[judge]), default="")
 
+    @property
+    def missing(self) -> list[RunFacts]:
+        """The runs without results."""
+        return [run for run in self.runs if run.state != DONE]
+
+    @property
+    def compared(self) -> list[tuple[RunFacts, RunFacts]]:
+        """Each run with results that is not its own baseline, and the baseline, in every sweep that holds it."""
+        starts = [(run, self.run(run.baseline)) for run in self.runs if run.state == DONE]
+        return [(run, start) for run, start in starts if start and start.state == DONE and start is not run]
+
     def run(self, name: str) -> RunFacts | None:
         """Return a run by its name."""
         return next((run for run in self.runs if run.name == name), None)
 
     def against(self, run: RunFacts, judge: str) -> dict[str, Any]:
         """Return a judge's comparison of a run with its baseline; empty when there is none."""
-        start, meeting = self.run(run.baseline), self.meetings.get(run.base_task)
+        start, meeting = self.run(run.baseline), self.meetings.get((run.group, run.base_task))
         if not start or not meeting or start.name == run.name:
             return {}
         return meeting.comparison(judge, run.contestant, start.contestant)
+
+
+def joined(parts: list[Experiment]) -> Experiment:
+    """Return several experiments as one; each run is called by its sweep as well."""
+    if len(parts) == 1:
+        return parts[0]
+    axes: dict[str, list[Any]] = {}
+    for part in parts:
+        for axis, values in part.axes.items():
+            axes.setdefault(axis, []).extend(value for value in values if value not in axes.get(axis, []))
+    return Experiment(
+        name="-".join(part.name for part in parts),
+        commands=[command for part in parts for command in part.commands],
+        runs=[_called(run) for part in parts for run in part.runs],
+        title=" / ".join(filter(None, (part.title for part in parts))),
+        question=" ".join(filter(None, (part.question for part in parts))),
+        axes=axes,
+        meetings={key: value for part in parts for key, value in part.meetings.items()},
+        cards={key: value for part in parts for key, value in part.cards.items()},
+        rankings={key: value for part in parts for key, value in part.rankings.items()},
+        files={key: value for part in parts for key, value in part.files.items()},
+    )
+
+
+def _called(run: RunFacts) -> RunFacts:
+    before = f"{run.group}: " if run.group else ""
+    return replace(run, name=before + run.name, baseline=run.baseline and before + run.baseline)
 
 
 def _between(result: dict[str, Any], judge: str, a: str, b: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from common.files import atomic
-from eval.reporting.experiment import Experiment, RunFacts, loss_against
+from eval.reporting.experiment import DONE, Experiment, RunFacts, loss_against
+from eval.reporting.tables import ranked_of
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
 """Okabe and Ito's (2008), which colour-blind readers tell apart."""
@@ -61,11 +62,17 @@ def _save(figure: Any, path: Path) -> None:
     pyplot.close(figure)
 
 
-def _panels(count: int, height: float = 2.3) -> tuple[Any, Any]:
+def _panels(count: int, height: float = 2.3) -> tuple[Any, list[Any]]:
+    """Return a figure and its panels, at most three beside each other, each of this height in inches."""
     from matplotlib import pyplot
 
+    columns = count if count <= 3 else 2
+    rows = -(-count // columns)
     width = WIDTH * (0.6 if count == 1 else 1)
-    return pyplot.subplots(1, count, figsize=(width, height), squeeze=False)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(width, rows * height), squeeze=False)
+    for unused in axes.flat[count:]:
+        unused.axis("off")
+    return figure, list(axes.flat[:count])
 
 
 def curves(experiment: Experiment) -> tuple[str, Any] | None:
@@ -75,8 +82,8 @@ def curves(experiment: Experiment) -> tuple[str, Any] | None:
         return None
     tried = [run for run in runs if len(points(run, "eval_loss")) > 1]
     figure, axes = _panels(2 if tried else 1)
-    panels = [(axes[0][0], runs, "loss", "training rows")]
-    panels += [(axes[0][1], tried, "eval_loss", "validation rows")] if tried else []
+    panels = [(axes[0], runs, "loss", "training rows")]
+    panels += [(axes[1], tried, "eval_loss", "validation rows")] if tried else []
     for axis, shown, key, title in panels:
         for run in shown:
             found = points(run, key)
@@ -92,7 +99,7 @@ def curves(experiment: Experiment) -> tuple[str, Any] | None:
             )
         axis.set(title=title, xlabel="step", ylabel="loss")
     if len(runs) > 1:
-        axes[0][0].legend(frameon=False)
+        axes[0].legend(frameon=False)
     left_out = len([run for run in experiment.done if points(run, "loss")]) - len(runs)
     more = f" The first {MOST_CURVES} runs; {left_out} more are left out." if left_out else ""
     return f"Loss while training.{more}", figure
@@ -113,7 +120,7 @@ def wins(experiment: Experiment) -> tuple[str, Any] | None:
         return None
     judges = list(dict.fromkeys(judge for _, judge, _ in rows))
     names = list(dict.fromkeys(run.name for run, _, _ in rows))
-    figure, ((axis,),) = _panels(1, 0.7 + 0.24 * len(names) * max(1, len(judges) * 0.7))
+    figure, (axis,) = _panels(1, 0.7 + 0.24 * len(names) * max(1, len(judges) * 0.7))
     size = 0.8 / len(judges)
     for run, judge, row in rows:
         place = names.index(run.name) + (judges.index(judge) - (len(judges) - 1) / 2) * size
@@ -142,8 +149,8 @@ def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
     panels = [(axis, found) for axis in experiment.axes for found in [_along(experiment, axis)] if len(found) > 1]
     if not panels:
         return None
-    figure, axes = _panels(len(panels), 2.2)
-    for place, (name, found) in zip(axes[0], panels, strict=True):
+    figure, axes = _panels(len(panels), 1.9)
+    for place, (name, found) in zip(axes, panels, strict=True):
         for index, (label, rows) in enumerate(_lines(experiment, found).items()):
             values = [(value, run.heldout["tuned"]["loss"], _reach(experiment, run)) for value, run in rows]
             xs, ys, reaches = zip(*values, strict=True)
@@ -166,7 +173,7 @@ def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
 def _along(experiment: Experiment, axis: str) -> list[tuple[float, RunFacts]]:
     """Return (value, run) of the runs that differ from their baseline along this axis of numbers, if in any."""
     found = []
-    for run in experiment.done:
+    for run in (run for run in experiment.runs if run.state == DONE):
         value = run.point.get(axis)
         start = experiment.run(run.baseline)
         others = {key for key, label in run.point.items() if start and start.point.get(key) != label} - {
@@ -194,24 +201,29 @@ def _reach(experiment: Experiment, run: RunFacts) -> tuple[float, float]:
 
 
 def ranking(experiment: Experiment) -> tuple[str, Any] | None:
-    """Draw the Bradley-Terry ranking of each task's models by the judge that leads."""
-    shown = {task: rows for (task, judge), rows in experiment.rankings.items() if judge == _ranker(experiment, task)}
+    """Draw the Bradley-Terry ranking of the models of each task by the judge that leads."""
+    shown = {
+        (group, task): rows
+        for (group, task, judge), rows in experiment.rankings.items()
+        if judge == _ranker(experiment, group, task)
+    }
     if not shown:
         return None
     most = max(map(len, shown.values()))
-    figure, axes = _panels(len(shown), 0.7 + 0.2 * most)
-    for axis, (task, rows) in zip(axes[0], shown.items(), strict=True):
+    figure, axes = _panels(len(shown), 0.7 + 0.16 * most)
+    for axis, ((group, task), rows) in zip(axes, shown.items(), strict=True):
         for place, row in enumerate(rows):
             low, high = row["interval"]
             reach = [[row["rating"] - low], [high - row["rating"]]]
             axis.errorbar(row["rating"], place, xerr=reach, color=COLOURS[0], marker="o", markersize=4, capsize=2)
-        axis.set(yticks=range(len(rows)), yticklabels=[row["name"] for row in rows], xlabel="Elo, mean 0", title=task)
+        title = ranked_of(experiment, group, task)
+        axis.set(yticks=range(len(rows)), yticklabels=[row["name"] for row in rows], xlabel="Elo, mean 0", title=title)
         axis.invert_yaxis()
-    judges = ", ".join(dict.fromkeys(_ranker(experiment, task) for task in shown))
+    judges = ", ".join(dict.fromkeys(_ranker(experiment, *key) for key in shown))
     return f"Bradley–Terry ranking by {judges}, with 95 % intervals.", figure
 
 
-def _ranker(experiment: Experiment, task: str) -> str:
-    """Return the judge whose ranking of a task is drawn: the leading one, or the first that ranked it."""
-    judges = [judge for known, judge in experiment.rankings if known == task]
+def _ranker(experiment: Experiment, group: str, task: str) -> str:
+    """Return the judge whose ranking is drawn: the leading one, or the first that ranked these models."""
+    judges = [known[2] for known in experiment.rankings if known[:2] == (group, task)]
     return experiment.lead_judge if experiment.lead_judge in judges else next(iter(judges), "")

@@ -14,12 +14,12 @@ def sentences(experiment: Experiment) -> list[str]:
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
         of = f"{task}: " if len(experiment.tasks) > 1 else ""
-        found += [of + line for line in (*_losses(runs), *_verdicts(experiment, runs), *_baseline(experiment, runs))]
+        found += [of + line for line in (*_losses(runs), *_verdicts(experiment, runs), *_baseline(experiment, task))]
     return [line for line in found if line]
 
 
 def _unfinished(experiment: Experiment) -> str:
-    missing = [run for run in experiment.runs if run not in experiment.done]
+    missing = experiment.missing
     told = ", ".join(f"{run.name} ({run.state}{': ' + run.error if run.error else ''})" for run in missing)
     return f"{len(missing)} of {len(experiment.runs)} runs have no result and are left out: {told}." if missing else ""
 
@@ -76,13 +76,12 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
     return said
 
 
-def _baseline(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
+def _baseline(experiment: Experiment, task: str) -> list[str]:
     better: list[str] = []
     worse: list[str] = []
     open_: list[str] = []
-    for run in runs:
-        start = experiment.run(run.baseline)
-        change = loss_against(run, start) if start and start is not run else None
+    for run, start in experiment.compared:
+        change = loss_against(run, start) if run.base_task == task else None
         if change is None:
             continue
         told = f"{run.name} ({difference(change)})"

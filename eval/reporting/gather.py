@@ -34,20 +34,19 @@ def from_sweep(sweep: str) -> Experiment:
     for task in dict.fromkeys(run.base_task for run in runs):
         place = folder / "compare" / task
         if (place / "questions.jsonl").is_file():
-            meetings[task] = Meeting(place, results.build(place))
+            meetings[name, task] = Meeting(place, results.build(place))
     file = Path(plan["file"])
     return _with_rankings(
         Experiment(
             name=name,
-            command=f"make sweep SWEEP={plan['file']}",
+            commands=[f"make sweep SWEEP={plan['file']}"],
             runs=runs,
             title=plan.get("title", ""),
             question=plan.get("question", ""),
             axes=plan.get("axes", {}),
             meetings=meetings,
             cards=_cards(runs),
-            file=plan["file"],
-            text=file.read_text(encoding="utf-8") if file.is_file() else "",
+            files={plan["file"]: file.read_text(encoding="utf-8")} if file.is_file() else {},
         )
     )
 
@@ -61,11 +60,11 @@ def _run_of_sweep(entry: dict[str, Any], folder: Path, names: dict[str, str]) ->
     return read_run(
         place, name=entry["name"], task=entry["task"], model=entry["model"], method=entry["method"],
         state=now, error=error, point=entry.get("point", {}), contestant=entry["contestant"], base=entry["base"],
-        baseline=names.get(entry.get("baseline") or "", ""), seconds=state.get("seconds", {}),
+        baseline=names.get(entry.get("baseline") or "", ""), group=folder.name, seconds=state.get("seconds", {}),
     )  # fmt: skip
 
 
-def from_runs(folders: list[Path], name: str = "") -> Experiment:
+def from_runs(folders: list[Path]) -> Experiment:
     """Read runs by their folders; UserError when one is no run or is not trained."""
     manifests = {folder: optional_json(folder / "manifest.json") for folder in dict.fromkeys(folders)}
     for folder, manifest in manifests.items():
@@ -82,9 +81,9 @@ def from_runs(folders: list[Path], name: str = "") -> Experiment:
         )
         for folder, manifest in manifests.items()
     ]  # fmt: skip
-    command = "; ".join(f"make run {_words(manifest)}" for manifest in manifests.values())
-    own = name or ("-".join(runs[0].folder.parts[-3:]) if len(runs) == 1 else "runs")
-    return _with_rankings(Experiment(name=own, command=command, runs=runs, cards=_cards(runs)))
+    commands = [f"make run {_words(manifest)}" for manifest in manifests.values()]
+    own = "-".join(runs[0].folder.parts[-3:]) if len(runs) == 1 else "runs"
+    return _with_rankings(Experiment(name=own, commands=commands, runs=runs, cards=_cards(runs)))
 
 
 def _words(manifest: dict[str, Any]) -> str:
@@ -134,8 +133,9 @@ def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:
 
 def _with_rankings(found: Experiment) -> Experiment:
     """Rank the models of each task by each judge, where all are linked by comparisons."""
-    for task in found.tasks:
-        meeting = found.meetings.get(task)
+    groups = dict.fromkeys((run.group, run.base_task) for run in found.done)
+    for group, task in groups:
+        meeting = found.meetings.get((group, task))
         parts = [(meeting.folder, meeting.result)] if meeting else []
         parts = parts or [(run.folder, run.result) for run in found.done if run.base_task == task and run.result]
         for judge, kind in found.judges.items():
@@ -146,5 +146,5 @@ def _with_rankings(found: Experiment) -> Experiment:
             except ValueError:
                 continue
             if len(rows) > 2:
-                found.rankings[task, judge] = rows
+                found.rankings[group, task, judge] = rows
     return found

@@ -90,7 +90,7 @@ def verdict(row: dict[str, Any]) -> tuple[str, str]:
 
 def against_baseline(experiment: Experiment) -> Table | None:
     """Return how each run of a sweep differs from its baseline: in held-out loss, and as judged."""
-    compared = [(run, start) for run in experiment.done if (start := experiment.run(run.baseline)) and start is not run]
+    compared = experiment.compared
     judges = [judge for judge in experiment.judges if any(experiment.against(run, judge) for run, _ in compared)]
     body: list[tuple[str, ...]] = []
     adjusted: dict[tuple[str, str], float] = {}
@@ -118,11 +118,11 @@ def rankings(experiment: Experiment) -> list[Table]:
     header = ("model", "rating", "95 % interval", "games")
     return [
         Table(
-            f"Bradley–Terry ranking{_of_task(experiment, task)} by {judge} (Elo scale, mean 0, 95 % by questions).",
+            f"Bradley–Terry ranking{_of(experiment, group, task)} by {judge} (Elo scale, mean 0, 95 % by questions).",
             header,
             [(row["name"], f"{row['rating']:+.0f}", _reach(row["interval"]), str(row["games"])) for row in rows],
         )
-        for (task, judge), rows in experiment.rankings.items()
+        for (group, task, judge), rows in experiment.rankings.items()
     ]
 
 
@@ -130,8 +130,16 @@ def _reach(interval: list[float]) -> str:
     return f"[{interval[0]:+.0f}, {interval[1]:+.0f}]"
 
 
-def _of_task(experiment: Experiment, task: str) -> str:
-    return f" of the models of {task}" if len(experiment.tasks) > 1 else ""
+def _of(experiment: Experiment, group: str, task: str) -> str:
+    named = ranked_of(experiment, group, task)
+    return f" of {named}" if named else ""
+
+
+def ranked_of(experiment: Experiment, group: str, task: str) -> str:
+    """Return what tells a ranking from the others of the experiment: its sweep, its task; "" where there is one."""
+    keys = [key[:2] for key in experiment.rankings]
+    parts = [value for place, value in enumerate((group, task)) if len({key[place] for key in keys}) > 1]
+    return ", ".join(filter(None, parts))
 
 
 def other_scores(experiment: Experiment) -> Table | None:

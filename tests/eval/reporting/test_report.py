@@ -70,7 +70,7 @@ def test_it_has_the_assignments_sections_and_only_measured_figures(judged: None,
     text = (REPORT / "report.md").read_text(encoding="utf-8")
     found = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert found == [*SECTIONS, "Acknowledgement", "Reproducibility", "More cases"]
-    assert "2 of 8 runs have no result yet" in output
+    assert "2 of 8 runs have no result" in output
     assert "medical_en-lora_rank-256 (failed: CUDA out of memory, 100% of_it)" in text.replace("\\", "")
     for run in ("lora-baseline", "lora-lora_rank-4"):
         facts = read_json(Path("runs/law_zh/m-1b", run, "heldout.json"))
@@ -155,9 +155,30 @@ def test_runs_without_a_sweep_and_one_that_was_never_judged(workplace: Path, no_
     assert "held-out loss" in alone
 
 
+def test_several_sweeps_and_a_run_make_one_report_and_a_shared_run_is_told_once(small: None, no_tex: None) -> None:
+    again = read_json(Path("runs/sweeps/rank/sweep.json"))
+    shutil.copytree("runs/sweeps/rank", "runs/sweeps/other")
+    write_json(
+        Path("runs/sweeps/other/sweep.json"), again | {"name": "other", "runs": again["runs"][:2], "title": "Other"}
+    )
+    make_run(Path("runs/medical_en/m-1b/dora"), 0.45, 0.9)
+    output = report("--sweep", "rank", "--sweep", "other", "--run", "runs/medical_en/m-1b/dora", "--name", "all")
+    assert "1 of 7 runs have no result" in output
+    text = Path("runs/reports/all/report.md").read_text(encoding="utf-8")
+    losses = text.partition("Loss on the held-out rows")[0].rpartition("perplexity")[2]
+    assert [line.split("|")[1].strip() for line in losses.splitlines()[2:] if line.startswith("|")] == [
+        "rank: baseline",
+        "rank: lora_rank-4",
+        "rank: lora_rank-64",
+        "dora",
+    ]
+    assert re.search(r"^\| other: lora_rank-4 +\| other: baseline +\|", text, re.MULTILINE)
+    assert text.startswith("# Rank & file_1 / Other")
+
+
 def test_a_run_whose_folder_is_gone_is_said_to_be(small: None, no_tex: None) -> None:
     shutil.rmtree("runs/medical_en/m-1b/lora-lora_rank-4")
-    assert "2 of 4 runs have no result yet" in report()
+    assert "2 of 4 runs have no result" in report()
     assert "runs/medical_en/m-1b/lora-lora_rank-4 is gone" in (REPORT / "report.md").read_text().replace("\\", "")
 
 
@@ -165,7 +186,7 @@ def test_a_run_whose_folder_is_gone_is_said_to_be(small: None, no_tex: None) -> 
     ("words", "said"),
     [
         (["--sweep", "rnak"], "there is no sweep 'rnak'"),
-        (["--sweep", "rank", "--task", "law_en"], "of a sweep or of runs"),
+        (["--sweep", "rank", "--task", "law_en"], "a sweep has the names of its runs"),
         (["--run", "runs/medical_en"], "is no run"),
         (["--run", "runs/medical_en/m-1b/nothing"], "there is no run in"),
         (["--run", "runs/medical_en/m-1b/lora-baseline"], "has not been trained yet"),
