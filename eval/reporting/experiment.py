@@ -172,6 +172,24 @@ def joined(parts: list[Experiment]) -> Experiment:
     )
 
 
+def short(name: str, most: int = 28) -> str:
+    """Return a name that a table has room for: its beginning and its end, where it is longer than `most`."""
+    return name if len(name) <= most else f"{name[: most - 9]}…{name[-8:]}"
+
+
+def with_short_names(experiment: Experiment) -> Experiment:
+    """Return the experiment with names that tables have room for, as far as they still differ."""
+    names = [short(run.name) for run in experiment.runs]
+    shorter = {run.name: one for run, one in zip(experiment.runs, names, strict=True) if names.count(one) == 1}
+    runs = [
+        replace(
+            run, name=shorter.get(run.name, run.name), baseline=shorter.get(run.baseline, run.baseline)
+        )
+        for run in experiment.runs
+    ]  # fmt: skip
+    return replace(experiment, runs=runs)
+
+
 def _called(run: RunFacts) -> RunFacts:
     before = f"{run.group}: " if run.group else ""
     return replace(run, name=before + run.name, baseline=run.baseline and before + run.baseline)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import atomic
-from eval.reporting.experiment import DONE, Experiment, RunFacts, loss_against
+from eval.reporting.experiment import DONE, Experiment, RunFacts, loss_against, short
 from eval.reporting.tables import ranked_of
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
@@ -217,7 +217,9 @@ def ranking(experiment: Experiment) -> tuple[str, Any] | None:
             reach = [[row["rating"] - low], [high - row["rating"]]]
             axis.errorbar(row["rating"], place, xerr=reach, color=COLOURS[0], marker="o", markersize=4, capsize=2)
         title = ranked_of(experiment, group, task)
-        axis.set(yticks=range(len(rows)), yticklabels=[row["name"] for row in rows], xlabel="Elo, mean 0", title=title)
+        axis.set(
+            yticks=range(len(rows)), yticklabels=[short(row["name"]) for row in rows], xlabel="Elo, mean 0", title=title
+        )
         axis.invert_yaxis()
     judges = ", ".join(dict.fromkeys(_ranker(experiment, *key) for key in shown))
     return f"Bradley–Terry ranking by {judges}, with 95 % intervals.", figure

@@ -1,6 +1,7 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from eval.findings import p_value
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
@@ -26,28 +27,31 @@ def _unfinished(experiment: Experiment) -> str:
 
 def _losses(runs: list[RunFacts]) -> list[str]:
     measured = [run for run in runs if run.heldout]
-    if not measured:
-        return []
+    if len(measured) < 2:
+        return [_loss(run) for run in measured]
     lower = [run for run in measured if run.heldout["difference"]["high"] < 0]
     higher = [run for run in measured if run.heldout["difference"]["low"] > 0]
     said = f"Training lowered the held-out loss in {_of(lower, measured)}"
     said += f" and raised it in {_of(higher, measured)}" if higher else ""
     rest = len(measured) - len(lower) - len(higher)
     said += f"; in {rest} it cannot be told (the 95 % interval holds 0)." if rest else " (95 % intervals)."
-    tokens = {str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}
-    if len(measured) > 1 and len(tokens) == 1:
+    if len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1:
         best = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
-        said += f" It is lowest for {best.name}: {best.heldout['tuned']['loss']:.3f}."
-    elif len(measured) > 1:
-        said += " Losses of models with different tokenizers are not comparable with each other."
-    return [said]
+        return [f"{said} It is lowest for {best.name}: {best.heldout['tuned']['loss']:.3f}."]
+    return [f"{said} Losses of models with different tokenizers are not comparable with each other."]
+
+
+def _loss(run: RunFacts) -> str:
+    change = run.heldout["difference"]
+    told = f"the difference is {difference(change)} nats a token"
+    if change["low"] <= 0 <= change["high"]:
+        return f"It cannot be told whether training changed the held-out loss: {told}, and the interval holds 0."
+    return f"Training {'lowered' if change['high'] < 0 else 'RAISED'} the held-out loss: {told}."
 
 
 def _of(some: Sequence[RunFacts], all_: Sequence[RunFacts]) -> str:
     if not some:
-        return f"none of {len(all_)} runs" if len(all_) > 1 else "no run"
-    if len(all_) == 1:
-        return "the one run"
+        return f"none of {len(all_)} runs"
     return f"all {len(all_)} runs" if len(some) == len(all_) else f"{len(some)} of {len(all_)} runs"
 
 
@@ -57,23 +61,29 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
         rows = [(run, row) for run in runs if (row := run.comparison(judge))]
         if not rows:
             continue
+        beats = "is nearer to the reference answers than" if kind == "stand-in" else "beats"
         adjusted = holm([row["sign_test_p"] for _, row in rows])
-        shown = [(run, row) for (run, row), p in zip(rows, adjusted, strict=True) if p <= 0.05]
-        won = [run for run, row in shown if row["wins"] > row["losses"]]
-        lost = [run for run, row in shown if row["wins"] < row["losses"]]
-        all_runs = [run for run, _ in rows]
-        nearer = "is nearer to the reference answers than" if kind == "stand-in" else "beats"
-        line = f"By {judge}, the tuned model {nearer} its base in {_of(won, all_runs)}"
-        line += f" and the base is ahead in {_of(lost, all_runs)}" if lost else ""
+        won = [run for (run, row), p in zip(rows, adjusted, strict=True) if p <= 0.05 and row["wins"] > row["losses"]]
+        lost = [run for (run, row), p in zip(rows, adjusted, strict=True) if p <= 0.05 and row["wins"] < row["losses"]]
         questions = max(row["questions"] for _, row in rows)
         rate = detectable_rate(questions)
+        shown = f"{questions} questions" + (f", which show a true rate of {rate:.0%} or more" if rate else "")
+        if len(rows) == 1:
+            line = f"the tuned model {beats} its base" if won else f"the base {beats} the tuned model" if lost else ""
+            line = line or f"tuned and base model cannot be told apart on {shown}"
+            said.append(f"By {judge}, {line} (sign test {p_value(adjusted[0])}).")
+            continue
+        line = f"By {judge}, the tuned model {beats} its base in {_of(won, runs_of(rows))}"
+        line += f" and the base is ahead in {_of(lost, runs_of(rows))}" if lost else ""
         rest = len(rows) - len(won) - len(lost)
-        if rest and rate:
-            line += f"; in {rest} the {questions} questions do not tell (they show a true rate of {rate:.0%} or more)"
-        said.append(
-            line + (". Sign test, Holm over the runs." if len(rows) > 1 else f" (sign test {p_value(adjusted[0])}).")
-        )
+        line += f"; in {rest} they cannot be told apart on {shown}" if rest else ""
+        said.append(f"{line} (sign test, Holm over the runs).")
     return said
+
+
+def runs_of(rows: list[tuple[RunFacts, dict[str, Any]]]) -> list[RunFacts]:
+    """Return the runs of (run, comparison) pairs."""
+    return [run for run, _ in rows]
 
 
 def _baseline(experiment: Experiment, task: str) -> list[str]:

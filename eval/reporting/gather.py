@@ -71,8 +71,7 @@ def from_runs(folders: list[Path]) -> Experiment:
         if not manifest:
             raise UserError(f"{folder} is no run: it has no manifest.json", "RUN=runs/<task>/<model>/<method>")
         if "train" not in manifest["steps"]:
-            words = f"TASK={manifest['task']} MODEL={manifest['model']} METHOD={manifest['method']}"
-            raise UserError(f"{folder} has not been trained yet", f"make run {words}")
+            raise UserError(f"{folder} has not been trained yet", f"make run {_words(manifest)}")
     names = _told_apart(manifests)
     runs = [
         read_run(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.findings import p_value, rate
-from eval.reporting.experiment import Experiment, RunFacts, loss_against, shared_settings
+from eval.reporting.experiment import Experiment, RunFacts, loss_against, shared_settings, short
 from eval.stats import holm
 from eval.table import share
 
@@ -120,7 +120,7 @@ def rankings(experiment: Experiment) -> list[Table]:
         Table(
             f"Bradley–Terry ranking{_of(experiment, group, task)} by {judge} (Elo scale, mean 0, 95 % by questions).",
             header,
-            [(row["name"], f"{row['rating']:+.0f}", _reach(row["interval"]), str(row["games"])) for row in rows],
+            [(short(row["name"]), f"{row['rating']:+.0f}", _reach(row["interval"]), str(row["games"])) for row in rows],
         )
         for (group, task, judge), rows in experiment.rankings.items()
     ]
@@ -238,7 +238,7 @@ def hashes(experiment: Experiment) -> Table:
         files = run.manifest["data"]["files"]
         asked = run.result.get("files", {}).get("questions.jsonl", "")
         marks = (files["train"]["sha256"][:12], files["test"]["sha256"][:12], asked[:12] or NONE)
-        body.append((run.name, run.manifest["data"]["source"], *marks, str(run.settings.get("seed", NONE))))
+        body.append((run.name, short(run.manifest["data"]["source"], 34), *marks, str(run.settings.get("seed", NONE))))
     header = ("run", "rows from", "train", "test", "questions", "seed")
     return Table("Sources, and the first 12 digits of the SHA-256 of each file.", header, body, left=5)
 
