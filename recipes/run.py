@@ -29,6 +29,7 @@ from recipes.plan import expected_memory, expected_seconds
 from recipes.prepare import ensure_prepared
 from recipes.progress import TrainingProgress
 from recipes.render import Recipe, render_all
+from recipes.rows import card_of
 from recipes.serving import cannot_merge, in_four_bits
 from recipes.surroundings import weights_on_disk
 
@@ -55,10 +56,9 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 def data_identity(task: str) -> dict[str, Any]:
     """Return where a task's rows came from, and the hashes of its files."""
-    path = data_folder(task) / "card.json"
-    if not path.is_file():
-        raise UserError(f"there are no converted rows of {task} ({path} is missing)", f"make convert TASK={task}")
-    card = read_json(path)
+    card = card_of(task)
+    if not card:
+        raise UserError(f"there are no converted rows of {task} in {data_folder(task)}", f"make convert TASK={task}")
     return {"source": card["source"], "files": card["files"]}
 
 
@@ -277,7 +277,7 @@ def _peak_vram(folder: Path) -> float | None:
 def render_only(recipe: Recipe) -> str:
     """Write the run's YAML files (none where another run lies) and return the training recipe."""
     folder = Path(recipe.folder)
-    if (data_folder(recipe.task) / "card.json").is_file():
+    if card_of(recipe.task):
         write_run(recipe)
     else:  # what depends on the rows is not decided yet
         for name, text in render_all(recipe).items():
