@@ -7,6 +7,7 @@ that a step that ended is never done again and one that was broken off is resume
 import os
 import resource
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -217,16 +218,26 @@ def _llamafactory(
     if code:
         raise UserError(
             f"llamafactory-cli {command} ended with code {code}; the end of {log}:\n{tail(log)}",
-            explain(log.read_text(encoding="utf-8", errors="replace")[-8000:]),
+            explain(log.read_text(encoding="utf-8", errors="replace")[-8000:], code),
         )
     return time.monotonic() - began
 
 
-def explain(log: str) -> str:
-    """Say what to do about the failures that users meet most, from a log's last part."""
+KILLED = (256 - signal.SIGKILL, 128 + signal.SIGKILL)
+"""What a command ends with that the system killed: as Python and as a shell hand it on."""
+LESS_MEMORY = (
+    'SET="disable_gradient_checkpointing=false" takes less and goes on from the last checkpoint; '
+    'SET="per_device_train_batch_size=1 cutoff_len=512" or METHOD=qlora begin anew; see `make plan`'
+)
+
+
+def explain(log: str, code: int = 1) -> str:
+    """Say what to do about the failures that users meet most, from a log's last part and how the command ended."""
+    if code in KILLED or "Signal 9 (SIGKILL)" in log:
+        return f"the system killed it, as it does when RAM runs out: {LESS_MEMORY}"
     cures = {
-        "out of memory": 'SET="disable_gradient_checkpointing=false" takes less and goes on from the last checkpoint; '
-        'SET="per_device_train_batch_size=1 cutoff_len=512" or METHOD=qlora begin anew; see `make plan`',
+        "out of memory": LESS_MEMORY,
+        "can't allocate memory": LESS_MEMORY,
         "gated repo": "accept the model's licence on its page on the hub, then: hf auth login",
         "Cannot find valid samples": "no row was left after encoding: look into data/, then make convert again",
         "couldn't connect": "the hub cannot be reached: check the network, or give MODEL=/a/local/folder",
