@@ -67,7 +67,7 @@ def _name_positions(path: Path) -> None:
 
 
 def positions_as_of_4(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config with rope_theta and rope_scaling (Gemma 3: rope_local_base_freq) for its rope_parameters. Pure."""
+    """Return a config with rope_theta, rope_scaling and Gemma 3's rope_local_base_freq beside rope_parameters. Pure."""
     positions = config.get("rope_parameters")
     if not isinstance(positions, dict):
         return config
