@@ -5,17 +5,16 @@ import sys
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import read_json
 from common.names import root_task
 from common.paths import CACHE, data_folder
 from common.process import only_one
-from converters.registry import load_task
 from recipes.catalog import find_backbone, find_method
 from recipes.choose import DataFacts
 from recipes.keys import read_settings
 from recipes.machine import resolve_hardware
 from recipes.prepare import model_path
 from recipes.render import Recipe
+from recipes.rows import card_of, find_task, has_val, is_own
 
 ANNOUNCED = (
     "template", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate", "num_train_epochs",
@@ -27,7 +26,7 @@ def check_names(*, task: str, model: str, method: str, hardware: str, overrides:
     """Check every name and SET before anything costs time."""
     if not task:
         raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")
-    load_task(task)
+    find_task(task)
     find_backbone(model)
     find_method(method)
     resolve_hardware(hardware)
@@ -36,6 +35,10 @@ def check_names(*, task: str, model: str, method: str, hardware: str, overrides:
 
 def ensure_rows(task: str, source: str, limit: int | None) -> None:
     """Convert the rows when they are not there yet, or when the user says which ones."""
+    if is_own(task):
+        if source or limit is not None:
+            raise UserError(f"{task} is trained on as dataset_info.json has it", "leave SOURCE and LIMIT out")
+        return
     derived = task != root_task(task)  # a mix or a variant: made anew whenever what it was made from has changed
     if not derived and not source and limit is None and (data_folder(task) / "card.json").is_file():
         return
@@ -67,18 +70,17 @@ def assemble(*, task: str, model: str, method: str, variant: str, hardware: str,
 
 def data_facts(task: str) -> DataFacts:
     """Read what is known of a task's rows; nothing is, before they are converted."""
-    language = load_task(task).language
-    path = data_folder(task) / "card.json"
-    if not path.is_file():
+    language, card = find_task(task).language, card_of(task)
+    if not card:
         return DataFacts(language=language)
-    card = read_json(path)
     lengths = card["lengths"]["total"]
-    return DataFacts(card["files"]["train"]["rows"], language, lengths["mean"], lengths["p95"])
+    return DataFacts(card["files"]["train"]["rows"], language, lengths["mean"], lengths["p95"], has_val(task))
 
 
 def announcement(recipe: Recipe) -> str:
     """Say what will be trained, on what, and each derived choice with its reason."""
-    card = read_json(data_folder(recipe.task) / "card.json")
+    card = card_of(recipe.task)
+    assert card, "announced once the rows are there"
     lines = [
         f"{recipe.task} x {recipe.backbone.name} x {recipe.method.name} on {recipe.hardware.title}",
         f"  rows: {card['files']['train']['rows']:,} to train on, from {card['source']}",

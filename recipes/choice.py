@@ -24,6 +24,8 @@ class DataFacts:
     mean_characters: float = 0.0
     longest_usual: float = 0.0
     """The 95th percentile."""
+    has_val: bool = True
+    """Whether there are rows to evaluate on while training."""
 
     def tokens(self, characters: float) -> int:
         """Estimate tokens from characters."""

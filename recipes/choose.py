@@ -37,7 +37,8 @@ def choose(
     choices |= _length(data, backbone, hardware, packed="packing" in choices)
     choices |= _kernels(backbone, method, hardware)
     choices |= given
-    choices |= fit(backbone, choices, hardware, data, folder)
+    staged = {**choices, "stage": Choice(method.stage)}  # pairs take twice the memory
+    choices |= fit(backbone, staged, hardware, data, folder)
     choices |= _schedule(data)
     choices |= _workers(data, hardware, packed=bool(choices.get("packing", Choice(False)).value))
     return choices | given

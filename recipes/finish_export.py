@@ -3,6 +3,8 @@
 transformers 5 saves a sentencepiece tokenizer without its scores. It needs none itself, but what else reads the
 folder (llama.cpp, Ollama) then cuts text into other tokens than the model was trained on, and says nothing. So
 tokenizer.model is put beside it, and what transformers 4 wrote into tokenizer_config.json; then the Modelfile.
+transformers 4 (and what is built on it, vLLM among others) finds no rope_theta in what transformers 5 writes, takes
+the default of 10,000 without a word, and does not load the tokenizer at all. So its names stand beside the new ones.
 A process of its own, so that its memory is free again.
 """
 
@@ -27,7 +29,8 @@ def complete(settings: dict[str, Any], base: str, revision: str) -> None:
     tokenizer = load_tokenizer(export)
     before = _encoded(tokenizer)
     kept = (export / "tokenizer_config.json").read_bytes()
-    config = read_json(export / "tokenizer_config.json") | {"add_bos_token": adds_first(tokenizer)}
+    config = tokenizer_as_of_4(read_json(export / "tokenizer_config.json"))
+    config["add_bos_token"] = adds_first(tokenizer)
     if is_sentencepiece(export) and (model := sentencepiece_file(base, revision)):
         shutil.copyfile(model, export / "tokenizer.model")
         config["added_tokens_decoder"] = {
@@ -38,7 +41,43 @@ def complete(settings: dict[str, Any], base: str, revision: str) -> None:
     if _encoded(load_tokenizer(export)) != before:
         (export / "tokenizer_config.json").write_bytes(kept)
         (export / "tokenizer.model").unlink(missing_ok=True)
+    _name_positions(export / "config.json")
     write_text(export / "Modelfile", modelfile_of(settings, "."))
+
+
+def tokenizer_as_of_4(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a tokenizer's configuration with the names that transformers 4 knows. Pure."""
+    if isinstance(config.get("extra_special_tokens"), list):
+        config = {**config, "additional_special_tokens": config["extra_special_tokens"]}
+        del config["extra_special_tokens"]
+    if config.get("tokenizer_class") == "TokenizersBackend":
+        config = {**config, "tokenizer_class": "PreTrainedTokenizerFast"}
+    return config
+
+
+def _name_positions(path: Path) -> None:
+    """Put transformers 4's names of the rotary positions beside those of 5, where that changes nothing for 5."""
+    from transformers import AutoConfig
+
+    before = AutoConfig.from_pretrained(path.parent, trust_remote_code=True).to_dict()
+    kept = path.read_bytes()
+    write_json(path, positions_as_of_4(read_json(path)))
+    if AutoConfig.from_pretrained(path.parent, trust_remote_code=True).to_dict() != before:
+        path.write_bytes(kept)
+
+
+def positions_as_of_4(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with rope_theta, rope_scaling and Gemma 3's rope_local_base_freq beside rope_parameters. Pure."""
+    positions = config.get("rope_parameters")
+    if not isinstance(positions, dict):
+        return config
+    whole, local = positions.get("full_attention", positions), positions.get("sliding_attention")
+    named = {"rope_theta": whole.get("rope_theta")}
+    if whole.get("rope_type", "default") != "default":
+        named["rope_scaling"] = {key: value for key, value in whole.items() if key != "rope_theta"}
+    if local:
+        named["rope_local_base_freq"] = local.get("rope_theta")
+    return {**config, **{key: value for key, value in named.items() if value is not None}}
 
 
 _TOKEN = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")

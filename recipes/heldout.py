@@ -17,6 +17,7 @@ from common.losses import paired_difference
 from common.process import only_one
 from common.progress import Progress
 from recipes.render import FORMAT_KEYS, Recipe
+from recipes.rows import is_own
 from recipes.run import data_identity, manifest_of
 from recipes.serving import adapter_choices
 
@@ -35,12 +36,15 @@ def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
     if not (folder / "adapter" / "all_results.json").is_file():
         raise UserError(f"{folder} has not been trained yet", recipe.command("train"))
     files = data_identity(recipe.task)["files"]
+    if not files.get(split, {}).get("rows"):
+        how = (
+            "only a task's rows are split" if is_own(recipe.task) else f"make convert TASK={recipe.task} with more rows"
+        )
+        raise UserError(f"{recipe.task} has no {split} rows", how)
     trained_on = sha256_of([manifest_of(folder)["identity"], files[split]])
     if path.is_file() and (known := read_json(path))["identity"] == trained_on and known["split"] == split:
         print(f"measured already: {path}")
         return known
-    if not files[split]["rows"]:
-        raise UserError(f"{recipe.task} has no {split} rows", f"make convert TASK={recipe.task} with more rows")
     with only_one(folder):
         began = time.monotonic()
         losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}

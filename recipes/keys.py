@@ -66,7 +66,7 @@ def check_settings(settings: dict[str, Any], what: str = "SET", problems: list[s
                 _check_range(key, checked[key])
             except ValueError as error:
                 problems.append(f"{key}={value!r}: {error}")
-    if checked.get("bf16") and checked.get("fp16"):
+    if what == "SET" and checked.get("bf16") and checked.get("fp16"):
         problems.append("bf16 and fp16: one of them at most can be true")
     if problems:
         raise UserError(

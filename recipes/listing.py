@@ -3,6 +3,7 @@
 from converters.registry import load_task, task_names
 from recipes.catalog import Backbone, backbones, hardware_profiles, methods
 from recipes.prepare import model_path
+from recipes.rows import own_names
 
 
 def listing() -> str:
@@ -19,6 +20,7 @@ def listing() -> str:
     lines += [f"  {hardware.name:<16} {hardware.title}" for hardware in hardware_profiles().values()]
     lines += ["", "TASK"]
     lines += [f"  {name:<16} {load_task(name).title}" for name in task_names()]
+    lines += [f"  {name:<16} your own, in dataset_info.json" for name in own_names() if not name.endswith("_val")]
     return "\n".join(lines)
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, write_text
-from common.paths import data_folder
-from converters.registry import load_task
 from recipes.render import Recipe, templates
+from recipes.rows import card_of, find_task
 from recipes.run import manifest_of
 from recipes.serving import in_four_bits
 
@@ -37,7 +36,7 @@ def render(
     recipe: Recipe, manifest: dict[str, Any], heldout: dict[str, Any], metrics: dict[str, Any], merged: bool = True
 ) -> str:
     """Render the card; what was not measured is left out."""
-    task, settings = load_task(recipe.task), manifest["identity"]["settings"]
+    task, settings = find_task(recipe.task), manifest["identity"]["settings"]
     return templates().get_template("model_card.md.jinja").render(
         hub=recipe.backbone.hub,
         merged=merged,
@@ -48,7 +47,7 @@ def render(
         method=recipe.method.name,
         method_title=recipe.method.title,
         model_licence=recipe.backbone.licence,
-        data_licence=_read(data_folder(recipe.task), "card").get("licence", ""),
+        data_licence=(card_of(recipe.task) or {}).get("licence", ""),
         rows=manifest["data"]["files"]["train"]["rows"],
         rows_hash=manifest["data"]["files"]["train"]["sha256"],
         source=manifest["data"]["source"],

@@ -83,9 +83,7 @@ class Recipe:
             "do_train": Choice(True),
             "dataset": Choice(self.task),
             "dataset_dir": Choice(".", "where dataset_info.json lies"),
-            "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
-            "eval_strategy": Choice("epoch"),
-            "per_device_eval_batch_size": Choice(2),
+            **self._evaluating(),
             "overwrite_cache": Choice(False, "rows are encoded once, until tokenizer, template or cutoff differ"),
             "output_dir": Choice(f"{self.folder}/adapter"),
             "logging_steps": Choice(1 if self.data.rows < 5_000 else 10),
@@ -93,6 +91,15 @@ class Recipe:
             "plot_loss": Choice(True),
             "report_to": Choice("none"),
             "include_num_input_tokens_seen": Choice(True),
+        }
+
+    def _evaluating(self) -> Choices:
+        if not self.data.has_val:
+            return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
+        return {
+            "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
+            "eval_strategy": Choice("epoch"),
+            "per_device_eval_batch_size": Choice(2),
         }
 
     def _saving(self) -> Choices:

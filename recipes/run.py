@@ -7,6 +7,7 @@ that a step that ended is never done again and one that was broken off is resume
 import os
 import resource
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from recipes.plan import expected_memory, expected_seconds
 from recipes.prepare import ensure_prepared
 from recipes.progress import TrainingProgress
 from recipes.render import Recipe, render_all
+from recipes.rows import card_of
 from recipes.serving import cannot_merge, in_four_bits
 from recipes.surroundings import weights_on_disk
 
@@ -55,10 +57,9 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 def data_identity(task: str) -> dict[str, Any]:
     """Return where a task's rows came from, and the hashes of its files."""
-    path = data_folder(task) / "card.json"
-    if not path.is_file():
-        raise UserError(f"there are no converted rows of {task} ({path} is missing)", f"make convert TASK={task}")
-    card = read_json(path)
+    card = card_of(task)
+    if not card:
+        raise UserError(f"there are no converted rows of {task} in {data_folder(task)}", f"make convert TASK={task}")
     return {"source": card["source"], "files": card["files"]}
 
 
@@ -217,16 +218,26 @@ def _llamafactory(
     if code:
         raise UserError(
             f"llamafactory-cli {command} ended with code {code}; the end of {log}:\n{tail(log)}",
-            explain(log.read_text(encoding="utf-8", errors="replace")[-8000:]),
+            explain(log.read_text(encoding="utf-8", errors="replace")[-8000:], code),
         )
     return time.monotonic() - began
 
 
-def explain(log: str) -> str:
-    """Say what to do about the failures that users meet most, from a log's last part."""
+KILLED = (256 - signal.SIGKILL, 128 + signal.SIGKILL)
+"""What a command ends with that the system killed: as Python and as a shell hand it on."""
+LESS_MEMORY = (
+    'SET="disable_gradient_checkpointing=false" takes less and goes on from the last checkpoint; '
+    'SET="per_device_train_batch_size=1 cutoff_len=512" or METHOD=qlora begin anew; see `make plan`'
+)
+
+
+def explain(log: str, code: int = 1) -> str:
+    """Say what to do about the failures that users meet most, from a log's last part and how the command ended."""
+    if code in KILLED or "Signal 9 (SIGKILL)" in log:
+        return f"the system killed it, as it does when RAM runs out: {LESS_MEMORY}"
     cures = {
-        "out of memory": 'SET="disable_gradient_checkpointing=false" takes less and goes on from the last checkpoint; '
-        'SET="per_device_train_batch_size=1 cutoff_len=512" or METHOD=qlora begin anew; see `make plan`',
+        "out of memory": LESS_MEMORY,
+        "can't allocate memory": LESS_MEMORY,
         "gated repo": "accept the model's licence on its page on the hub, then: hf auth login",
         "Cannot find valid samples": "no row was left after encoding: look into data/, then make convert again",
         "couldn't connect": "the hub cannot be reached: check the network, or give MODEL=/a/local/folder",
@@ -277,7 +288,7 @@ def _peak_vram(folder: Path) -> float | None:
 def render_only(recipe: Recipe) -> str:
     """Write the run's YAML files (none where another run lies) and return the training recipe."""
     folder = Path(recipe.folder)
-    if (data_folder(recipe.task) / "card.json").is_file():
+    if card_of(recipe.task):
         write_run(recipe)
     else:  # what depends on the rows is not decided yet
         for name, text in render_all(recipe).items():

@@ -6,7 +6,6 @@ from importlib import metadata
 from pathlib import Path
 
 from common.files import read_json
-from common.paths import data_folder
 from recipes.compatible import form_of, packages_of
 from recipes.distributed import uses_ray
 from recipes.hub_cache import hub_cache, hub_home, snapshot
@@ -15,15 +14,16 @@ from recipes.machine import ram_gb, resolve_hardware
 from recipes.plan import Surroundings
 from recipes.prepare import is_prepared
 from recipes.render import Recipe
+from recipes.rows import card_of
 
 
 def look_around(recipe: Recipe) -> Surroundings:
     """Collect what the checks of a plan need."""
-    card = data_folder(recipe.task) / "card.json"
+    card = card_of(recipe.task)
     return Surroundings(
-        form=_form(recipe.task) if card.is_file() else "",
-        source=read_json(card)["source"] if card.is_file() else "",
-        lengths=read_json(card)["lengths"] if card.is_file() else {},
+        form=_form(recipe.task) if card else "",
+        source=card["source"] if card else "",
+        lengths=card["lengths"] if card else {},
         templates=known_templates(),
         own_template=_own_template(_model_folder(recipe)),
         downloaded=_is_downloaded(recipe),

@@ -16,6 +16,7 @@ from common.files import write_text
 from common.paths import DATA
 from common.process import tool
 from recipes.render import Recipe
+from recipes.rows import is_own
 
 CONFIGS = Path("llamaboard_config")
 USER_CONFIG = Path("llamaboard_cache/user_config.yaml")
@@ -56,7 +57,6 @@ def saved_configuration(settings: dict[str, Any]) -> dict[str, Any]:
         "top.template": settings.get("template") or "default",
         "top.quantization_bit": str(settings.get("quantization_bit", "none")),
         "train.training_stage": STAGES[settings["stage"]],
-        "train.dataset_dir": DATA.as_posix(),
         "train.dataset": settings["dataset"].split(","),
         "train.compute_type": compute,
         "train.extra_args": json.dumps(extra, ensure_ascii=False),
@@ -71,6 +71,7 @@ def offer(recipe: Recipe) -> None:
     """Put a recipe among the UI's saved configurations, and its model where the UI looks for one of its own."""
     name = recipe.folder.removeprefix("runs/").replace("/", "--")
     page = saved_configuration(recipe.settings)
+    page["train.dataset_dir"] = "." if is_own(recipe.task) else DATA.as_posix()
     write_text(CONFIGS / f"{name}.yaml", yaml.safe_dump(page, allow_unicode=True))
     known = _user_config()
     if CUSTOM not in known["path_dict"]:

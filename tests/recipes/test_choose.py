@@ -12,7 +12,8 @@ from recipes.choose import choose
 from recipes.compatible import conflicts, form_of, wrong_form
 from recipes.distributed import environment
 from recipes.memory import estimate
-from tests.recipes.samples import FEW_ROWS, MANY_ROWS
+from recipes.suggest import expected_memory
+from tests.recipes.samples import FEW_ROWS, MANY_ROWS, recipe
 
 NO_SDPA = Backbone("old", architecture="bloom", sdpa=False)
 
@@ -40,6 +41,14 @@ def test_a_backbone_that_overflows_in_float16_takes_emulated_bfloat16() -> None:
     choices = chosen("gemma3-1b", "lora", "t4")
     assert (choices["bf16"].value, "fp16" in choices) == (True, False)
     assert "overflows" in choices["bf16"].why
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto", "rm", "orpo"])
+@pytest.mark.parametrize("card", ["24gb", "40gb"])
+def test_what_is_chosen_for_pairs_fits_as_the_plan_counts_it(method: str, card: str) -> None:
+    needed = expected_memory(recipe("qwen3-8b", method, card))
+    assert needed is not None
+    assert needed.verdict(find_hardware(card).memory_gb) == "fits"
 
 
 def test_pure_bfloat16_is_only_for_cards_that_have_it() -> None:

@@ -9,6 +9,7 @@ import yaml
 from common.errors import UserError
 from recipes.catalog import find_backbone, find_hardware, find_method
 from recipes.choose import DataFacts
+from recipes.finish_export import positions_as_of_4, tokenizer_as_of_4
 from recipes.model_card import render
 from recipes.publish import push
 from recipes.render import Recipe
@@ -118,3 +119,29 @@ def test_a_model_that_computes_nonsense_is_found_out(tmp_path):
 def generates(folder):
     command = [sys.executable, "-m", "recipes.generates", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    ("positions", "named"),
+    [
+        ({"rope_theta": 1e6, "rope_type": "default"}, {"rope_theta": 1e6}),
+        (
+            {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0},
+            {"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        ),
+        (
+            {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}},
+            {"rope_theta": 1e6, "rope_local_base_freq": 1e4},
+        ),
+    ],
+)
+def test_positions_stand_under_the_names_of_transformers_4_too(positions, named):
+    config = {"model_type": "any", "rope_parameters": positions}
+    assert positions_as_of_4(config) == config | named
+    assert positions_as_of_4({"model_type": "bloom"}) == {"model_type": "bloom"}
+
+
+def test_a_tokenizer_loads_with_transformers_4():
+    assert tokenizer_as_of_4({"extra_special_tokens": ["<a>"], "tokenizer_class": "TokenizersBackend"}) == {
+        "additional_special_tokens": ["<a>"], "tokenizer_class": "PreTrainedTokenizerFast",
+    }  # fmt: skip

@@ -132,6 +132,12 @@ def test_the_failures_users_meet_most_come_with_their_cure(log, cure):
     assert cure in run.explain(log)
 
 
+@pytest.mark.parametrize(("log", "code"), [("", 247), ("", 137), ("exitcode: -9 ... Signal 9 (SIGKILL) received", 1)])
+def test_a_run_that_the_system_killed_is_told_that_ram_ran_out(log, code):
+    assert "RAM runs out" in run.explain(log, code)
+    assert "RAM runs out" not in run.explain("", 1)
+
+
 def test_the_peak_of_memory_is_read_from_llamafactorys_log(tmp_path):
     assert run._peak_vram(tmp_path) is None
     rows = [{"vram_reserved": 3.5}, {"vram_reserved": 7.25}, {"loss": 1.0}]

@@ -1,0 +1,119 @@
+"""What is known of a task's rows: the converters' card, or what can be read off rows of the user's own.
+
+An entry of dataset_info.json that is no task's is a TASK too: pairs for DPO, marks for KTO, or any rows that
+LLaMA-Factory reads. They are trained on as they are. `NAME_val`, where there is such an entry, is evaluated on.
+"""
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+from statistics import mean, quantiles
+from typing import Any
+
+import orjson
+
+from common.errors import UserError, nearest
+from common.files import read_json
+from common.names import root_task
+from common.paths import data_folder
+from converters.registry import load_task, task_names
+from converters.task import Task
+
+INFO = Path("dataset_info.json")
+
+
+def find_task(name: str) -> Task:
+    """Return a task by name, one of the user's own entries among them."""
+    if not is_own(name):
+        try:
+            return load_task(name)
+        except UserError as error:
+            if close := nearest(name, own_names()):
+                error.hint = f"{close} (in {INFO}); {error.hint}"
+            raise
+    language = "zh" if read_own(name)["chinese"] else "en"
+    return Task(
+        name=name, title=f"{name} ({_file(name)})", language=language, domain="own rows", files=(), convert=_none
+    )
+
+
+def _none(*_: Any) -> Any:
+    raise NotImplementedError("rows of one's own are not converted")
+
+
+def own_names() -> list[str]:
+    """Return the entries of dataset_info.json that are no task's."""
+    entries = read_json(INFO) if INFO.is_file() else {}
+    made = {f"{task}{split}" for task in task_names() for split in ("", "_val", "_test")}
+    return [name for name in entries if name not in made and root_task(name) == name]
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a name is an entry of the user's own."""
+    return name not in task_names() and name in own_names()
+
+
+def has_val(task: str) -> bool:
+    """Tell whether there are rows to evaluate on while training."""
+    return not is_own(task) or f"{task}_val" in own_names()
+
+
+def card_of(task: str) -> dict[str, Any] | None:
+    """Return what is known of the rows; None when they are not converted yet."""
+    if is_own(task):
+        return {key: value for key, value in read_own(task).items() if key != "chinese"}
+    path = data_folder(task) / "card.json"
+    return read_json(path) if path.is_file() else None
+
+
+@functools.cache
+def read_own(name: str) -> dict[str, Any]:
+    """Read rows of the user's own: how many, how long, their hash, and whether they are Chinese."""
+    path, entry = _file(name), read_json(INFO)[name]
+    try:
+        content = path.read_bytes()
+        lines = content.splitlines() if path.suffix == ".jsonl" else ()
+        rows = [orjson.loads(line) for line in lines if line.strip()] if lines else orjson.loads(content)
+    except OSError as error:
+        raise UserError(f"{INFO} names {path} for {name}: {error.strerror}", "correct its file_name") from None
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{path} of {name} is not JSON: {error}", "give a .json list or .jsonl") from None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{path} of {name} holds no list of rows", "give a .json list of objects, or .jsonl")
+    prompts, wholes = zip(*(_lengths(row, entry.get("columns") or {}) for row in rows), strict=True)
+    text = "".join(map(str, rows[:200]))
+    return {
+        "source": path.as_posix(),
+        "files": {"train": {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest()}},
+        "lengths": {"prompt": _quantiles(prompts), "total": _quantiles(wholes)},
+        "chinese": len(re.findall(r"[\u4e00-\u9fff]", text)) > 0.2 * len(text),
+    }
+
+
+def _file(name: str) -> Path:
+    file = read_json(INFO)[name].get("file_name")
+    if not file:
+        raise UserError(f"{name} of {INFO} has no file_name", "download the rows, and name their file there")
+    return Path(file)
+
+
+def _lengths(row: dict[str, Any], columns: dict[str, str]) -> tuple[int, int]:
+    """Return the characters of a row's question, and of all of it with the longer answer."""
+    answers = [_characters(row.get(columns.get(key, key))) for key in ("response", "chosen", "rejected")]
+    named = set(columns.values()) or {"instruction", "input", "output", "conversations", "system", "history"}
+    everything = sum(_characters(row.get(column)) for column in named)
+    return everything - sum(answers), everything - sum(answers) + max(answers)
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_characters, inner))
+
+
+def _quantiles(lengths: tuple[int, ...]) -> dict[str, float]:
+    cuts = quantiles(lengths, n=100, method="inclusive") if len(lengths) > 1 else [lengths[0]] * 99
+    shares = {f"p{share}": round(cuts[share - 1]) for share in (5, 25, 50, 75, 90, 95, 99)}
+    return {"mean": mean(lengths), "min": min(lengths), **shares, "max": max(lengths)}
