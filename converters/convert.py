@@ -17,6 +17,7 @@ from converters import card as cards
 from converters.deciding import decide
 from converters.finishing import finish
 from converters.held_out import Variant, hold_out
+from converters.judged import judged_questions
 from converters.registration import register
 from converters.rows import has_system
 from converters.settings import Settings, build_settings
@@ -187,8 +188,6 @@ def identity_of(
     task: Task, source: Source, settings: Settings, options: dict[str, Any], limit: int | None
 ) -> dict[str, Any]:  # fmt: skip
     """Return all that decides what the rows become."""
-    from converters.finishing import judged_questions
-
     questions = judged_questions(task, settings) if settings.decontaminate else []
     return {
         "source": source.label,
