@@ -66,7 +66,9 @@ def convert(
 def work_folder(folder: Path) -> Iterator[Path]:
     """Give a folder for what is under way, which does not outlive the block: a full disk must not stay full of it."""
     work = folder / ".work"
-    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed
+    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed, as are half-written splits
+    for part in folder.glob(".*.jsonl.*.part"):
+        part.unlink()
     try:
         yield work
     finally:

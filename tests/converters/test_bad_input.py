@@ -268,6 +268,7 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     _, said = process.communicate(timeout=60)  # the workers have this pipe too: it ends when they do
     assert b"Traceback" not in said
     assert not Path("data/medical_zh/card.json").exists()
+    Path("data/medical_zh/.train.jsonl.123.part").write_text("half a split")
     card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)
     assert card["rows"] == 500
-    assert not Path("data/medical_zh/.work").exists()
+    assert sorted(path.name for path in Path("data/medical_zh").glob(".*")) == [".lock"]
