@@ -130,7 +130,7 @@ def _array(path: Path) -> Iterator[tuple[Raw, int]]:
             try:
                 if place >= len(buffer) and not ended:
                     raise ValueError("more is needed")
-                if place >= len(buffer) or buffer[place] == "]":
+                if place >= len(buffer):
                     return
                 value, end = decoder.raw_decode(buffer, place)
                 if end == len(buffer) and not ended:
@@ -155,7 +155,8 @@ ELEMENT = re.compile(r"[}\]\"]?\s*,\s*(?=\{)")
 
 
 def _skip(buffer: str, place: int) -> int:
-    while place < len(buffer) and buffer[place] in ", \n\r\t[":
+    """Return where the next element begins. A bracket in the wrong place ends nothing: the file's end does."""
+    while place < len(buffer) and buffer[place] in ", \n\r\t[]":
         place += 1
     return place
 

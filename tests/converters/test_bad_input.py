@@ -183,6 +183,13 @@ def test_a_broken_element_of_an_array_does_not_take_the_others_with_it():
     assert steps(card)["read"] == 1
 
 
+def test_a_bracket_in_the_wrong_place_ends_no_array():
+    rows = json.loads((ROWS / "law_en/alpacmygavel.json").read_text())
+    texts = [json.dumps(row) for row in rows]
+    Path("alpacmygavel.json").write_text("[" + ",".join(texts[:3]) + "]\n[" + ",".join(texts[3:]) + "]\n")
+    assert convert(load_task("law_en"), "alpacmygavel.json")["rows"] == len(rows)
+
+
 def test_an_array_that_was_cut_off():
     content = (ROWS / "law_en/alpacmygavel.json").read_text()
     Path("alpacmygavel.json").write_text(content[:-200])
