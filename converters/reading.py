@@ -202,10 +202,21 @@ def _parquet(path: Path) -> Iterator[tuple[Raw, int]]:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=CHUNK_ROWS):
                 weight = max(1, batch.nbytes // max(1, batch.num_rows))
-                for row in batch.to_pylist():
+                for row in _batch_rows(batch):
                     yield row, weight
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} is not a readable Parquet file: {error}", "get the file again") from None
+
+
+def _batch_rows(batch: Any) -> list[Raw]:
+    """Return the rows of a Parquet batch; one whose text is no UTF-8 does not take the others with it."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        if batch.num_rows > 1:
+            return [row for number in range(batch.num_rows) for row in _batch_rows(batch.slice(number, 1))]
+    cells = (column.cast("binary").to_pylist()[0] for column in batch.columns if str(column.type).endswith("string"))
+    return [Broken("\n".join((cell or b"").decode(errors="backslashreplace") for cell in cells), "not UTF-8")]
 
 
 UNDECODED = re.compile("[\udc80-\udcff]")

@@ -134,6 +134,21 @@ def test_a_column_whose_name_is_no_text_is_rejected_like_others(read_rows):
     assert row["row"] == {"\\ud83d": 1}
 
 
+def test_parquet_text_that_is_no_utf8_costs_one_row(read_rows):
+    import pyarrow
+    from pyarrow import parquet
+
+    texts = [f"第{i}题，下列哪项是正确的？".encode() for i in range(30)]
+    texts[7] = texts[7][:-1]
+    asked = pyarrow.array(texts, pyarrow.binary()).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"instruction": asked, "input": asked, "output": asked}), "train.parquet")
+    card = convert(load_task("finance_zh"), "train.parquet", given={"near": 0, "decontaminate": False})
+    assert (card["rows"], steps(card)) == (30, {"read": 1})
+    (row,) = read_rows("data/finance_zh/rejected.jsonl")
+    assert (row["reason"], row["number"]) == ("not UTF-8", 8)
+    assert row["row"].startswith("第7题，下列哪项是正确的\\xef\\xbc\n第7题")
+
+
 def test_some_of_the_files_are_enough_and_the_others_are_named(capsys):
     card = convert(load_task("law_zh"), str(ROWS / "law_zh" / "DISC-Law-SFT-Pair-QA-released.jsonl"))
     assert card["rows"] == 4
