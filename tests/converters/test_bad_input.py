@@ -237,6 +237,14 @@ def test_judged_questions_that_cannot_be_read_are_told(content):
         convert(load_task("medical_zh"), lines(), given={"questions": "questions.jsonl"})
 
 
+def test_a_card_that_cannot_be_read_is_written_anew():
+    source = lines()
+    convert(load_task("medical_zh"), source)
+    Path("data/medical_zh/card.json").write_text("{")
+    assert convert(load_task("medical_zh"), source)["rows"] == 40
+    assert json.loads(Path("data/medical_zh/card.json").read_text())["rows"] == 40
+
+
 def test_what_was_made_of_earlier_rows_goes_with_them():
     source = lines()
     convert(load_task("medical_zh"), source, given={"array": True})
