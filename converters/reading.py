@@ -19,6 +19,8 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 2_000
 ARRAY_BUFFER = 1 << 20
+DELIMITERS = (b",", b";", b"\t")
+"""What stands between the cells of a .csv: the one that its header has most of."""
 TO_UTF8 = "write it anew as UTF-8, if it is GB18030 like this: iconv -f GB18030 -t UTF-8 FILE > NEW"
 BOM = b"\xef\xbb\xbf"
 LONGEST_ELEMENT = 64 << 20
@@ -81,7 +83,7 @@ def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
     if kind == ".json":
         return _array(path)
     if kind in (".csv", ".tsv"):
-        return _table(path, "\t" if kind == ".tsv" else ",")
+        return _table(path, "\t" if kind == ".tsv" else max(DELIMITERS, key=beginning.count).decode())
     if kind == ".parquet":
         return _parquet(path)
     raise UserError(

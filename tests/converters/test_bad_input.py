@@ -172,6 +172,13 @@ def test_csv_cells_too_many_or_few_and_bytes_that_are_no_text(read_rows):
     ]  # fmt: skip
 
 
+def test_a_table_of_a_spreadsheet_with_semicolons():
+    row = "symptoms;What are the symptoms of fever {0} ?;The skin is hot, and the pulse is fast on day {0}.\n"
+    Path("rows.csv").write_text("qtype;Question;Answer\n" + "".join(map(row.format, range(20))))
+    card = convert(load_task("medical_en"), "rows.csv", given={"near": 0, "decontaminate": False})
+    assert (card["rows"], card["files"]["rejected"]["rows"]) == (20, 0)
+
+
 @pytest.mark.parametrize("count", [40, 12_000])
 def test_a_quote_that_is_never_closed_costs_one_row(read_rows, count):
     row = "symptoms,What are the symptoms of fever {0} ?,The skin is hot and the pulse is fast on day {0} of it.\n"
