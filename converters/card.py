@@ -40,9 +40,13 @@ ORDER = (
 
 
 def read_card(task: str) -> dict[str, Any] | None:
-    """Return the card of a task's rows, None when they have not been converted."""
+    """Return the card of a task's rows, None when they have not been converted (or nobody can read it any more)."""
     path = data_folder(task) / "card.json"
-    return read_json(path) if path.is_file() else None
+    try:
+        card = read_json(path) if path.is_file() else None
+    except ValueError:
+        return None
+    return card if isinstance(card, dict) and "files" in card else None
 
 
 def converted_tasks() -> list[str]:

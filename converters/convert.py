@@ -17,6 +17,7 @@ from converters import card as cards
 from converters.deciding import decide
 from converters.finishing import finish
 from converters.held_out import Variant, hold_out
+from converters.judged import judged_questions
 from converters.registration import register
 from converters.rows import has_system
 from converters.settings import Settings, build_settings
@@ -65,7 +66,9 @@ def convert(
 def work_folder(folder: Path) -> Iterator[Path]:
     """Give a folder for what is under way, which does not outlive the block: a full disk must not stay full of it."""
     work = folder / ".work"
-    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed
+    shutil.rmtree(work, ignore_errors=True)  # left by one that was killed, as are half-written splits
+    for part in folder.glob(".*.jsonl.*.part"):
+        part.unlink()
     try:
         yield work
     finally:
@@ -187,8 +190,6 @@ def identity_of(
     task: Task, source: Source, settings: Settings, options: dict[str, Any], limit: int | None
 ) -> dict[str, Any]:  # fmt: skip
     """Return all that decides what the rows become."""
-    from converters.finishing import judged_questions
-
     questions = judged_questions(task, settings) if settings.decontaminate else []
     return {
         "source": source.label,

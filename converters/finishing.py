@@ -11,12 +11,11 @@ from typing import Any
 import numpy
 import orjson
 
-from common.errors import UserError
-from common.files import atomic, read_jsonl
-from common.names import root_task
+from common.files import atomic
 from common.progress import Progress
 from converters.contamination import Index
 from converters.deciding import HELD_OUT, KEPT, STEPS, Decision
+from converters.judged import judged_questions
 from converters.pool import ordered_map, workers
 from converters.settings import Settings
 from converters.sketch import Array, fold, gram_sizes, grams
@@ -25,7 +24,6 @@ from converters.staging import SMALL, Stage
 from converters.task import Task
 
 BATCH = 1_000
-QUESTIONS = Path("eval/questions")
 
 
 @dataclass
@@ -50,28 +48,6 @@ class Batch:
     rejected: bytes = b""
     dropped: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
-
-
-def judged_questions(task: Task, settings: Settings) -> list[tuple[str, str]]:
-    """Return (name, text) of the judged questions and their reference answers."""
-    if settings.questions:
-        paths = [Path(settings.questions)]
-    else:
-        base = root_task(task.name)
-        paths = [path for name in (base, f"{base}_choice") if (path := QUESTIONS / f"{name}.jsonl").is_file()]
-    found = []
-    for path in paths:
-        try:
-            for row in read_jsonl(path):
-                found.append((f"judged question {row['id']}", str(row["question"])))
-                if row.get("reference"):
-                    found.append((f"the reference answer to {row['id']}", str(row["reference"])))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f"no judged questions can be read from {path}: {type(error).__name__}: {error}",
-                'a line is like {"id": "1", "question": "...", "reference": "..."}',
-            ) from None
-    return found
 
 
 def test_questions(stage: Stage, decision: Decision) -> list[tuple[str, str]]:

@@ -19,6 +19,8 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 2_000
 ARRAY_BUFFER = 1 << 20
+DELIMITERS = (b",", b";", b"\t")
+"""What stands between the cells of a .csv: the one that its header has most of."""
 TO_UTF8 = "write it anew as UTF-8, if it is GB18030 like this: iconv -f GB18030 -t UTF-8 FILE > NEW"
 BOM = b"\xef\xbb\xbf"
 LONGEST_ELEMENT = 64 << 20
@@ -81,7 +83,7 @@ def _rows(path: Path) -> Iterator[tuple[Raw, int]]:
     if kind == ".json":
         return _array(path)
     if kind in (".csv", ".tsv"):
-        return _table(path, "\t" if kind == ".tsv" else ",")
+        return _table(path, "\t" if kind == ".tsv" else max(DELIMITERS, key=beginning.count).decode())
     if kind == ".parquet":
         return _parquet(path)
     raise UserError(
@@ -130,7 +132,7 @@ def _array(path: Path) -> Iterator[tuple[Raw, int]]:
             try:
                 if place >= len(buffer) and not ended:
                     raise ValueError("more is needed")
-                if place >= len(buffer) or buffer[place] == "]":
+                if place >= len(buffer):
                     return
                 value, end = decoder.raw_decode(buffer, place)
                 if end == len(buffer) and not ended:
@@ -155,7 +157,8 @@ ELEMENT = re.compile(r"[}\]\"]?\s*,\s*(?=\{)")
 
 
 def _skip(buffer: str, place: int) -> int:
-    while place < len(buffer) and buffer[place] in ", \n\r\t[":
+    """Return where the next element begins. A bracket in the wrong place ends nothing: the file's end does."""
+    while place < len(buffer) and buffer[place] in ", \n\r\t[]":
         place += 1
     return place
 
@@ -201,10 +204,21 @@ def _parquet(path: Path) -> Iterator[tuple[Raw, int]]:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=CHUNK_ROWS):
                 weight = max(1, batch.nbytes // max(1, batch.num_rows))
-                for row in batch.to_pylist():
+                for row in _batch_rows(batch):
                     yield row, weight
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} is not a readable Parquet file: {error}", "get the file again") from None
+
+
+def _batch_rows(batch: Any) -> list[Raw]:
+    """Return the rows of a Parquet batch; one whose text is no UTF-8 does not take the others with it."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        if batch.num_rows > 1:
+            return [row for number in range(batch.num_rows) for row in _batch_rows(batch.slice(number, 1))]
+    cells = (column.cast("binary").to_pylist()[0] for column in batch.columns if str(column.type).endswith("string"))
+    return [Broken("\n".join((cell or b"").decode(errors="backslashreplace") for cell in cells), "not UTF-8")]
 
 
 UNDECODED = re.compile("[\udc80-\udcff]")

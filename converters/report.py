@@ -33,6 +33,9 @@ def write_report(task: str) -> Path:
     if card is None:
         raise UserError(f"{task} has not been converted yet", f"make convert TASK={task}")
     folder = data_folder(task)
+    for name in ("train", "rejected"):
+        if not (folder / f"{name}.jsonl").is_file():
+            raise UserError(f"{folder} has no {name}.jsonl any more", f"make convert TASK={task} writes it anew")
     environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
     environment.filters["typed"] = typed
     environment.filters["number"] = lambda value: f"{value:,}"

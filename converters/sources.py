@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from converters.reading import SUFFIXES
 from converters.task import File, Task
 
 TRIES = 4
+SPLIT_WORDS = {
+    "test": "test|testing|eval|evaluation",
+    "val": "val|valid|validation|dev",
+    "train": "train|training",
+}
 NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 """What the hub's libraries write beside the rows."""
 EXPLICIT_SOURCE = "name the rows here: SOURCE=path/to/file-or-folder"
@@ -48,12 +53,15 @@ def find_source(task: Task, source: str) -> Source:
     path = Path(source).expanduser()
     if not path.exists():
         raise UserError(f"{whose} does not exist: {source}", "give a file or folder that does")
-    found = _in_folder(task, path) if path.is_dir() else [SourceFile(path, _spec(task, path))]
+    found = _in_folder(task, path) if path.is_dir() else [SourceFile(path, _spec(task, Path(path.name)))]
+    if not task.files and all(item.spec.split in ("val", "test") for item in found):
+        # Nothing else to train on: `rows_test.jsonl` is a name like any other.
+        found = [SourceFile(item.path, replace(item.spec, split="")) for item in found]
     notes: tuple[str, ...] = ()
     missing = [file.path for file in task.files if file not in {item.spec for item in found}]
     if path.is_dir() and missing and len(found) < len(task.files):
         notes = (f"{source} lacks {', '.join(missing)}; going on with {len(found)} of {len(task.files)} files",)
-    identity = {item.path.name: {"bytes": item.path.stat().st_size, "sha256": sha256(item.path)} for item in found}
+    identity = {item.spec.path: {"bytes": item.path.stat().st_size, "sha256": sha256(item.path)} for item in found}
     return Source(source, tuple(found), identity, notes)
 
 
@@ -73,7 +81,7 @@ def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
             f"no rows in {folder}: none of {', '.join(file.path for file in task.files) or 'its files is a data file'}",
             f"put one of {', '.join(SUFFIXES)} there",
         )
-    return [SourceFile(path, _spec(task, path)) for path in others]
+    return [SourceFile(path, _spec(task, path.relative_to(folder))) for path in others]
 
 
 def _spec(task: Task, path: Path) -> File:
@@ -87,7 +95,7 @@ def _spec(task: Task, path: Path) -> File:
         columns = tuple(column for column in task.files[0].columns if column in common)
         optional = task.files[0].optional
     own_splits = not task.files or any(spec.split for spec in task.files)
-    return File(path.name, columns, split_of(path.stem) if own_splits else "", optional)
+    return File(path.as_posix(), columns, split_of(path) if own_splits else "", optional)
 
 
 def _holds_rows(path: Path) -> bool:
@@ -96,12 +104,12 @@ def _holds_rows(path: Path) -> bool:
     return not hidden and path.suffix.lower() in SUFFIXES and path.name not in NO_ROWS
 
 
-def split_of(stem: str) -> str:
-    """Return the split that a file's name tells of, "" when it tells none."""
-    stem = stem.lower()
-    for beginning, split in (("test", "test"), ("val", "val"), ("dev", "val"), ("train", "train")):
-        if re.match(rf"{beginning}(?:id(?:ation)?|[^a-z]|$)", stem):
-            return split
+def split_of(path: Path) -> str:
+    """Return the split that a file's name tells of, or else its folder's, as on the hub; "" when they tell none."""
+    for name in (path.stem, *reversed(path.parts[:-1])):
+        for split, words in SPLIT_WORDS.items():
+            if re.search(rf"(?:^|[^a-z])(?:{words})(?:[^a-z]|$)", name.lower()):
+                return split
     return ""
 
 
@@ -133,7 +141,7 @@ def _data_files(task: Task, commit: str) -> tuple[File, ...]:
     found = sorted(name for name in names if _holds_rows(Path(name)))
     if not found:
         raise UserError(f"{task.hub} has no file of a kind that can be read", f"it needs one of {', '.join(SUFFIXES)}")
-    return tuple(File(name, task.columns, split_of(Path(name).stem), task.optional) for name in found)
+    return tuple(File(name, task.columns, split_of(Path(name)), task.optional) for name in found)
 
 
 def _commit(task: Task) -> str:

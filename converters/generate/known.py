@@ -8,8 +8,8 @@ import numpy
 from common.progress import Progress
 from converters import duplicates
 from converters.contamination import Index
-from converters.finishing import judged_questions
 from converters.generate.base import card_of, record_of, rows_of
+from converters.judged import judged_questions
 from converters.rows import KEY_BYTES
 from converters.settings import Settings
 from converters.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures

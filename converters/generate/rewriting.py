@@ -13,12 +13,12 @@ from common.estimate import estimate
 from common.process import only_one
 from common.reply import Reply
 from converters.contamination import Index
-from converters.finishing import judged_questions
 from converters.generate.base import Row, record_of, rows_of
 from converters.generate.calls import Limits, ask_all
 from converters.generate.filters import Patterns, load_banned
 from converters.generate.parts import Part
 from converters.generate.settings import Rewriting
+from converters.judged import judged_questions
 from converters.language import sample, shares, wrong_language
 from converters.settings import build_settings
 from converters.sketch import fold, gram_sizes, grams

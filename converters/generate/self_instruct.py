@@ -17,7 +17,6 @@ from common.prices import Budget, BudgetSpentError
 from common.process import only_one
 from common.progress import Progress
 from common.reply import Reply
-from converters.finishing import judged_questions
 from converters.generate.base import card_of, rows_of
 from converters.generate.calls import Limits, budget_reached
 from converters.generate.journal import Call, append_round, read_rounds
@@ -26,6 +25,7 @@ from converters.generate.prompts import TASKS
 from converters.generate.seeds import pool, shown_in
 from converters.generate.selection import STEPS, Selection
 from converters.generate.settings import Generating
+from converters.judged import judged_questions
 from converters.settings import GENERAL, Settings
 from converters.task import Task
 

@@ -16,13 +16,11 @@ What is odd about it, and what is done:
 - About 3 % (Pair) and 4 % (Pair-QA) exact duplicates go in the duplicate step.
 """
 
-import re
 from typing import Any
 
 from converters.task import File, Options, Record, Row, Skip, Task, is_nan, text
 
 MARK = "<问题>"
-SPACE = re.compile(r"\s+")
 
 
 def statutes(value: Any) -> list[str]:
@@ -36,6 +34,10 @@ def statutes(value: Any) -> list[str]:
     return [item.strip() for item in value if item.strip()]
 
 
+def _unspaced(value: str) -> str:
+    return "".join(value.split())
+
+
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row with its statutes in the prompt exactly once."""
     prompt, answer = text(row, "input").strip(), text(row, "output")
@@ -43,8 +45,8 @@ def convert(row: Row, file: str, options: Options) -> Record:
         raise Skip("domain", "an exam question that benchmarks use too")
     asked = prompt.partition(MARK)[2].lstrip(" ：:\n") if MARK in prompt else prompt
     given = statutes(row.get("reference"))
-    known = SPACE.sub("", prompt) if given else ""
-    absent = [item for item in given if SPACE.sub("", item) not in known]
+    known = _unspaced(prompt) if given else ""
+    absent = [item for item in given if _unspaced(item) not in known]
     if absent and options["statutes"] and prompt:
         prompt = "\n".join([*absent, "", prompt])
     return Record(prompt, "", answer, question="" if asked == prompt else asked)

@@ -134,6 +134,21 @@ def test_a_column_whose_name_is_no_text_is_rejected_like_others(read_rows):
     assert row["row"] == {"\\ud83d": 1}
 
 
+def test_parquet_text_that_is_no_utf8_costs_one_row(read_rows):
+    import pyarrow
+    from pyarrow import parquet
+
+    texts = [f"第{i}题，下列哪项是正确的？".encode() for i in range(30)]
+    texts[7] = texts[7][:-1]
+    asked = pyarrow.array(texts, pyarrow.binary()).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"instruction": asked, "input": asked, "output": asked}), "train.parquet")
+    card = convert(load_task("finance_zh"), "train.parquet", given={"near": 0, "decontaminate": False})
+    assert (card["rows"], steps(card)) == (30, {"read": 1})
+    (row,) = read_rows("data/finance_zh/rejected.jsonl")
+    assert (row["reason"], row["number"]) == ("not UTF-8", 8)
+    assert row["row"].startswith("第7题，下列哪项是正确的\\xef\\xbc\n第7题")
+
+
 def test_some_of_the_files_are_enough_and_the_others_are_named(capsys):
     card = convert(load_task("law_zh"), str(ROWS / "law_zh" / "DISC-Law-SFT-Pair-QA-released.jsonl"))
     assert card["rows"] == 4
@@ -155,6 +170,13 @@ def test_csv_cells_too_many_or_few_and_bytes_that_are_no_text(read_rows):
     assert [reason.split(",")[0] for reason in reasons] == [
         "2 cells where the header has 3", "4 cells where the header has 3", "not UTF-8",
     ]  # fmt: skip
+
+
+def test_a_table_of_a_spreadsheet_with_semicolons():
+    row = "symptoms;What are the symptoms of fever {0} ?;The skin is hot, and the pulse is fast on day {0}.\n"
+    Path("rows.csv").write_text("qtype;Question;Answer\n" + "".join(map(row.format, range(20))))
+    card = convert(load_task("medical_en"), "rows.csv", given={"near": 0, "decontaminate": False})
+    assert (card["rows"], card["files"]["rejected"]["rows"]) == (20, 0)
 
 
 @pytest.mark.parametrize("count", [40, 12_000])
@@ -181,6 +203,13 @@ def test_a_broken_element_of_an_array_does_not_take_the_others_with_it():
     card = convert(load_task("law_en"), "alpacmygavel.json")
     assert card["rows"] == 12
     assert steps(card)["read"] == 1
+
+
+def test_a_bracket_in_the_wrong_place_ends_no_array():
+    rows = json.loads((ROWS / "law_en/alpacmygavel.json").read_text())
+    texts = [json.dumps(row) for row in rows]
+    Path("alpacmygavel.json").write_text("[" + ",".join(texts[:3]) + "]\n[" + ",".join(texts[3:]) + "]\n")
+    assert convert(load_task("law_en"), "alpacmygavel.json")["rows"] == len(rows)
 
 
 def test_an_array_that_was_cut_off():
@@ -211,8 +240,16 @@ def test_all_wrong_settings_are_told_at_once():
 def test_judged_questions_that_cannot_be_read_are_told(content):
     if content:
         Path("questions.jsonl").write_text(content)
-    with pytest.raises(UserError, match=r"no judged questions can be read from questions\.jsonl"):
+    with pytest.raises(UserError, match=r"questions\.jsonl"):
         convert(load_task("medical_zh"), lines(), given={"questions": "questions.jsonl"})
+
+
+def test_a_card_that_cannot_be_read_is_written_anew():
+    source = lines()
+    convert(load_task("medical_zh"), source)
+    Path("data/medical_zh/card.json").write_text("{")
+    assert convert(load_task("medical_zh"), source)["rows"] == 40
+    assert json.loads(Path("data/medical_zh/card.json").read_text())["rows"] == 40
 
 
 def test_what_was_made_of_earlier_rows_goes_with_them():
@@ -268,6 +305,7 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     _, said = process.communicate(timeout=60)  # the workers have this pipe too: it ends when they do
     assert b"Traceback" not in said
     assert not Path("data/medical_zh/card.json").exists()
+    Path("data/medical_zh/.train.jsonl.123.part").write_text("half a split")
     card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)
     assert card["rows"] == 500
-    assert not Path("data/medical_zh/.work").exists()
+    assert sorted(path.name for path in Path("data/medical_zh").glob(".*")) == [".lock"]

@@ -11,6 +11,7 @@ from converters.new import new
 from converters.propose import propose
 from converters.registry import load_task, task_names
 from converters.settings import build_settings
+from converters.sources import split_of
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
 RECIPES = [
@@ -226,6 +227,23 @@ def test_rows_need_not_say_that_they_have_no_input(read_rows):
     wrong = task_file("others", columns={"instruction": "q", "input": "abuot", "output": "a"}, **about)
     with pytest.raises(UserError, match=r"no row of things\.jsonl has abuot"):
         convert(wrong)
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("train-00000-of-00001.parquet", "train"), ("data/validation.jsonl", "val"), ("dev/0.csv", "val"),
+        ("soups_test.jsonl", "test"), ("latest.jsonl", ""), ("valuation.csv", ""), ("test/train.csv", "train"),
+    ],
+)  # fmt: skip
+def test_the_split_that_a_name_tells_of(path, split):
+    assert split_of(Path(path)) == split
+
+
+def test_a_file_that_is_called_test_and_is_all_there_is_trains_too():
+    rows_file("my_test.jsonl", [{"q": f"what is thing {i}", "a": f"it is {i}"} for i in range(30)])
+    card = convert(task_file("things", source="my_test.jsonl", columns={"instruction": "q", "output": "a"}))
+    assert card["files"]["train"]["rows"]
 
 
 def test_a_folder_as_the_hub_lays_it_out():

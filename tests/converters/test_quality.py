@@ -11,9 +11,10 @@ from converters import duplicates
 from converters.cleaning import cleaner, mend_encoding, mend_space, undo_html
 from converters.contamination import Index
 from converters.convert import convert
+from converters.judged import judged_questions
 from converters.language import label, shares, wrong_language
 from converters.registry import load_task
-from converters.settings import Settings
+from converters.settings import Settings, build_settings
 from converters.sketch import band_hashes, digests, fold, grams, signatures
 from converters.splits import TEST, TRAIN, VAL, assign
 
@@ -189,6 +190,20 @@ def test_judged_questions_and_test_rows_leave_train(read_rows):
     before = card["identity"]
     Path("eval/questions/medical_zh.jsonl").write_text(json.dumps(judged, ensure_ascii=False) + "\n")
     assert convert(load_task("medical_zh"), "format_data.jsonl", given={"language": False})["identity"] != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mine.csv", "问题,答案\n小孩晚上磨牙是缺钙还是有蛔虫引起的？,原因很多\n"),
+        ("mine.jsonl", '{"prompt": "小孩晚上磨牙是缺钙还是有蛔虫引起的？"}\n'),
+    ],
+)
+def test_judged_questions_of_the_user_may_come_in_any_form(name, content):
+    Path(name).write_text(content)
+    task = load_task("medical_zh")
+    settings, _ = build_settings(task, {"questions": name})
+    assert judged_questions(task, settings)[0] == ("judged question 1", "小孩晚上磨牙是缺钙还是有蛔虫引起的？")
 
 
 def test_splits_do_not_move_when_rows_are_added(read_rows):

@@ -50,6 +50,10 @@ def test_a_histogram_counts_every_row():
 def test_a_report_needs_rows():
     with pytest.raises(UserError, match="has not been converted yet"):
         write_report("law_en")
+    convert(load_task("law_en"), str(ROWS / "law_en"))
+    Path("data/law_en/rejected.jsonl").unlink()
+    with pytest.raises(UserError, match=r"has no rejected\.jsonl any more"):
+        write_report("law_en")
 
 
 @pytest.mark.slow
