@@ -109,6 +109,7 @@ def test_held_out_loss_is_told_as_it_is(low: float, high: float, tuned: float, s
 @pytest.mark.parametrize(
     ("answer", "letter"),
     [
+        ("答案不是A，而是B", ""), ("不选A，应选B", "B"), ("本题答案为A、B", ""), ("The answer is A and B.", ""),
         ("B", "B"), ("B. 流动性", "B"), ("(C) because", "C"), ("The answer is D.", "D"), ("答案是B。", "B"),
         ("正确选项为 C，因为 A 不对。", "C"), ("I think it is A", "A"), ("A or B", ""), ("No idea", ""), ("", ""),
         ("Because of inflation", ""), ("A bond is a loan", ""), ("A or B?", ""),
