@@ -87,6 +87,12 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert "all 6 questions" in output
     (row,) = json.loads(Path("runs/pooled/pooled.json").read_text())["pooled"]
     assert (row["wins"], row["ties"], row["losses"], len(row["tasks"])) == (4, 2, 0, 2)
+    mixed = workplace / "runs" / "medical_en+rewritten" / "m" / "lora"  # trained on other rows, asked the same
+    shutil.copytree(run, mixed)
+    (mixed / "manifest.json").write_text('{"task": "medical_en+rewritten"}')
+    assert "all 6 questions" in eval_command("result", "--run", run, "--run", mixed).output
+    names = [entry["name"] for entry in json.loads(Path("runs/pooled/pooled.json").read_text())["ranking"]["reference"]]
+    assert sorted(names) == ["m", "m lora", "m lora +rewritten"]
 
 
 @pytest.mark.parametrize(
