@@ -22,6 +22,7 @@ from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 180.0
+TIMEOUTS = 3  # of one call, after which more waiting would not help
 LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
 Result = TypeVar("Result")
 
@@ -167,7 +168,8 @@ class Client:
                 raise UserError(
                     f"nothing answers at {endpoint.url}: {outcome.message}", "check the URL and the network"
                 )
-            if outcome.action != "retry" or attempt >= self.attempts:
+            most = min(self.attempts, TIMEOUTS) if outcome.kind == "timeout" else self.attempts
+            if outcome.action != "retry" or attempt >= most:
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
             if outcome.kind not in self._told:
                 self._told.add(outcome.kind)

@@ -113,6 +113,19 @@ def test_a_timeout_is_tried_again(endpoint: Endpoint) -> None:
     assert time.monotonic() - started < 3
 
 
+def test_a_server_that_hangs_is_given_up_sooner(endpoint: Endpoint) -> None:
+    endpoint.latency = 30
+    (reply,) = ask(endpoint, timeout=0.2)
+    assert (reply.error, reply.attempts) == ("timeout: no reply in time", 3)
+
+
+def test_a_local_server_may_take_its_time(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty calls that wait in one queue: the last is answered when all others are."""
+    assert (
+        Place.from_environment("m", endpoint.url).timeout > Place.from_environment("m", "https://example.com").timeout
+    )
+
+
 def test_retry_after_is_waited_for(endpoint: Endpoint) -> None:
     endpoint.behaviour = bad_once(lambda: error(429, "slow down", {"Retry-After": "1"}))
     started = time.monotonic()
