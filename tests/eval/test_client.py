@@ -119,7 +119,7 @@ def test_a_server_that_hangs_is_given_up_sooner(endpoint: Endpoint) -> None:
     assert (reply.error, reply.attempts) == ("timeout: no reply in time", 3)
 
 
-def test_a_local_server_may_take_its_time(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_server_may_take_its_time(endpoint: Endpoint) -> None:
     """Thirty calls that wait in one queue: the last is answered when all others are."""
     assert (
         Place.from_environment("m", endpoint.url).timeout > Place.from_environment("m", "https://example.com").timeout
