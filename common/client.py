@@ -22,6 +22,7 @@ from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 180.0
+PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
 TIMEOUTS = 3  # of one call, after which more waiting would not help
 LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
 Result = TypeVar("Result")
@@ -168,8 +169,8 @@ class Client:
                 raise UserError(
                     f"nothing answers at {endpoint.url}: {outcome.message}", "check the URL and the network"
                 )
-            most = min(self.attempts, TIMEOUTS) if outcome.kind == "timeout" else self.attempts
-            if outcome.action != "retry" or attempt >= most:
+            most = {"timeout": min(self.attempts, TIMEOUTS), "http 429": PATIENCE * self.attempts}
+            if outcome.action != "retry" or attempt >= most.get(outcome.kind, self.attempts):
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
             if outcome.kind not in self._told:
                 self._told.add(outcome.kind)
