@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from common.cache import Cache
 from common.errors import UserError
@@ -47,6 +48,8 @@ class Endpoint:
         url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
         if not url.startswith(("http://", "https://")):
             raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
+        if "@" in urlsplit(url).netloc or "?" in url:  # it would stand in files and messages
+            raise UserError("a URL must hold no password and no key", "put the key into OPENAI_API_KEY")
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")

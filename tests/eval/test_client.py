@@ -193,6 +193,13 @@ def test_a_proxy_is_not_asked_for_a_server_on_this_machine(endpoint: Endpoint, m
     assert ask(endpoint)[0].text == "hello"
 
 
+@pytest.mark.parametrize("url", ["http://me:secret@127.0.0.1:1/v1", "http://127.0.0.1:1/v1?key=secret"])
+def test_a_url_that_holds_a_secret_is_refused_without_saying_it(url: str) -> None:
+    with pytest.raises(UserError, match="no password and no key") as caught:
+        Place.from_environment("m", url)
+    assert "secret" not in caught.value.message + caught.value.hint
+
+
 @pytest.mark.parametrize("key", ["sk-“quoted”", "sk-a\nb"])
 def test_a_key_that_was_copied_badly(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
