@@ -17,7 +17,7 @@ import orjson
 from common.cache import Cache
 from common.client import Client, Endpoint, Request
 from common.errors import UserError
-from common.failures import MalformedError
+from common.failures import MalformedError, without
 from common.files import read_json, write_json
 from common.prices import Budget, BudgetSpentError, price_of
 from common.progress import Progress
@@ -179,5 +179,6 @@ def _sdk(endpoint: Endpoint, lost: str = "leave --batch out") -> Iterator[Any]:
         raise UserError(f"{endpoint.url} refused the key", "set OPENAI_API_KEY to one that is valid there") from None
     except openai.APIError as error:
         raise UserError(
-            f"the batch at {endpoint.url} failed: {str(error)[:200]}", "the same command takes it up again"
+            f"the batch at {endpoint.url} failed: {without(endpoint.key, str(error))[:200]}",
+            "the same command takes it up again",
         ) from None

@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from common.cache import Cache
 from common.errors import UserError
@@ -22,6 +23,8 @@ from common.sdk import load_sdk
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 180.0
+PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
+TIMEOUTS = 3  # of one call, after which more waiting would not help
 LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
 Result = TypeVar("Result")
 
@@ -45,6 +48,8 @@ class Endpoint:
         url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
         if not url.startswith(("http://", "https://")):
             raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
+        if "@" in urlsplit(url).netloc or "?" in url:  # it would stand in files and messages
+            raise UserError("a URL must hold no password and no key", "put the key into OPENAI_API_KEY")
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")
@@ -167,7 +172,8 @@ class Client:
                 raise UserError(
                     f"nothing answers at {endpoint.url}: {outcome.message}", "check the URL and the network"
                 )
-            if outcome.action != "retry" or attempt >= self.attempts:
+            most = {"timeout": min(self.attempts, TIMEOUTS), "http 429": PATIENCE * self.attempts}
+            if outcome.action != "retry" or attempt >= most.get(outcome.kind, self.attempts):
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
             if outcome.kind not in self._told:
                 self._told.add(outcome.kind)

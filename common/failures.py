@@ -44,7 +44,7 @@ def classify(error: Exception, url: str, model: str, key: str = "") -> Failure:
     import openai
 
     if isinstance(error, MalformedError):
-        return Failure("malformed", _without(key, str(error)), "retry", billed=True)
+        return Failure("malformed", without(key, str(error)), "retry", billed=True)
     if isinstance(error, openai.APITimeoutError):
         return Failure("timeout", "no reply in time", "retry", billed=True)
     if isinstance(error, openai.APIConnectionError):
@@ -60,7 +60,7 @@ def _of_status(error: Any, url: str, model: str, key: str) -> Failure:
     status = error.status_code
     body = error.body if isinstance(error.body, dict) else {}
     code = str(body.get("code") or "")
-    said = _without(key, str(body.get("message") or error.message))[:300]
+    said = without(key, str(body.get("message") or error.message))[:300]
     if status in (401, 403):
         why = f": {said}" if status == 403 else ""  # a country, a model, a project without rights
         raise UserError(
@@ -88,7 +88,8 @@ def _of_status(error: Any, url: str, model: str, key: str) -> Failure:
     return Failure(f"http {status}", said, "give up")
 
 
-def _without(key: str, text: str) -> str:
+def without(key: str, text: str) -> str:
+    """Return what a server said without the key, which some of them quote."""
     return text.replace(key, "***") if key else text
 
 

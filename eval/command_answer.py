@@ -49,6 +49,8 @@ def command(
     """Get answers to a task's questions and keep them in <run>/answers/<who>.jsonl."""
     elsewhere = bool(endpoint or model_name or source) or any(name not in OWN for name in who)
     names = list(who) or (["base", "tuned"] if not elsewhere else [model_name.rpartition("/")[2] or "answers"])
+    if endpoint and not (who or model_name):
+        raise UserError(f"which model at {endpoint} is to answer?", f"--model-name; curl {endpoint}/models lists them")
     if elsewhere and len(names) != 1:
         raise UserError("an endpoint or a file answers for one contestant", "give one --who")
     for name in names:

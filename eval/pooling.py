@@ -4,7 +4,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from eval.folder import answers_of, judgments_of
+from common.names import root_task
+from eval.folder import answers_of, judgments_of, task_of
 from eval.length import length_controlled
 from eval.outcomes import Outcome, outcomes
 from eval.ranking import Game, rank
@@ -18,7 +19,10 @@ def contestant_name(folder: Path, who: str) -> str:
     """
     if who not in ("base", "tuned") or len(folder.parts) < 2 or not (folder / "manifest.json").is_file():
         return who
-    return folder.parts[-2] if who == "base" else f"{folder.parts[-2]} {folder.parts[-1]}"
+    model, method = folder.parts[-2:]
+    task = task_of(folder)
+    rows = task.removeprefix(root_task(task))  # +rewritten, ~raw: trained on other rows of the same task
+    return model if who == "base" else " ".join(filter(None, [model, method, rows]))
 
 
 def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -37,8 +41,11 @@ def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def _task(folder: Path, result: dict[str, Any]) -> str:
-    """Return what tells the questions of one task from those of another, whose ids may be the same."""
-    return str(result["task"] or folder)
+    """Return what tells the questions of one task from those of another, whose ids may be the same.
+
+    A task's variants and mixes have its own questions.
+    """
+    return root_task(str(result["task"])) or str(folder)
 
 
 def _pooled(

@@ -30,14 +30,16 @@ def build(folder: Path) -> dict[str, Any]:
     agreement: list[dict[str, Any]] = []
     for a, b in pairs:
         by_judge = {judge: found for judge, rows in judged.items() if (found := outcomes(rows, a, b))}
-        models = {judge: found for judge, found in by_judge.items() if kind_of(judge) == "model"}
-        shown = by_judge | ({PANEL: panel(models, a, b)} if len(models) > 1 else {})
+        members = _members(list(by_judge))
+        panelists = {judge: by_judge[judge] for judge in members}
+        shown = by_judge | ({PANEL: panel(panelists, a, b)} if len(members) > 1 else {})
         for judge, found in shown.items():
             kind = kind_of(judge)
             comparisons.append(
                 {"judge": judge, "kind": kind, "a": a, "b": b}
                 | summary(found, both_orders=kind in ("model", "stand-in"))
                 | length_effect(found, answers[a], answers[b])
+                | ({"members": members} if kind == "panel" else {})
             )
         if len(by_judge) > 1:
             agreement.append({"a": a, "b": b} | agreement_of(_ratings(_judging(by_judge))))
@@ -79,6 +81,15 @@ def kind_of(judge: str) -> str:
     if judge in (NAME, PANEL):
         return "stand-in" if judge == NAME else "panel"
     return "human" if judge.startswith("human") else "model"
+
+
+def _members(judges: list[str]) -> list[str]:
+    """Return who sits on the panel: each model once, however many ways (guided, structured) it was asked in."""
+    members: dict[str, str] = {}
+    for judge in judges:
+        if kind_of(judge) == "model":
+            members.setdefault(judge.partition("+")[0], judge)
+    return list(members.values())
 
 
 def _judging(by_judge: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:

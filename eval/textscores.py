@@ -15,7 +15,9 @@ from eval.stats import mean_of, sign_test, wilson
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 # A letter on its own, named as the answer; the last resort is the only letter in the whole text.
 _NAMED = re.compile(
-    r"(?:answer|choice|option|correct|答案|选项|选择|应选|选|正确)[^A-Za-z]{0,12}(?:is|为|是)?[^A-Za-z]{0,6}([A-H])(?![A-Za-z])",
+    r"(?<![不非])(?:answer|choice|option|correct|答案|选项|选择|应选|选|正确)"
+    r"(?:(?![不非])[^A-Za-z]){0,12}(?:is|为|是)?(?:(?![不非])[^A-Za-z]){0,6}([A-H])(?![A-Za-z])"
+    r"(?!\s*(?:[、/和与及]|and\b|or\b)\s*[A-H](?![A-Za-z]))",  # "A and B" names no single one
     re.I,
 )
 _FIRST = re.compile(r"^\W*([A-H])(?=\s*(?:$|[\n.:：、,，。)）*]))")

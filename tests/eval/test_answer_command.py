@@ -223,6 +223,7 @@ def test_questions_that_come_later_stand_beside_those_that_others_answered(run: 
         (["--run", "nowhere"], "there is no run in nowhere"),
         ([], "no run was named"),
         (["--run", "r", "--who", "gpt-4o", "--task", "law_en"], "needs OPENAI_API_KEY"),
+        (["--run", "r", "--endpoint", "http://127.0.0.1:1/v1", "--task", "law_en"], "which model at"),
         (["--run", "r", "--who", "a/b", "--task", "law_en", "--endpoint", "http://127.0.0.1:1/v1"], "cannot name"),
         (["--run", "r", "--who", "x"], "no questions were named"),
         (["--run", "r", "--task", "law_xx", "--who", "x"], "unknown task"),

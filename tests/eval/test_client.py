@@ -81,7 +81,7 @@ def test_what_no_retry_mends_is_a_counted_failure_and_is_not_kept(endpoint: Endp
     (reply,) = ask(endpoint, attempts=3)
     assert reply.error
     assert reply.text == ""
-    assert len(endpoint.calls) == 3
+    assert len(endpoint.calls) == (12 if "http 429" in reply.error else 3)
     endpoint.behaviour = lambda body, number: "fine now"
     assert ask(endpoint)[0].text == "fine now"
 
@@ -111,6 +111,19 @@ def test_a_timeout_is_tried_again(endpoint: Endpoint) -> None:
     (reply,) = ask(endpoint, timeout=1)
     assert (reply.text, reply.attempts) == ("hello", 2)
     assert time.monotonic() - started < 3
+
+
+def test_a_server_that_hangs_is_given_up_sooner(endpoint: Endpoint) -> None:
+    endpoint.latency = 30
+    (reply,) = ask(endpoint, timeout=0.2)
+    assert (reply.error, reply.attempts) == ("timeout: no reply in time", 3)
+
+
+def test_a_local_server_may_take_its_time(endpoint: Endpoint) -> None:
+    """Thirty calls that wait in one queue: the last is answered when all others are."""
+    assert (
+        Place.from_environment("m", endpoint.url).timeout > Place.from_environment("m", "https://example.com").timeout
+    )
 
 
 def test_retry_after_is_waited_for(endpoint: Endpoint) -> None:
@@ -178,6 +191,13 @@ def test_a_proxy_is_not_asked_for_a_server_on_this_machine(endpoint: Endpoint, m
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert ask(endpoint)[0].text == "hello"
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@127.0.0.1:1/v1", "http://127.0.0.1:1/v1?key=secret"])
+def test_a_url_that_holds_a_secret_is_refused_without_saying_it(url: str) -> None:
+    with pytest.raises(UserError, match="no password and no key") as caught:
+        Place.from_environment("m", url)
+    assert "secret" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize("key", ["sk-“quoted”", "sk-a\nb"])

@@ -87,6 +87,12 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert "all 6 questions" in output
     (row,) = json.loads(Path("runs/pooled/pooled.json").read_text())["pooled"]
     assert (row["wins"], row["ties"], row["losses"], len(row["tasks"])) == (4, 2, 0, 2)
+    mixed = workplace / "runs" / "medical_en+rewritten" / "m" / "lora"  # trained on other rows, asked the same
+    shutil.copytree(run, mixed)
+    (mixed / "manifest.json").write_text('{"task": "medical_en+rewritten"}')
+    assert "all 6 questions" in eval_command("result", "--run", run, "--run", mixed).output
+    names = [entry["name"] for entry in json.loads(Path("runs/pooled/pooled.json").read_text())["ranking"]["reference"]]
+    assert sorted(names) == ["m", "m lora", "m lora +rewritten"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +115,7 @@ def test_held_out_loss_is_told_as_it_is(low: float, high: float, tuned: float, s
 @pytest.mark.parametrize(
     ("answer", "letter"),
     [
+        ("答案不是A，而是B", ""), ("不选A，应选B", "B"), ("本题答案为A、B", ""), ("The answer is A and B.", ""),
         ("B", "B"), ("B. 流动性", "B"), ("(C) because", "C"), ("The answer is D.", "D"), ("答案是B。", "B"),
         ("正确选项为 C，因为 A 不对。", "C"), ("I think it is A", "A"), ("A or B", ""), ("No idea", ""), ("", ""),
         ("Because of inflation", ""), ("A bond is a loan", ""), ("A or B?", ""),
