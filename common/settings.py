@@ -1,8 +1,10 @@
 """SET="key=value key=value": overrides as a user types them."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import yaml
 
 from common.errors import UserError
@@ -43,3 +45,14 @@ def _is_float(text: str) -> bool:
     except ValueError:
         return False
     return "e" in text.lower()
+
+
+def as_set(settings: Mapping[str, Any]) -> str:
+    """Write settings as SET takes them: the other way round."""
+    return " ".join(shlex.quote(f"{key}={_scalar(value)}") for key, value in settings.items())
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str) and yaml.safe_load(value) == value:
+        return value
+    return repr(value) if isinstance(value, float) else orjson.dumps(value).decode()

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.paths import questions_file
-from converters.registry import load_task
+from recipes.rows import find_task
 
 DEMO = {
     "task": "medical_en",
@@ -24,7 +24,7 @@ STEPS = ("train", "heldout", "export", "answer", "judge", "card")
 
 def run_all(**options: Any) -> None:
     """Run every step; end at the first that fails, whose own message says why."""
-    load_task(options["task"])  # an unknown one is told as such
+    find_task(options["task"])  # an unknown one is told as such
     if not options.get("questions") and not questions_file(options["task"]).is_file():
         raise UserError(
             f"{options['task']} has no questions to be judged on, and none were named",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import jinja2
 
 from common.paths import run_folder
+from common.settings import as_set
 from recipes.catalog import HERE, Backbone, Hardware, Method
 from recipes.choice import Choice, Choices, DataFacts
 from recipes.choose import choose
@@ -135,14 +137,15 @@ class Recipe:
         given = check_settings({key: value for key, value in self.overrides.items() if key in FORMAT_KEYS})
         return choices | {key: Choice(value, "from SET") for key, value in given.items()}
 
-    def command(self, verb: str) -> str:
-        """Return the make command that a user types for this run."""
+    def command(self, verb: str, with_set: bool = True) -> str:
+        """Return the make command that a user types for this run, its SET included."""
         words = [f"make {verb}", f"TASK={self.task}", f"MODEL={self.backbone.name}"]
         words += [f"METHOD={self.method.name}"] if self.method.name != "lora" else []
         words += [f"HARDWARE={self.hardware_name}"] if self.hardware_name != "auto" else []
         words += [f"VARIANT={self.variant}"] if self.variant else []
         words += [f"GPUS={self.hardware.devices}"] if self.hardware.devices > 1 else []
         words += [f"NNODES={self.hardware.nodes}"] if self.hardware.nodes > 1 else []
+        words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
         return " ".join(words)
 
 
@@ -160,6 +163,7 @@ def render_train(recipe: Recipe) -> str:
         hardware=recipe.hardware,
         folder=recipe.folder,
         command=recipe.command("train"),
+        change=recipe.command("train", with_set=False),
         launch=_launch(recipe),
         needs=f"data/{recipe.task} (make convert TASK={recipe.task}) and the model {recipe.model_path}",
         limits="; ".join(limits),

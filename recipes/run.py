@@ -94,6 +94,7 @@ def write_run(recipe: Recipe, force: bool = False) -> Path:
         "model": recipe.backbone.name,
         "method": recipe.method.name,
         "variant": recipe.variant,
+        "command": recipe.command("run"),
         "hardware": recipe.hardware.title,
         "status": "rendered",
         "identity": wanted,
@@ -187,7 +188,8 @@ def too_big_to_merge(recipe: Recipe) -> str:
 
 def _without_export(recipe: Recipe) -> str:
     if in_four_bits(recipe):
-        return f"{recipe.command('answer')} does without it: 4-bit weights with {recipe.folder}/adapter beside them"
+        answer = recipe.command("answer", with_set=False)
+        return f"{answer} does without it: 4-bit weights with {recipe.folder}/adapter beside them"
     return "the same command on a machine with more RAM, the run's folder copied there"
 
 

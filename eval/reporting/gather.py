@@ -80,7 +80,7 @@ def from_runs(folders: list[Path]) -> Experiment:
         )
         for folder, manifest in manifests.items()
     ]  # fmt: skip
-    commands = [f"make run {_words(manifest)}" for manifest in manifests.values()]
+    commands = [manifest.get("command") or f"make run {_words(manifest)}" for manifest in manifests.values()]
     own = "-".join(runs[0].folder.parts[-3:]) if len(runs) == 1 else "runs"
     return _with_rankings(Experiment(name=own, commands=commands, runs=runs, cards=_cards(runs)))
 

@@ -41,7 +41,7 @@ def runs(experiment: Experiment) -> Table | None:
 
 def _rows(run: RunFacts) -> str:
     files = run.manifest.get("data", {}).get("files", {})
-    return f"{files['train']['rows']:,}" if files else NONE
+    return f"{files['train']['rows']:,}" if "train" in files else NONE
 
 
 def data(experiment: Experiment) -> Table | None:
@@ -235,10 +235,11 @@ def hashes(experiment: Experiment) -> Table:
     """Return where each run's rows came from, and the beginnings of the hashes of what it was made of."""
     body = []
     for run in experiment.done:
-        files = run.manifest["data"]["files"]
-        asked = run.result.get("files", {}).get("questions.jsonl", "")
-        marks = (files["train"]["sha256"][:12], files["test"]["sha256"][:12], asked[:12] or NONE)
-        body.append((run.name, short(run.manifest["data"]["source"], 34), *marks, str(run.settings.get("seed", NONE))))
+        data = run.manifest["data"]
+        found = [data["files"].get(split, {}).get("sha256", "") for split in ("train", "test")]
+        found.append(run.result.get("files", {}).get("questions.jsonl", ""))
+        marks = [digest[:12] or NONE for digest in found]
+        body.append((run.name, short(data["source"], 34), *marks, str(run.settings.get("seed", NONE))))
     header = ("run", "rows from", "train", "test", "questions", "seed")
     return Table("Sources, and the first 12 digits of the SHA-256 of each file.", header, body, left=5)
 

@@ -1,14 +1,11 @@
 """A sweep as it will be run: `runs/sweeps/<name>/sweep.json`, from which every other part works."""
 
-import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
 from common.errors import UserError, nearest
 from common.files import read_json, write_json
@@ -152,14 +149,3 @@ def load(name: str) -> Plan:
 def name_of(sweep: str) -> str:
     """Return the name of a sweep that is given by its file, its folder or its name."""
     return folder_name(Path(sweep).stem) if sweep.endswith((".yaml", ".yml")) else Path(sweep.rstrip("/")).name
-
-
-def as_set(settings: Mapping[str, Any]) -> str:
-    """Write settings as SET takes them."""
-    return " ".join(shlex.quote(f"{key}={_scalar(value)}") for key, value in settings.items())
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, str) and yaml.safe_load(value) == value:
-        return value
-    return repr(value) if isinstance(value, float) else orjson.dumps(value).decode()

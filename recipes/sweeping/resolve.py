@@ -9,6 +9,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256_of
 from common.paths import data_folder, folder_name, questions_file
+from common.settings import as_set
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.variants import OF_THE_BASE, named
@@ -16,9 +17,10 @@ from recipes.assemble import assemble
 from recipes.catalog import find_backbone, find_hardware, find_method, hardware_profiles
 from recipes.machine import resolve_hardware
 from recipes.render import Recipe
+from recipes.rows import find_task
 from recipes.run import identity
 from recipes.sweeping.expand import Draft, drafts, name_of, slug, variant_of
-from recipes.sweeping.plan import Plan, Run, as_set
+from recipes.sweeping.plan import Plan, Run
 from recipes.sweeping.spec import Spec
 from recipes.sweeping.values import same
 
@@ -78,7 +80,7 @@ def _refusal(spec: Spec, problems: list[str]) -> UserError:
 def _wrong_names(found: list[Draft]) -> list[str]:
     """Return what is wrong with the words of all drafts, each word once."""
     problems = []
-    lookups = {"task": load_task, "model": find_backbone, "method": find_method}
+    lookups = {"task": find_task, "model": find_backbone, "method": find_method}
     for key, look_up in lookups.items():
         for name in dict.fromkeys(draft.words.get(key) for draft in found):
             problems += _said(lambda look_up=look_up, name=name, key=key: look_up(name) if name else _none(key))
@@ -137,7 +139,7 @@ def _unasked(spec: Spec, found: list[Draft]) -> list[str]:
     return [
         f"{task} has no questions to be judged on: `questions: my.jsonl`, or `steps: [train, heldout]`"
         for task in tasks
-        if not questions_file(task).is_file() and not _said(lambda task=task: load_task(task))
+        if not questions_file(task).is_file() and not _said(lambda task=task: find_task(task))
     ]
 
 

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from common.errors import UserError
+from common.settings import as_set
 from recipes.sweeping import compare, local
 from recipes.sweeping.expand import drafts
-from recipes.sweeping.plan import Run, as_set
+from recipes.sweeping.plan import Run
 from recipes.sweeping.spec import build
 from tests.checkout import ROOT, Checkout
 
