@@ -7,8 +7,6 @@ import pytest
 
 from common.errors import UserError
 from converters.convert import convert
-from converters.new import new
-from converters.propose import propose
 from converters.registry import load_task, task_names
 from converters.settings import build_settings
 from converters.sources import split_of
@@ -172,51 +170,6 @@ def test_files_of_their_own_splits_are_known_by_name(read_rows):
     assert all(" 2" in row["instruction"] for row in read_rows("data/things/test.jsonl"))
 
 
-@pytest.mark.parametrize(
-    ("rows", "wanted"),
-    [
-        ([{"question": "病人怎么办呢，需要马上去医院吗？", "answer": "建议尽快去医院就诊检查，不要拖延。", "id": 1}] * 5, {"instruction": "question", "output": "answer"}),  # noqa: E501
-        ([{"prompt": "Say a word to me.", "context": "words", "response": "A word for you."}] * 5, {"instruction": "prompt", "input": "context", "output": "response"}),  # noqa: E501
-        ([{"kurz": "Was ist Gicht?", "lang": "Gicht ist eine Krankheit der Gelenke, die sehr weh tut."}] * 5, {"instruction": "kurz", "output": "lang"}),  # noqa: E501
-    ],
-)  # fmt: skip
-def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
-    path = new("mine", rows_file("mine.jsonl", rows), NOTHING, ask=False)
-    import yaml
-
-    about = yaml.safe_load(path.read_text())
-    assert about["columns"] == wanted
-    assert about["language"] == (
-        "zh" if "answer" in wanted.values() and "question" in wanted.values() else about["language"]
-    )
-    assert "row 3" in capsys.readouterr().out
-    assert load_task("mine").source == "mine.jsonl"
-
-
-@pytest.mark.parametrize(
-    ("row", "wanted"),
-    [
-        ({"id": "q_1", "input": "What is gout?", "output": "A disease."}, {"instruction": "input", "output": "output"}),
-        (
-            {
-                "title": "Gout",
-                "context": "Gout hurts.",
-                "question": "Does it?",
-                "answers": {"text": ["yes"], "at": [1]},
-            },
-            {"instruction": "question", "input": "context", "output": "answers.text"},
-        ),
-        (
-            {"description": "On gout", "Patient": "My toe hurts.", "Doctor": "It may be gout."},
-            {"instruction": "Patient", "output": "Doctor"},
-        ),
-        ({"text": "only one text", "label": "good", "id": "x"}, {"output": "text"}),
-    ],
-)
-def test_rows_of_the_usual_shapes_are_understood(row, wanted):
-    assert propose([row] * 5).columns == wanted
-
-
 def test_rows_need_not_say_that_they_have_no_input(read_rows):
     rows = [{"q": f"What is thing {i}?", "a": f"It is number {i}."} for i in range(20)]
     rows[7]["about"] = "a thing"
@@ -269,40 +222,3 @@ def test_a_file_with_a_name_that_cannot_work_is_told():
 def test_a_language_is_a_code():
     with pytest.raises(UserError, match="language must be a code of two or three letters"):
         task_file("bad", source="x", language="English", columns={"instruction": "a", "output": "b"})
-
-
-def test_new_asks_again_for_a_column_that_is_not_there(monkeypatch, capsys):
-    source = rows_file(
-        "mine.jsonl", [{"question": "What is it?", "context": "Words.", "answer": "A word for you."}] * 5
-    )
-    typed = iter(["qestion", "question", "-", "", "", "cooking", "", "y"])
-    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: next(typed))
-    new("mine", source, NOTHING, ask=True)
-    assert load_task("mine").columns == ("question", "answer")
-    assert load_task("mine").domain == "cooking"
-    assert "no column qestion for the instruction; there are: question, context, answer" in capsys.readouterr().err
-
-
-def test_new_refuses_a_mapping_that_leaves_no_row():
-    with pytest.raises(UserError, match=r"none of these rows can be used like that: no answer \(5 rows\)"):
-        new("mine", rows_file("mine.jsonl", [{"question": "What is it?", "answer": ""}] * 5),
-            {**NOTHING, "output": "answer"}, ask=False)  # fmt: skip
-    assert not Path("tasks/mine.yaml").exists()
-
-
-def test_new_needs_two_texts_and_a_free_name():
-    with pytest.raises(UserError, match="cannot tell which column asks"):
-        new("mine", rows_file("mine.jsonl", [{"n": 1, "text": "only one"}]), NOTHING, ask=False)
-    with pytest.raises(UserError, match="there is a task law_en already"):
-        new("law_en", rows_file(), NOTHING, ask=False)
-    with pytest.raises(UserError, match="not a good name"):
-        new("My Task", rows_file(), NOTHING, ask=False)
-
-
-def test_what_the_user_names_goes_before_the_proposal():
-    path = new(
-        "soups", rows_file(), {**NOTHING, "instruction": "cuisine", "output": "dish", "domain": "cooking"}, ask=False
-    )
-    assert load_task("soups").domain == "cooking"
-    assert '"instruction"' not in path.read_text()
-    assert "instruction: cuisine" in path.read_text()
