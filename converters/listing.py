@@ -35,7 +35,7 @@ def one_task(name: str) -> str:
         f"  from     {task.hub or task.source}@{task.revision}"
         if task.hub
         else f"  from     {task.source or 'SOURCE'}",
-        f"  files    {', '.join(file.path for file in task.files)}",
+        f"  files    {', '.join(file.path for file in task.files) or 'all that hold rows'}",
         f"  licence  {task.licence or 'not given'}",
         f"  language {task.language}, domain {task.domain}",
         f"  system   {task.system or '-'}",
