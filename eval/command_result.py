@@ -10,9 +10,8 @@ from common.files import write_json, write_text
 from common.options import existing_run, run_options
 from eval import page
 from eval import result as results
-from eval.findings import p_value, rate
 from eval.pooling import pool, ranking
-from eval.table import columns, show
+from eval.table import blocks_of, columns, show
 
 
 @click.command()
@@ -46,40 +45,8 @@ def _together(parts: list[tuple[Path, dict[str, Any]]], out: Path) -> None:
             ranked[judge] = ranking(parts, judge)
         except ValueError as error:
             click.echo(f"no ranking by {judge}: {error}")
-    for row in pooled:
-        click.echo(f"\n{row['a']} vs {row['b']}, judge {row['judge']}\n")
-        click.echo(_table(row))
-    for judge, rows in ranked.items():
-        click.echo(f"\nBradley-Terry ranking by {judge} (Elo scale, mean 0, 95 % by questions)\n")
-        lines = [
-            [r["name"], f"{r['rating']:+.0f}", f"[{r['interval'][0]:+.0f}, {r['interval'][1]:+.0f}]"] for r in rows
-        ]
-        click.echo(columns([["model", "rating", "interval"], *lines]))
+    for block in blocks_of(pooled, ranked, "en"):
+        click.echo("\n".join([f"\n{block.title}\n", columns(block.rows), *block.notes]))
     write_json(out / "pooled.json", {"pooled": pooled, "ranking": ranked})
-    write_text(out / "result.html", page.render(parts))
+    write_text(out / "result.html", page.render(parts, pooled, ranked))
     click.echo(f"\nfiles: {out}/pooled.json, {out}/result.html")
-
-
-def _table(row: dict[str, Any]) -> str:
-    header = ["task", "W/T/L", "win rate [95 %]", "sign test", "Holm"]
-    lines = [
-        [
-            part["folder"],
-            f"{part['wins']}/{part['ties']}/{part['losses']}",
-            rate(part["win_rate"], part["interval"]),
-            p_value(part["sign_test_p"]),
-            p_value(part["holm_p"]),
-        ]
-        for part in row["tasks"]
-    ]
-    mean = row["win_rate"]
-    whole = f"all {row['questions']} questions"
-    interval = rate(mean["mean"], [mean["low"], mean["high"]]) if mean else "-"
-    counts = f"{row['wins']}/{row['ties']}/{row['losses']}"
-    table = columns([header, *lines, [whole, counts, interval, p_value(row["sign_test_p"]), ""]])
-    controlled = row["length_controlled"]
-    if controlled:
-        table += f"\nat equal length: {rate(controlled['win_rate'], controlled['interval'])}"
-    if row["detectable_rate"]:
-        table += f"\n{row['questions']} questions show a true rate of {row['detectable_rate']:.1%} with 80 % power"
-    return table

@@ -4,7 +4,9 @@ Models and judges wrote most of what it shows, so nothing of theirs ever becomes
 the pairs travel as JSON that the page's script puts in place as text.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -17,7 +19,7 @@ from eval.folder import answers_of, judgments_of, questions_of
 from eval.outcomes import outcomes
 from eval.questions import language_of
 from eval.result import kind_of, pairs_judged
-from eval.table import comparison_rows
+from eval.table import blocks_of, comparison_rows
 
 PAGES = Path(__file__).with_name("pages")
 VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}
@@ -30,8 +32,12 @@ def save(folder: Path, result: dict[str, Any]) -> Path:
     return path
 
 
-def render(parts: list[tuple[Path, dict[str, Any]]]) -> str:
-    """Return the page for one or more folders with their results."""
+def render(
+    parts: list[tuple[Path, dict[str, Any]]],
+    pooled: Sequence[dict[str, Any]] = (),
+    ranked: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
+) -> str:
+    """Return the page for one or more folders with their results, and with what several say together."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
@@ -39,6 +45,7 @@ def render(parts: list[tuple[Path, dict[str, Any]]]) -> str:
     language = language_of([item["question"] for item in items])
     return environment.get_template("result.html.jinja").render(
         language=language,
+        together=blocks_of(list(pooled), dict(ranked), language),
         results=[result for _, result in parts],
         tables=[comparison_rows(result) for _, result in parts],
         sentences=[sentences(result, language) for _, result in parts],

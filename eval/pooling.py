@@ -9,7 +9,7 @@ from eval.folder import answers_of, judgments_of, task_of
 from eval.length import length_controlled
 from eval.outcomes import Outcome, outcomes
 from eval.ranking import Game, rank
-from eval.stats import detectable_rate, holm, mean_of, sign_test, wins_needed
+from eval.stats import detectable_rate, holm, rate_of, sign_test, wins_needed
 
 
 def contestant_name(folder: Path, who: str) -> str:
@@ -28,8 +28,8 @@ def contestant_name(folder: Path, who: str) -> str:
 def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return, for each judge and pair of contestants, the tasks' figures with Holm's p and those of all questions.
 
-    `parts` holds folders and their results. The pooled interval is Student's t over questions; the length-controlled
-    rate is given from 60 questions on.
+    `parts` holds folders and their results. The pooled interval is that of stats.rate_of; the length-controlled rate is
+    given from 60 questions on.
     """
     found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
     tasks = {folder: _task(folder, result) for folder, result in parts}
@@ -72,7 +72,7 @@ def _pooled(
         "wins": wins,
         "ties": len(scores) - wins - losses,
         "losses": losses,
-        "win_rate": mean_of(scores) if scores else None,
+        "win_rate": rate_of(scores) if scores else None,
         "sign_test_p": sign_test(wins, losses),
         "wins_needed": wins_needed(len(scores)),
         "detectable_rate": detectable_rate(len(scores)),

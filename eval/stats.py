@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
+LEAST_FOR_T = 60
 Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
@@ -87,3 +88,16 @@ def mean_of(values: Sequence[float]) -> dict[str, float]:
     """Return a mean with its 95 % interval."""
     interval = mean_interval(values)
     return {"mean": sum(values) / len(values), "low": interval.low, "high": interval.high}
+
+
+def rate_of(scores: Sequence[float]) -> dict[str, float]:
+    """Return the mean of question scores (0 to 1) with its 95 % interval.
+
+    Student's t, which is near the nominal coverage, from LEAST_FOR_T questions on and where it stays within 0 and 1;
+    else Wilson's, which covers more and does not collapse when all is won.
+    """
+    n, mean = len(scores), sum(scores) / len(scores)
+    interval = mean_interval(scores) if n >= LEAST_FOR_T and min(scores) < max(scores) else None
+    if interval is None or interval.low < 0 or interval.high > 1:
+        interval = wilson(sum(scores), n)
+    return {"mean": mean, "low": interval.low, "high": interval.high}

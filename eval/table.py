@@ -1,8 +1,11 @@
 """Show a result on the terminal."""
 
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from eval.findings import p_value, rate, sentences
+from eval.wording import say
 
 COLUMNS = ("comparison", "judge", "W/T/L", "win rate [95 %]", "sign test", "agree", "first", "unread")
 
@@ -48,3 +51,57 @@ def comparison_cells(row: dict[str, Any]) -> list[str]:
 def share(value: float | None) -> str:
     """Return a share as a percentage, "-" when it cannot be said."""
     return "-" if value is None else f"{value:.0%}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One table of what several runs say together; the first row is its header."""
+
+    title: str
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+
+
+def blocks_of(pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any]]], language: str) -> list[Block]:
+    """Return the tables of pooled comparisons and of the rankings."""
+    tell = partial(say, language)
+    found = [
+        Block(
+            tell("pooled", a=row["a"], b=row["b"], judge=row["judge"]),
+            [tell("pooled header").split("|"), *_pooled_rows(row, tell("all questions", n=row["questions"]))],
+            _pooled_notes(row, language),
+        )
+        for row in pooled
+    ]
+    for judge, rows in ranked.items():
+        lines = [
+            [r["name"], f"{r['rating']:+.0f}", f"[{r['interval'][0]:+.0f}, {r['interval'][1]:+.0f}]"] for r in rows
+        ]
+        found.append(Block(tell("ranking", judge=judge), [tell("ranking header").split("|"), *lines]))
+    return found
+
+
+def _pooled_rows(row: dict[str, Any], whole: str) -> list[list[str]]:
+    lines = [
+        [
+            part["folder"],
+            f"{part['wins']}/{part['ties']}/{part['losses']}",
+            rate(part["win_rate"], part["interval"]),
+            p_value(part["sign_test_p"]),
+            p_value(part["holm_p"]),
+        ]
+        for part in row["tasks"]
+    ]
+    mean = row["win_rate"]
+    interval = rate(mean["mean"], [mean["low"], mean["high"]]) if mean else "-"
+    return [*lines, [whole, f"{row['wins']}/{row['ties']}/{row['losses']}", interval, p_value(row["sign_test_p"]), ""]]
+
+
+def _pooled_notes(row: dict[str, Any], language: str) -> list[str]:
+    controlled, detectable = row["length_controlled"], row["detectable_rate"]
+    notes = []
+    if controlled:
+        notes.append(say(language, "equal length", rate=rate(controlled["win_rate"], controlled["interval"])))
+    if detectable:
+        notes.append(say(language, "pooled power", n=row["questions"], rate=detectable))
+    return notes

@@ -241,5 +241,5 @@ def test_mistakes_are_told(workplace: Path, arguments: list[str], said: str) -> 
 
 
 def test_a_run_without_models_to_serve(run: Path) -> None:
-    with pytest.raises(UserError, match=r"has no serve/base\.yaml"):
+    with pytest.raises(UserError, match=r"there is no .*serve/base\.yaml to serve"):
         eval_command("answer", "--run", run)

@@ -81,6 +81,9 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert [task["holm_p"] for task in row["tasks"]] == pytest.approx([3 * 0.125] * 3)
     assert [entry["name"] for entry in pooled["ranking"]["reference"]] == ["m lora", "m"]
     assert "all 18 questions" in output
+    shown = Path("runs/pooled/result.html").read_text()
+    assert "<td>all 18 questions</td><td>12/6/0</td>" in shown
+    assert "Bradley-Terry ranking by reference" in shown
     again = workplace / "runs" / "medical_en" / "m" / "qlora"  # the same six questions, asked of another model
     shutil.copytree(run, again)
     output = eval_command("result", "--run", run, "--run", again, "--run", run).output

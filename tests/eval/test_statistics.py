@@ -65,10 +65,19 @@ def test_intervals_cover_at_least_93_percent(rate: float) -> None:
         found = [Outcome(str(n), "a", "b", (names[one], names[two])) for n, (one, two) in enumerate(orders.tolist())]
         low, high = summary(found[:20])["interval"]
         covered_task.append(low <= truth <= high)
-        pooled = stats.mean_interval([outcome.score or 0.0 for outcome in found])
-        covered_pooled.append(pooled.low <= truth <= pooled.high)
+        pooled = stats.rate_of([outcome.score or 0.0 for outcome in found])
+        covered_pooled.append(pooled["low"] <= truth <= pooled["high"])
     assert np.mean(covered_task) >= 0.93
     assert np.mean(covered_pooled) >= 0.93
+
+
+def test_a_pooled_interval_stays_within_bounds_and_never_collapses() -> None:
+    won = stats.rate_of([1.0] * 120)
+    assert (won["low"], won["high"]) == pytest.approx((stats.wilson(120, 120).low, 1.0))
+    few = stats.rate_of([1.0, 0.5, 0.0, 0.0])
+    assert (few["low"], few["high"]) == pytest.approx((stats.wilson(1.5, 4).low, stats.wilson(1.5, 4).high))
+    many = [1.0] * 60 + [0.5] * 20 + [0.0] * 40
+    assert stats.rate_of(many) == stats.mean_of(many)
 
 
 def test_agreement_is_that_of_statsmodels() -> None:
