@@ -168,19 +168,11 @@ def heldout(split: str, **names: str) -> None:
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
 def prepare(model: str, template: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
-    from dataclasses import replace
-
-    from recipes.catalog import backbones, find_backbone
-    from recipes.prepare import model_path, prepare
-    from recipes.prepare_download import ensure_config
-    from recipes.prepare_probe import check_unknown
+    from recipes.catalog import find_backbone
+    from recipes.prepare import make_ready, model_path
 
     backbone = find_backbone(model)
-    if backbone.prepare:
-        prepare(backbone)
-    elif backbone.name not in backbones():
-        ensure_config(backbone)
-        check_unknown(replace(backbone, template=template or backbone.template))
+    make_ready(backbone, template)
     click.echo(f"{model} is loaded from {model_path(backbone)}")
 
 
@@ -194,15 +186,12 @@ def twin(model: str, out: str, seed: int) -> None:
 
     from recipes.catalog import find_backbone
     from recipes.prepare import correct_twin
-    from recipes.twins import make_twin
+    from recipes.twins import make_twin, training_command
 
     backbone = find_backbone(model)
     folder = make_twin(backbone, Path(out) if out else None, seed)
     correct_twin(folder, backbone)
-    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code and "true"}
-    words = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
-    command = f"make train TASK=medical_en SOURCE=converters/examples/medical_en MODEL={folder}"
-    click.echo(f"twin of {model}: {folder}\n  next: {command}" + (f' SET="{words}"' if words else ""))
+    click.echo(f"twin of {model}: {folder}\n  next: {training_command(backbone, folder)}")
 
 
 @main.command()

@@ -9,7 +9,7 @@ nowhere makes it anew.
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from common.paths import MODELS, folder_name
 from common.process import only_one
 from common.versions import versions
 from recipes.catalog import Backbone, backbones
-from recipes.prepare_download import download, uses_modelscope
+from recipes.prepare_download import download, ensure_config, uses_modelscope
 
 MARKER = "prepared.json"
 
@@ -108,6 +108,17 @@ def ensure_prepared(backbone: Backbone, template: str = "") -> None:
     done = subprocess.run(command, check=False)
     if done.returncode:
         sys.exit(done.returncode)  # it has said why
+
+
+def make_ready(backbone: Backbone, template: str = "") -> None:
+    """Prepare a backbone that needs it; look at a model that no entry speaks for."""
+    if backbone.prepare:
+        prepare(backbone)
+    elif backbone.name not in backbones():
+        from recipes.prepare_probe import check_unknown
+
+        ensure_config(backbone)
+        check_unknown(replace(backbone, template=template or backbone.template))
 
 
 def prepare(backbone: Backbone) -> Path:

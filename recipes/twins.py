@@ -91,6 +91,14 @@ def make_twin(backbone: Backbone, folder: Path | None = None, seed: int = 0) -> 
     return folder
 
 
+def training_command(backbone: Backbone, folder: Path) -> str:
+    """Return the command that trains a twin by its path, with what its backbone's entry would have said."""
+    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code and "true"}
+    words = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    command = f"make train TASK=medical_en SOURCE=converters/examples/medical_en MODEL={folder}"
+    return command + (f' SET="{words}"' if words else "")
+
+
 def sizes(backbone: Backbone, twin: Twin, vocabulary: int) -> dict[str, Any]:
     """Return the small config: the backbone's proportions where they change how it computes."""
     shape = backbone.shape
