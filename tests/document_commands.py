@@ -27,6 +27,8 @@ GROUPS = {"converters": "cli", "recipes": "main", "eval": "main"}
 """The packages that are commands, and what their click group is called."""
 OWN_TASKS = {"treatments", "brief"}
 """Tasks of the reader's own, as docs/custom_tasks.md makes them."""
+OWN_ROWS = {"my_pairs"}
+"""Entries of the reader's own in dataset_info.json, as docs/recipes.md shows one."""
 OWN_MODELS = {"my-model-7b"}
 """A backbone of the reader's own, as docs/backbones.md adds it."""
 
@@ -95,7 +97,7 @@ def _unparsed(module: str, words: list[str], whole: bool) -> Iterator[str]:
 def misnamed(given: dict[str, str]) -> Iterator[str]:
     """Tell which of TASK, MODEL ... name nothing that there is."""
     known = {
-        "TASK": lambda name: root_task(name) in {*task_names(), *OWN_TASKS},
+        "TASK": lambda name: root_task(name) in {*task_names(), *OWN_TASKS, *OWN_ROWS},
         "MODEL": lambda name: name in {*backbones(), *OWN_MODELS} or "/" in name,
         "METHOD": lambda name: name in methods(),
         "HARDWARE": lambda name: name in {"auto", *hardware_profiles()},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
 from recipes.keys import known_keys
 from recipes.run import NOT_IDENTITY
@@ -117,8 +118,13 @@ def shortened(text: str) -> str:
 
 
 def name_of(draft: Draft, point: Mapping[str, Any], varying: set[str], baseline: bool) -> str:
-    """Return what a run is called among those of its sweep, its task left out."""
-    parts = []
+    """Return what a run is called among those of its sweep that are asked the same questions.
+
+    Its task is left out; what is mixed with the task's own rows (law_zh+rewritten) is not.
+    """
+    task = str(point.get("task", ""))
+    mixed = task.removeprefix(root_task(task)).lstrip(MIX + VARIANT)
+    parts = [mixed] if mixed and "task" in varying else []
     for key, label in point.items():
         if (
             key == "task"

@@ -9,6 +9,7 @@ import orjson
 
 from common.errors import UserError, nearest
 from common.files import read_json, write_json
+from common.names import VARIANT, root_task
 from common.paths import RUNS, folder_name
 from recipes.sweeping.spec import KEEP, STEPS
 from recipes.sweeping.values import Settings
@@ -51,8 +52,13 @@ class Run:
 
     @property
     def base_task(self) -> str:
+        """The task whose rows its data variant is made from."""
+        return self.task.partition(VARIANT)[0]
+
+    @property
+    def asked_task(self) -> str:
         """The task whose questions it is judged on."""
-        return self.task.partition("~")[0]
+        return root_task(self.task)
 
     def words(self) -> list[str]:
         """Return the options that name this run to every command."""
@@ -90,11 +96,11 @@ class Plan:
     @property
     def tasks(self) -> list[str]:
         """The tasks whose questions are asked."""
-        return list(dict.fromkeys(run.base_task for run in self.runs))
+        return list(dict.fromkeys(run.asked_task for run in self.runs))
 
     def of_task(self, task: str) -> list[Run]:
-        """Return the runs of one task, data variants among them."""
-        return [run for run in self.runs if run.base_task == task]
+        """Return the runs of one task, its data variants and mixes among them."""
+        return [run for run in self.runs if run.asked_task == task]
 
     def run(self, wanted: str) -> Run:
         """Return a run by its id or its name."""

@@ -49,8 +49,9 @@ def table(plan: Plan) -> str:
     rows = [("run", "memory", "time", "disk")]
     for run in plan.runs:
         expected = run.expected
-        memory = f"{expected['memory_gib']} of {expected['room_gib']} GiB" if expected["memory_gib"] else "not known"
-        memory += ", may be too much" if expected["unsure"] and expected["memory_gib"] else ""
+        room = f" of {expected['room_gib']}" if expected["room_gib"] else ""
+        memory = f"{expected['memory_gib']}{room} GiB" if expected["memory_gib"] else "not known"
+        memory += ", may be too much" if expected["unsure"] and expected["memory_gib"] and room else ""
         time = in_words(expected["seconds"]) if expected["seconds"] else "not known"
         rows.append((run.name, memory, time, f"{expected['disk_gb']} GB"))
     known = [run.expected["seconds"] for run in plan.runs if run.expected["seconds"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import sha256_of
+from common.names import root_task
 from common.paths import data_folder, folder_name, questions_file
 from common.settings import as_set
 from converters.registry import load_task
@@ -35,6 +36,7 @@ def resolve(spec: Spec, force: bool = False) -> Plan:
     if problems:
         raise _refusal(spec, problems)
     varying = _varying(found)
+    several = len({root_task(draft.words["task"]) for draft in found}) > 1
     recipes = [recipe_of(draft) for draft in found]
     points = [_point(draft, recipe) for draft, recipe in zip(found, recipes, strict=True)]
     runs: dict[str, Run] = {}
@@ -46,7 +48,7 @@ def resolve(spec: Spec, force: bool = False) -> Plan:
         if draft.off and same(point[draft.off], starts[partner].point[draft.off]):
             continue  # the axis names the baseline's own value once more
         start = _is_baseline(spec, draft, point)
-        run = _run(draft, recipe, point, varying, start and spec.mode == "one-at-a-time")
+        run = _run(draft, recipe, point, varying, start=start and spec.mode == "one-at-a-time", several=several)
         if run.id in runs:
             doubled.append(f"{_words(point)} is the same run as {_words(runs[run.id].point)}")
             continue
@@ -181,7 +183,7 @@ def _partner(spec: Spec, draft: Draft, point: dict[str, Any]) -> tuple[Any, ...]
     return (*draft.group, *(str(value) for key, value in point.items() if key not in spec.baseline))
 
 
-def _run(draft: Draft, recipe: Recipe, point: dict[str, Any], varying: list[str], start: bool) -> Run:
+def _run(draft: Draft, recipe: Recipe, point: dict[str, Any], varying: list[str], *, start: bool, several: bool) -> Run:
     words = draft.words
     task = words["task"] + (f"~{draft.data[0]}" if draft.data[0] else "")
     variant = variant_of(draft, _own(recipe), set(varying))
@@ -192,7 +194,7 @@ def _run(draft: Draft, recipe: Recipe, point: dict[str, Any], varying: list[str]
     models = "model" in varying
     return Run(
         id=folder.removeprefix("runs/").replace("/", "."),
-        name=slug("-".join(filter(None, [words["task"] if "task" in varying else "", name]))),
+        name=slug("-".join(filter(None, [root_task(words["task"]) if several else "", name]))),
         contestant=name,
         base=f"base-{folder_name(model)}" if models else "base",
         folder=folder,
@@ -221,10 +223,10 @@ def _unlike(runs: list[Run]) -> list[Run]:
     found = []
     for one in runs:
         run = one
-        if (run.base_task, run.contestant) in seen or run.name in taken or run.contestant in ("tie", "base"):
+        if (run.asked_task, run.contestant) in seen or run.name in taken or run.contestant in ("tie", "base"):
             mark = sha256_of(run.id)[:4]
             run = replace(run, name=f"{run.name}-{mark}", contestant=f"{run.contestant}-{mark}")
-        seen.add((run.base_task, run.contestant))
+        seen.add((run.asked_task, run.contestant))
         taken.add(run.name)
         found.append(run)
     return found

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from common.settings import as_set
-from recipes.sweeping import compare, local
+from recipes.sweeping import compare, local, resolve
 from recipes.sweeping.expand import drafts
 from recipes.sweeping.plan import Run
 from recipes.sweeping.spec import build
@@ -80,6 +80,16 @@ def test_outside_contestants_are_asked_by_name_model_and_place():
         "--questions",
         "q.csv",
     ]
+
+
+def test_rows_with_and_without_what_a_model_wrote_meet_on_the_same_questions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resolve, "_wrong_names", lambda found: [])
+    content = {"model": "smollm2-135m", "hardware": "cpu", "compare": {"task": ["medical_en", "medical_en+rewritten"]}}
+    plan = resolve.resolve(build(content, {}, "s", "s.yaml"))
+    assert plan.tasks == ["medical_en"]
+    assert [run.contestant for run in plan.of_task("medical_en")] == ["smollm2-135m-lora", "rewritten"]
+    assert [run.name for run in plan.runs] == ["smollm2-135m-lora", "rewritten"]
 
 
 @pytest.fixture(scope="module")
