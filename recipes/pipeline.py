@@ -37,7 +37,9 @@ def run_all(**options: Any) -> None:
         done = subprocess.run([sys.executable, *command], check=False)
         if done.returncode:
             sys.exit(done.returncode)
-    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s")
+    given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
+    words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
+    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s; as a report: make report {words}")
 
 
 def plan(
