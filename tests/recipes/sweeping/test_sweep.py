@@ -6,6 +6,7 @@ import pytest
 
 from common.errors import UserError
 from common.settings import as_set
+from recipes.pipeline import STEPS
 from recipes.sweeping import compare, local, resolve
 from recipes.sweeping.expand import drafts
 from recipes.sweeping.plan import Run
@@ -116,7 +117,7 @@ def test_unknown_names_are_told_before_anything_runs(checkout):
 
 @pytest.mark.slow
 def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(checkout):
-    """About 60 s."""
+    """The whole way from rows to a report. About 2 minutes."""
     checkout("make twin MODEL=smollm2-135m")
     rows = {"task": "medical_en", "model": TWIN, "hardware": "cpu", "source": "converters/examples/medical_en"}
     small = {"limit": 40, "steps": ["train", "heldout"], "set": {"max_steps": 2, "cutoff_len": 128, "save_steps": 1}}
@@ -140,3 +141,18 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     assert heldout.stat().st_mtime_ns == written
     assert "2 of 2 are done already" in checkout("make sweep SWEEP=twins.yaml")
     assert "2 of 2 done" in checkout("make sweep SWEEP=twins STATUS=1")
+
+    asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
+    (checkout.folder / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    sweep |= {"steps": list(STEPS), "questions": "mine.jsonl", "max_tokens": 4}
+    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    said = checkout("make sweep SWEEP=twins.yaml")
+    assert "make report SWEEP=twins" in said
+    assert heldout.stat().st_mtime_ns == written
+    met = json.loads((folder / "compare/medical_en/metrics.json").read_text())
+    assert set(met["contestants"]) == {"lora_rank-4", "lora_rank-8", "base"}
+    assert len(met["comparisons"]) == 3
+    checkout("make report SWEEP=twins")
+    report = (checkout.folder / "runs/reports/twins/report.md").read_text(encoding="utf-8")
+    for words in ("Loss on the held-out rows", "judged against those of its base", "Elo scale", "make sweep SWEEP="):
+        assert words in report
