@@ -102,7 +102,7 @@ report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/
 
 ##@ This project itself
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them.
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## The tests that need no torch; under a minute.
 	@$(PY) -m pytest -m "not slow" -n 2
