@@ -84,32 +84,39 @@ def design(experiment: Experiment) -> str:
 def evaluation(experiment: Experiment) -> str:
     """Say how the answers were got and judged."""
     results = [run.result for run in experiment.done if run.result.get("comparisons")]
-    said = [
-        "Held-out loss is measured on test rows that no run was trained on, both models on the same tokens; "
-        "the interval resamples rows."
-    ]
+    said = []
+    if any(run.heldout for run in experiment.done):
+        said.append(
+            "Held-out loss is measured on test rows that no run was trained on, both models on the same tokens; "
+            "the interval resamples rows."
+        )
     if results:
         asked = sorted({result["questions"] for result in results})
         settings = next(iter(results[0]["contestants"].values()))["settings"]
+        twice = any(kind in ("model", "stand-in") for kind in experiment.judges.values())
+        both = ": each pair in both orders, and a pair on which the orders disagree is a tie" if twice else ""
         sampled = ", ".join(
             f"{key} {value}" for key, value in settings.items() if key != "system" and value is not None
         )
         said.append(
             f"Base and tuned model answered the same {_and([str(n) for n in asked])} questions a run ({sampled}). "
-            f"Judged by {_and(list(experiment.judges))}: each pair in both orders, and a pair on which the orders "
-            "disagree is a tie. The question is the unit; win rates have Wilson intervals, the sign test is exact and "
-            "corrected by Holm."
+            f"Judged by {_and(list(experiment.judges))}{both}. The question is the unit; win rates have Wilson "
+            "intervals, the sign test is exact and corrected by Holm."
         )
-    return " ".join(said)
+    return " ".join(said) or "Nothing has been measured yet."
 
 
 def implementation(experiment: Experiment) -> str:
     """Say what the code did, in one or two sentences."""
     found = dict.fromkeys(run.manifest["versions"].get("llamafactory", "") for run in experiment.done if run.manifest)
+    rows = (
+        "Whetstone's converters clean, filter and split the rows (the table of the data has what each step dropped)"
+        if experiment.cards
+        else "Whetstone leaves the rows as they are"
+    )
     return (
-        f"Rows are converted, cleaned, deduplicated, decontaminated against the judged questions and the test rows, "
-        f"and split by Whetstone's converters; its recipes are rendered to YAML and trained, exported and served by "
-        f"LLaMA-Factory {_and(list(found))}; its eval package asks, judges and counts."
+        f"{rows}; its recipes are rendered to YAML, by which LLaMA-Factory {_and(list(found))} trains, exports and "
+        "serves; its eval package asks, judges and counts."
     )
 
 
