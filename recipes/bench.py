@@ -20,7 +20,7 @@ from common.process import run_logged, tail, tool
 from common.progress import Progress
 from common.versions import versions
 from recipes.distributed import environment
-from recipes.heldout import RowLoss, _arguments, _row_losses
+from recipes.heldout import RowLoss, arguments_of, row_losses
 from recipes.prepare import ensure_prepared
 from recipes.render import Recipe, render_all
 
@@ -110,12 +110,12 @@ def loss_of(losses: list[RowLoss]) -> float:
 
 def held_out(recipe: Recipe, adapter: Path | None) -> float:
     """Measure the loss on the test rows, of the base or with an adapter."""
-    arguments = _arguments(recipe, "base" if adapter is None else "tuned", "test")
+    arguments = arguments_of(recipe, "base" if adapter is None else "tuned", "test", recipe.settings)
     if adapter is not None:
         arguments["adapter_name_or_path"] = str(adapter)
     title = f"held-out loss of {recipe.variant if adapter else 'the base'} {adapter.name if adapter else ''}"
     with Progress(title.strip(), 0, sys.__stderr__) as progress:
-        return loss_of(_row_losses(arguments, progress))
+        return loss_of(row_losses(arguments, progress))
 
 
 def curve(recipe: Recipe, measured: Measured, enough: float) -> list[tuple[float, float]]:
@@ -148,7 +148,8 @@ def real_tokens(recipe: Recipe) -> int:
     from llamafactory.hparams import get_train_args
     from llamafactory.model import load_tokenizer
 
-    settings = {**_arguments(recipe, "base", "test"), "dataset": recipe.task, "do_train": True, "packing": False}
+    encoded = arguments_of(recipe, "base", "test", recipe.settings)
+    settings = {**encoded, "dataset": recipe.task, "do_train": True, "packing": False}
     model_args, data_args, training_args, _, _ = get_train_args({**settings, "output_dir": f"{recipe.folder}/count"})
     modules = load_tokenizer(model_args)
     template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)

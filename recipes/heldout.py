@@ -6,7 +6,7 @@ batches; keeping each row's loss gives a token-weighted mean, a perplexity, and 
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,11 @@ def sentence(result: dict[str, Any]) -> str:
     )
 
 
-def _arguments(recipe: Recipe, who: str, split: str) -> dict[str, Any]:
-    """Return LLaMA-Factory arguments that load one of the models and encode the split exactly as in training."""
-    trained = manifest_of(Path(recipe.folder))["identity"]["settings"]
+def arguments_of(recipe: Recipe, who: str, split: str, trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Return LLaMA-Factory arguments that load one of the models and encode the split as in training.
+
+    `trained` holds the settings of the training; what is this machine's affair comes from the recipe.
+    """
     adapter = {key: choice.value for key, choice in adapter_choices(recipe).items()} if who == "tuned" else {}
     return {
         **{key: value for key, value in recipe.settings.items() if key in _OF_THIS_MACHINE},
@@ -127,10 +129,12 @@ def _measure_one(recipe: Recipe, who: str, split: str) -> list[RowLoss]:
     log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(f"{who} model on {split} rows", 0)
     with progress, log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        return _row_losses(_arguments(recipe, who, split), progress)
+        trained = manifest_of(Path(recipe.folder))["identity"]["settings"]
+        return row_losses(arguments_of(recipe, who, split, trained), progress)
 
 
-def _row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
+def row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
+    """Return the loss of each row that the arguments name, by the model that they load."""
     import torch
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
     from llamafactory.hparams import get_train_args

@@ -1,10 +1,13 @@
 """The benchmark's arithmetic, and what it calls plain."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from recipes.bench import PLAIN, Measured, _row, seconds_to, steps_of, table, variants
+from recipes import bench
+from recipes.bench import PLAIN, Measured, _row, held_out, seconds_to, steps_of, table, variants
 from recipes.keys import check_settings
 from tests.recipes.samples import recipe
 
@@ -60,3 +63,21 @@ def test_the_table_says_when_the_loss_was_not_reached() -> None:
     }  # fmt: skip
     assert "| seconds to a held-out loss of 2.200 | 100 | not reached |" in table(result)
     assert "times faster" not in table(result)
+
+
+def test_each_is_measured_by_its_own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[dict[str, Any]] = []
+
+    def losses(arguments: dict[str, Any], _: object) -> list[tuple[float, int]]:
+        asked.append(arguments)
+        return [(4.0, 2), (2.0, 1)]
+
+    monkeypatch.setattr(bench, "row_losses", losses)
+    both = variants(recipe(), epochs=1.0, points=4)
+    assert [held_out(each, None) for each in both.values()] == [2.0, 2.0]
+    for arguments, each in zip(asked, both.values(), strict=True):
+        assert arguments["cutoff_len"] == each.settings["cutoff_len"]
+        assert arguments["eval_dataset"] == "medical_en_test"
+    held_out(both["ours"], Path("there"))
+    assert asked[-1]["adapter_name_or_path"] == "there"

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from common.files import write_json
-from recipes.heldout import _arguments, sentence, summarise
+from recipes.heldout import arguments_of, sentence, summarise
 from tests.recipes.samples import recipe
 
 
@@ -39,12 +38,10 @@ def test_losses_of_other_tokens_are_not_compared():
         summarise([(1.0, 10)], [(1.0, 11)])
 
 
-def test_the_rows_are_encoded_as_in_training_whatever_the_command_says_now(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_rows_are_encoded_as_in_training_whatever_the_command_says_now():
     asked = recipe("smollm2-135m", "lora", "cpu")
     trained = {"template": "qwen", "cutoff_len": 99, "model_name_or_path": "there", "learning_rate": 1.0, "bf16": "odd"}
-    write_json(tmp_path / asked.folder / "manifest.json", {"identity": {"settings": trained}})
-    found = _arguments(asked, "base", "test")
+    found = arguments_of(asked, "base", "test", trained)
     assert {key: found[key] for key in ("template", "cutoff_len", "model_name_or_path")} == {
         "template": "qwen",
         "cutoff_len": 99,
