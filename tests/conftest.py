@@ -1,5 +1,6 @@
 """Fixtures that tests of every package share."""
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = dict.fromkeys(item.path for item in items if item.get_closest_marker("slow"))
     place = {path: number for number, path in enumerate(reversed(slow))}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture
+def own_templates(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """LLaMA-Factory's chat templates, copied: it writes what a run says of them into the ones that all tests share."""
+    from llamafactory.data import template
+
+    copied = copy.deepcopy(template.TEMPLATES)
+    monkeypatch.setattr(template, "TEMPLATES", copied)
+    return copied
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from recipes.prepare import correct, link, preparation
 from recipes.prepare_probe import TEXTS, Probe, check, check_unknown
 from recipes.twins import make_twin
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 
 PHOENIX = (
     "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, "

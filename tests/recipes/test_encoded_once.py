@@ -14,7 +14,7 @@ from recipes.choice import DataFacts
 from recipes.render import Recipe
 from recipes.twins import make_twin
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 
 ROWS = [{"instruction": f"What is number {i}?", "output": f"It is {i}."} for i in range(40)]
 

@@ -1,5 +1,6 @@
 """What Ollama makes of a chat is what the model was trained on: every template of LLaMA-Factory's, text by text."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -104,7 +105,7 @@ def every_template() -> dict[str, tuple[object, ChatFormat]]:
     from llamafactory.data.template import TEMPLATES, ReasoningTemplate
 
     found = {}
-    for name, template in TEMPLATES.items():
+    for name, template in copy.deepcopy(TEMPLATES).items():
         if isinstance(template, ReasoningTemplate):
             template.enable_thinking = False
         found[name] = template, chat_format(template, Words())
