@@ -5,7 +5,6 @@ from typing import Any
 from eval.reporting.experiment import Experiment, RunFacts
 from eval.textscores import chrf
 
-KINDS = ("win", "loss", "inconsistent")
 RULE = (
     "By rule, not by taste: from the run that did best against its base, the pairs on which most judges saw a win in "
     "both orders, and a loss in both orders (at equal votes, where the distance in chrF to the reference is largest), "

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
@@ -178,10 +178,9 @@ def cut(text: str, most: int) -> str:
 
 def case_text(case: Case) -> str:
     """Return a case study in Pandoc's Markdown."""
-    found = asdict(case)
     lines = [f"**{escape(case.title)}.** *{escape(case.question)}*", ""]
-    lines += [f"> **{escape(who)}:** {escape(text) or '(empty)'}\n>" for who, text in found["answers"]]
-    lines += [f"> *{escape(who)}.*" + (f" “{escape(text)}”" if text else "") + "\n>" for who, text in found["judged"]]
+    lines += [f"> **{escape(who)}:** {escape(text) or '(empty)'}\n>" for who, text in case.answers]
+    lines += [f"> *{escape(who)}.*" + (f" “{escape(text)}”" if text else "") + "\n>" for who, text in case.judged]
     return "\n".join([*lines, ""])
 
 

@@ -1,7 +1,6 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from eval.findings import p_value
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
@@ -73,17 +72,13 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
             line = line or f"tuned and base model cannot be told apart on {shown}"
             said.append(f"By {judge}, {line} (sign test {p_value(adjusted[0])}).")
             continue
-        line = f"By {judge}, the tuned model {beats} its base in {_of(won, runs_of(rows))}"
-        line += f" and the base is ahead in {_of(lost, runs_of(rows))}" if lost else ""
+        judged = [run for run, _ in rows]
+        line = f"By {judge}, the tuned model {beats} its base in {_of(won, judged)}"
+        line += f" and the base is ahead in {_of(lost, judged)}" if lost else ""
         rest = len(rows) - len(won) - len(lost)
         line += f"; in {rest} they cannot be told apart on {shown}" if rest else ""
         said.append(f"{line} (sign test, Holm over the runs).")
     return said
-
-
-def runs_of(rows: list[tuple[RunFacts, dict[str, Any]]]) -> list[RunFacts]:
-    """Return the runs of (run, comparison) pairs."""
-    return [run for run, _ in rows]
 
 
 def _baseline(experiment: Experiment, task: str) -> list[str]:
