@@ -8,7 +8,7 @@ import click
 
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
-from common.settings import parse_settings
+from common.overrides import parse_settings
 from converters.generate.commands import bench_self_instruct, rewrite, score, self_instruct
 
 FORMAT_HELP = "alpaca (instruction, input, output) or sharegpt (conversations)."
@@ -54,8 +54,8 @@ def convert(
     from converters.convert import convert as run
     from converters.registry import load_task
     from converters.shards import convert_shard
-    from converters.staging import Shard
-    from converters.summary import summary
+    from converters.passes.first_pass import Shard
+    from converters.output.summary import summary
 
     chosen = load_task(_named(task))
     given = _given(formatting, overrides)
@@ -92,7 +92,7 @@ def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
     """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
     from converters.registry import load_task
     from converters.shards import merge as run
-    from converters.summary import summary
+    from converters.output.summary import summary
 
     print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))
 
@@ -123,7 +123,7 @@ def new(
     """Make a task of your own: look at rows, propose a mapping, show three converted rows, write tasks/NAME.yaml."""
     import sys
 
-    from converters.new import new as run
+    from converters.new_task import new as run
 
     chosen = {"instruction": instruction, "input": given, "output": output}
     chosen |= {"language": language, "domain": domain, "system": system}
@@ -135,7 +135,7 @@ def new(
 def report(task: str) -> None:
     """Draw data/TASK/report.html: what came in, what was dropped and why, what is left."""
     from converters.registry import load_task
-    from converters.report import write_report
+    from converters.output.report_page import write_report
 
     print(f"wrote {write_report(load_task(_named(task)).name)}")
 
@@ -146,7 +146,7 @@ def report(task: str) -> None:
 @click.option("--floor/--no-floor", default=True, help="Also measure plain JSON reading and writing, and datasets.map.")
 def bench(tasks: str, scale: float, floor: bool) -> None:
     """Convert look-alikes of the data sets at their real sizes; rows/s, MB/s, peak memory, against a floor."""
-    from converters.bench import bench as run
+    from tests.bench.converting import bench as run
 
     print(run([name for name in tasks.split(",") if name], scale, floor))
 

@@ -11,12 +11,12 @@ import yaml
 
 from common.errors import UserError
 from common.files import write_text
-from converters.custom import build, named_columns, problems_in
+from converters.custom_task import build, named_columns, problems_in
 from converters.propose import Proposal, propose
-from converters.reading import Broken, parse_line, read_chunks
+from converters.read.files import Broken, parse_line, read_chunks
 from converters.registry import NAME, NAMES, OWN, task_names
 from converters.settings import build_settings
-from converters.sources import find_source
+from converters.read.sources import find_source
 from converters.task import Record, Skip, Task
 
 LOOKED_AT = 200
@@ -140,8 +140,8 @@ def _ask_column(part: str, proposed: str, there: list[str]) -> str:
 
 
 def _show(task: Task, rows: list[dict[str, Any]]) -> None:
-    from converters.checks import problem
-    from converters.cleaning import cleaner
+    from converters.rows.checks import problem
+    from converters.text.cleaning import cleaner
 
     settings, options = build_settings(task, {})
     clean = cleaner(settings.clean, settings.html)

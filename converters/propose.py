@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converters.conversations import turns
-from converters.custom import value_at
-from converters.language import label, shares
+from converters.custom_task import value_at
+from converters.text.language import label, shares
 from converters.task import Skip
 
 ASKS = (

@@ -1,6 +1,6 @@
 """Finds tasks by name: the built-in ones in converters/tasks/, and the user's own in tasks/ beside the data.
 
-A built-in task is a Python module with a `TASK`. A user's own is such a module, or a YAML file (converters/custom.py),
+A built-in task is a Python module with a `TASK`. A user's own is such a module, or a YAML file (converters/custom_task.py),
 in `tasks/` of the working directory or in converters/tasks/.
 """
 
@@ -68,7 +68,7 @@ def _files() -> dict[str, Path]:
 @functools.cache
 def _load(path: Path, _changed: int) -> Task:
     if path.suffix != ".py":
-        from converters.custom import load_yaml
+        from converters.custom_task import load_yaml
 
         return load_yaml(path)
     spec = importlib.util.spec_from_file_location(f"converters_task_{path.stem}", path)

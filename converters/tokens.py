@@ -7,7 +7,7 @@ import numpy
 import orjson
 
 from common.errors import UserError
-from converters.card import percentiles
+from converters.output.card import percentiles
 
 SAMPLE = 20_000
 

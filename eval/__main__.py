@@ -7,14 +7,14 @@ import click
 from common.errors import nearest, run_cli
 
 COMMANDS = {
-    "answer": ("eval.command_answer", "Get answers: from a run's models, any endpoint, or a file."),
-    "judge": ("eval.command_judge", "Judge answers in both orders and show the result."),
-    "result": ("eval.command_result", "Show results again, of one run or pooled over several."),
-    "annotate": ("eval.command_annotate", "Judge by eye: a blind web page whose votes count as a judge."),
-    "report": ("eval.command_report", "Write the report of a sweep or of runs: Markdown, HTML, LaTeX, PDF."),
-    "export": ("eval.command_exchange:export", "Write answers and judgments in FastChat's or alpaca_eval's layout."),
-    "import": ("eval.command_exchange:import_", "Read answers from FastChat's or alpaca_eval's layout."),
-    "bench": ("eval.command_bench", "Measure judging against a local server of fixed latency."),
+    "answer": ("eval.commands.answer", "Get answers: from a run's models, any endpoint, or a file."),
+    "judge": ("eval.commands.judge", "Judge answers in both orders and show the result."),
+    "result": ("eval.commands.result", "Show results again, of one run or pooled over several."),
+    "annotate": ("eval.commands.annotate", "Judge by eye: a blind web page whose votes count as a judge."),
+    "report": ("eval.commands.report", "Write the report of a sweep or of runs: Markdown, HTML, LaTeX, PDF."),
+    "export": ("eval.commands.exchange:export", "Write answers and judgments in FastChat's or alpaca_eval's layout."),
+    "import": ("eval.commands.exchange:import_", "Read answers from FastChat's or alpaca_eval's layout."),
+    "bench": ("tests.bench.judging", "Measure judging against a local server of fixed latency."),
 }
 
 

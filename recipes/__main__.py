@@ -44,7 +44,7 @@ force_option = click.option("--force", is_flag=True, help="Replace a run of anot
 @click.option("--model", default="", help="All that is known of this one.")
 def list_command(markdown: bool, memory: str | None, model: str) -> None:
     """Show every backbone, method, hardware profile and task, or one backbone in full."""
-    from recipes.catalog import find_backbone
+    from recipes.catalog.catalog import find_backbone
     from recipes.listing import backbone_table, details, listing
     from recipes.memory_table import SHORT, memory_table
 
@@ -73,9 +73,9 @@ def render(**names: str) -> None:
 def train(source: str, limit: int | None, force: bool, **names: str) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import assemble, run
-    from recipes.catalog import find_backbone
-    from recipes.plan import refuse
-    from recipes.prepare_download import ensure_config
+    from recipes.catalog.catalog import find_backbone
+    from recipes.preflight.checks import refuse
+    from recipes.prepare.download import ensure_config
 
     assemble.check_names(**names)
     ensure_config(find_backbone(names["model"]))
@@ -91,15 +91,15 @@ def train(source: str, limit: int | None, force: bool, **names: str) -> None:
 def plan_command(**names: str) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
     from recipes.assemble import assemble
-    from recipes.plan import refuse
+    from recipes.preflight.checks import refuse
 
     refuse(show_plan(assemble(**names)), force=False)
 
 
 def show_plan(recipe: Any) -> Any:
     """Print the plan of a recipe and return its checks."""
-    from recipes.plan import checks, text
-    from recipes.surroundings import look_around
+    from recipes.preflight.checks import checks, text
+    from recipes.preflight.surroundings import look_around
 
     found = checks(recipe, look_around(recipe))
     click.echo(text(found))
@@ -112,7 +112,7 @@ def show_plan(recipe: Any) -> Any:
 )
 def check(everything: bool) -> None:
     """Put recipes of the whole grid through LLaMA-Factory's own parser; report all problems; trains nothing."""
-    from recipes.check import run_check
+    from tests.grid.check import run_check
 
     click.echo(run_check(everything))
 
@@ -124,8 +124,9 @@ def check(everything: bool) -> None:
 @click.option("--if-it-fits", is_flag=True, help="Pass over a model that this machine can serve but not merge.")
 def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
     """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
-    from recipes import assemble, gguf_export, model_card, publish, run
-    from recipes.serving import in_four_bits
+    from recipes import assemble, run
+    from recipes.export import gguf as gguf_export, model_card, publish
+    from recipes.preflight.expected import in_four_bits
 
     kind = gguf.lower()
     if kind:
@@ -147,7 +148,8 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
 @recipe_options
 def card(**names: str) -> None:
     """Write the exported model's card anew, from what has been measured since."""
-    from recipes import assemble, model_card
+    from recipes import assemble
+    from recipes.export import model_card
 
     click.echo(f"model card: {model_card.write_model_card(assemble.assemble(**names))}")
 
@@ -168,8 +170,8 @@ def heldout(split: str, **names: str) -> None:
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
 def prepare(model: str, template: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
-    from recipes.catalog import find_backbone
-    from recipes.prepare import make_ready, model_path
+    from recipes.catalog.catalog import find_backbone
+    from recipes.prepare.prepare import make_ready, model_path
 
     backbone = find_backbone(model)
     make_ready(backbone, template)
@@ -184,9 +186,9 @@ def twin(model: str, out: str, seed: int) -> None:
     """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
     from pathlib import Path
 
-    from recipes.catalog import find_backbone
-    from recipes.prepare import correct_twin
-    from recipes.twins import make_twin, training_command
+    from recipes.catalog.catalog import find_backbone
+    from recipes.prepare.prepare import correct_twin
+    from recipes.rehearsal.twins import make_twin, training_command
 
     backbone = find_backbone(model)
     folder = make_twin(backbone, Path(out) if out else None, seed)
@@ -210,7 +212,7 @@ def webui(port: int) -> None:
 def bench(epochs: float, points: int, **names: str) -> None:
     """Measure the default recipe against plain settings: speed, memory, seconds to the same held-out loss."""
     from recipes.assemble import assemble
-    from recipes.bench import run_bench, table
+    from tests.bench.training import run_bench, table
 
     names["model"] = names["model"] or "smollm2-135m"
     names["task"] = names["task"] or "medical_en"
@@ -284,8 +286,8 @@ def sweep(*, sweep: str, status: bool, only: str, compare: bool, **options: Any)
 @click.option("--list", "show", is_flag=True, help="Print the table instead of making it.")
 def keys(show: bool) -> None:
     """Make the tables of LLaMA-Factory's keys and models anew (after another was pinned), or print the first."""
-    from recipes import known_models
-    from recipes.keys import known_keys, write_table
+    from recipes.catalog import known_models
+    from recipes.llamafactory.keys import known_keys, write_table
 
     if not show:
         click.echo(f"wrote {write_table()} and {known_models.write_table()}")

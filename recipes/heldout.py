@@ -13,13 +13,13 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, sha256_of, write_json
-from common.losses import paired_difference
+from common.paired_loss import paired_difference
 from common.process import only_one
 from common.progress import Progress
 from recipes.render import FORMAT_KEYS, Recipe
-from recipes.rows import is_own
+from recipes.catalog.datasets import is_own
 from recipes.run import data_identity, manifest_of
-from recipes.serving import adapter_choices
+from recipes.preflight.expected import adapter_choices
 
 BATCH = 4
 LOGITS = 2**28

@@ -1,9 +1,9 @@
 """What can be trained, as a table for the terminal and one for the documentation."""
 
 from converters.registry import load_task, task_names
-from recipes.catalog import Backbone, backbones, hardware_profiles, methods
-from recipes.prepare import model_path
-from recipes.rows import own_names
+from recipes.catalog.catalog import Backbone, backbones, hardware_profiles, methods
+from recipes.prepare.prepare import model_path
+from recipes.catalog.datasets import own_names
 
 
 def listing() -> str:

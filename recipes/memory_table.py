@@ -3,10 +3,10 @@
 It is what `make plan` says of the same words before rows are converted, for rows like those of medical_zh.
 """
 
-from recipes.catalog import Backbone, backbones, find_hardware, find_method
-from recipes.choice import DataFacts
-from recipes.plan import expected_memory
-from recipes.prepare import model_path
+from recipes.catalog.catalog import Backbone, backbones, find_hardware, find_method
+from recipes.choices.choice import DataFacts
+from recipes.preflight.checks import expected_memory
+from recipes.prepare.prepare import model_path
 from recipes.render import Recipe
 
 ROWS = DataFacts(rows=2_000, language="zh", mean_characters=376, longest_usual=789)

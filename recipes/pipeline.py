@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.paths import questions_file
-from recipes.rows import find_task
+from recipes.catalog.datasets import find_task
 
 DEMO = {
     "task": "medical_en",

@@ -10,13 +10,13 @@ from typing import Any
 import jinja2
 
 from common.paths import run_folder
-from common.settings import as_set
-from recipes.catalog import HERE, Backbone, Hardware, Method
-from recipes.choice import Choice, Choices, DataFacts
-from recipes.choose import choose
-from recipes.distributed import CPU_MEMORY, environment, files
-from recipes.keys import check_settings
-from recipes.serving import adapter_choices, in_four_bits, serve_choices
+from common.overrides import as_set
+from recipes.catalog.catalog import HERE, Backbone, Hardware, Method
+from recipes.choices.choice import Choice, Choices, DataFacts
+from recipes.choices.settings import choose
+from recipes.choices.sharding import CPU_MEMORY, environment, files
+from recipes.llamafactory.keys import check_settings
+from recipes.preflight.expected import adapter_choices, in_four_bits, serve_choices
 
 SECTIONS = {
     "model": ("model_name_or_path", "trust_remote_code", "template", "flash_attn", "quant", "double_quant"),

@@ -24,15 +24,15 @@ from common.process import free_port, last_line, only_one, run_logged, tail, too
 from common.progress import Progress
 from common.versions import versions
 from recipes import webui
-from recipes.distributed import environment
-from recipes.machine import ram_gb
-from recipes.plan import expected_memory, expected_seconds
-from recipes.prepare import ensure_prepared
-from recipes.progress import TrainingProgress
+from recipes.choices.sharding import environment
+from recipes.catalog.machine import ram_gb
+from recipes.preflight.checks import expected_memory, expected_seconds
+from recipes.prepare.prepare import ensure_prepared
+from recipes.llamafactory.training_log import TrainingProgress
 from recipes.render import Recipe, render_all
-from recipes.rows import card_of
-from recipes.serving import cannot_merge, in_four_bits
-from recipes.surroundings import weights_on_disk
+from recipes.catalog.datasets import card_of
+from recipes.preflight.expected import cannot_merge, in_four_bits
+from recipes.preflight.surroundings import weights_on_disk
 
 PACKAGES = ("llamafactory", "transformers", "torch", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 NOT_IDENTITY = (
@@ -197,7 +197,7 @@ def _finish_export(recipe: Recipe) -> str:
     """Complete the exported folder and let its model generate, in a process of its own; return what it said."""
     folder = Path(recipe.folder)
     log = folder / "logs" / "export.log"
-    command = [sys.executable, "-m", "recipes.finish_export", f"{folder}/export.yaml", recipe.model_path]
+    command = [sys.executable, "-m", "recipes.export.finish", f"{folder}/export.yaml", recipe.model_path]
     with Progress("trying the exported model", 0) as progress:
         code = run_logged([*command, recipe.backbone.revision], log, lambda _: progress.show(), {})
     if code:

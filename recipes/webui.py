@@ -16,7 +16,7 @@ from common.files import write_text
 from common.paths import DATA
 from common.process import tool
 from recipes.render import Recipe
-from recipes.rows import is_own
+from recipes.catalog.datasets import is_own
 
 CONFIGS = Path("llamaboard_config")
 USER_CONFIG = Path("llamaboard_cache/user_config.yaml")

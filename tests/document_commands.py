@@ -13,12 +13,12 @@ from string import Template
 import click
 
 from common.names import MIX, root_task
-from common.settings import parse_settings
+from common.overrides import parse_settings
 from converters.generate.settings import Generating, Rewriting, Scoring
 from converters.registry import load_task, task_names
 from converters.settings import build_settings
-from recipes.catalog import backbones, hardware_profiles, methods
-from recipes.keys import known_keys
+from recipes.catalog.catalog import backbones, hardware_profiles, methods
+from recipes.llamafactory.keys import known_keys
 from tests.checkout import PACKAGES, ROOT
 from tests.documents import Command
 

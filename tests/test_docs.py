@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from converters.registry import task_names
-from eval.questions import load_questions
-from recipes.catalog import backbones, hardware_profiles, methods
+from eval.records.questions import load_questions
+from recipes.catalog.catalog import backbones, hardware_profiles, methods
 from recipes.memory_table import SHORT, memory_table
 from tests.checkout import PACKAGES, ROOT, Checkout
 from tests.document_commands import TARGETS, every_option, misnamed, wrong

@@ -20,10 +20,10 @@ import pytest
 from nbclient import NotebookClient
 
 from common.files import read_json
-from recipes.catalog import find_backbone
-from recipes.choice import DataFacts
-from recipes.duration import in_words
-from recipes.plan import expected_memory, expected_seconds
+from recipes.catalog.catalog import find_backbone
+from recipes.choices.choice import DataFacts
+from recipes.estimate.duration import in_words
+from recipes.preflight.checks import expected_memory, expected_seconds
 from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import orjson
 
-from common.cache import Cache
-from common.client import Client, Endpoint, Request
+from common.llm.cache import Cache
+from common.llm.client import Client, Endpoint, Request
 from common.errors import UserError
-from common.failures import MalformedError, without
+from common.llm.failures import MalformedError, without
 from common.files import read_json, write_json
-from common.prices import Budget, BudgetSpentError, price_of
+from common.llm.prices import Budget, BudgetSpentError, price_of
 from common.progress import Progress
-from common.reply import Reply, read_completion
-from common.sdk import load_sdk
+from common.llm.reply import Reply, read_completion
+from common.llm.sdk import load_sdk
 
 DISCOUNT = 0.5
 POLL_SECONDS = 15.0
@@ -99,7 +99,7 @@ def _check_price(endpoint: Endpoint, requests: list[Request], budget: Budget) ->
         return
     price = price_of(endpoint.model, endpoint.url)
     if price is None:
-        raise UserError(f"there is no price for model {endpoint.model!r}", "add it to common/prices.yaml")
+        raise UserError(f"there is no price for model {endpoint.model!r}", "add it to common/llm/prices.yaml")
     worst = DISCOUNT * sum(price.of(*request.tokens()) for request in requests)
     if budget.spent + worst > budget.limit:
         raise _too_dear(endpoint, worst, budget)

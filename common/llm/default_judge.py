@@ -2,7 +2,7 @@
 
 import os
 
-from common.prices import price_of
+from common.llm.prices import price_of
 
 STAND_IN = "reference"
 """The offline judge, which counts which answer is nearer to a reference answer."""

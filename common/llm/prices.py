@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from common.cache import Cache
+from common.llm.cache import Cache
 from common.errors import UserError
 
 PRICES = Path(__file__).with_name("prices.yaml")

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from common.failures import MalformedError
+from common.llm.failures import MalformedError
 
 
 @dataclass

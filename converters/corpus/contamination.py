@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from converters.sketch import Array, Grams, fold, grams
+from converters.text.sketch import Array, Grams, fold, grams
 
 COMMON = 10
 """An n-gram in more questions than this is a phrase, not a question."""

@@ -6,7 +6,7 @@ the sketches and little more.
 
 import numpy
 
-from converters.sketch import BANDS, Array
+from converters.text.sketch import BANDS, Array
 
 GROUP = 12
 """In a bucket of many rows each is compared with this many of the first ones, and with the one before it."""

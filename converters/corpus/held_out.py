@@ -8,10 +8,10 @@ from typing import Any
 import numpy
 
 from common.paths import data_folder
-from converters.deciding import HELD_OUT, KEPT, Decision
+from converters.corpus.decide import HELD_OUT, KEPT, Decision
 from converters.settings import typed
-from converters.sketch import Array
-from converters.splits import TEST, TRAIN, VAL
+from converters.text.sketch import Array
+from converters.corpus.splits import TEST, TRAIN, VAL
 
 
 @dataclass(frozen=True)

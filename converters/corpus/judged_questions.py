@@ -6,7 +6,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.names import root_task
-from converters.reading import Broken, parse_line, read_chunks
+from converters.read.files import Broken, parse_line, read_chunks
 from converters.settings import Settings
 from converters.task import Task
 

@@ -7,7 +7,7 @@ leave test or val for train when a set grows past a step, never the other way ro
 import numpy
 
 from converters.settings import Settings
-from converters.sketch import Array
+from converters.text.sketch import Array
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)

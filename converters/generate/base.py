@@ -6,7 +6,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_jsonl
 from common.paths import data_folder
-from converters.card import read_card
+from converters.output.card import read_card
 from converters.task import Record
 
 Row = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from common.settings import parse_settings
+from common.overrides import parse_settings
 
 Command = Callable[..., Any]
 
@@ -109,7 +109,7 @@ def score(*, limit: int | None, name: str, dry_run: bool, force: bool, **given: 
 @click.option("--sample", default=300, show_default=True, help="Items that the plain way is run on, too.")
 def bench_self_instruct(items: int, sample: int) -> None:
     """Hold generated items against each other by ROUGE-L, beside the plain way; seconds, and whether both agree."""
-    from converters.generate.bench import bench
+    from tests.bench.novelty import bench
 
     click.echo(bench(items, sample))
 
@@ -119,7 +119,7 @@ def _part(name: str, kind: str, settings: Any, given: dict[str, Any], dry_run: b
     from dataclasses import replace
 
     from converters.generate.base import card_of
-    from converters.generate.calls import endpoint_of
+    from converters.generate.ask import endpoint_of
     from converters.generate.parts import Part, folder_of
     from converters.generate.prompts import OWN, load_prompt
     from converters.registry import load_task
@@ -136,7 +136,7 @@ def _part(name: str, kind: str, settings: Any, given: dict[str, Any], dry_run: b
 
 
 def _limits(given: dict[str, Any]) -> Any:
-    from converters.generate.calls import Limits
+    from converters.generate.ask import Limits
 
     return Limits(given["budget"], given["concurrency"], given["per_minute"])
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import yaml
 
 from common.errors import UserError
-from converters.generate.reply import Item
-from converters.generate.rouge import tokens
-from converters.language import UNSPACED
+from converters.generate.read_items import Item
+from converters.generate.novelty import tokens
+from converters.text.language import UNSPACED
 
 BANNED = Path(__file__).with_name("banned.yaml")
 FEWEST = 4

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from common.files import atomic
-from common.reply import Reply
+from common.llm.reply import Reply
 
 
 @dataclass(frozen=True)

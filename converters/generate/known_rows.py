@@ -6,14 +6,14 @@ from itertools import islice
 import numpy
 
 from common.progress import Progress
-from converters import duplicates
-from converters.contamination import Index
+from converters.corpus import duplicates
+from converters.corpus.contamination import Index
 from converters.generate.base import card_of, record_of, rows_of
-from converters.judged import judged_questions
-from converters.rows import KEY_BYTES
+from converters.corpus.judged_questions import judged_questions
+from converters.rows.stage_row import KEY_BYTES
 from converters.settings import Settings
-from converters.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
-from converters.splits import SPLITS
+from converters.text.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
+from converters.corpus.splits import SPLITS
 from converters.task import Record, Task
 
 AT_ONCE = 2_000

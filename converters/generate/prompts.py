@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from converters.generate.reply import FIELDS
+from converters.generate.read_items import FIELDS
 
 OWN = Path(__file__).with_name("prompts")
 LANGUAGES = {

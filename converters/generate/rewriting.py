@@ -7,21 +7,21 @@ import re
 from collections import Counter
 from typing import Any
 
-from common.cache import Cache
-from common.client import Request
-from common.estimate import estimate
+from common.llm.cache import Cache
+from common.llm.client import Request
+from common.llm.quote import estimate
 from common.process import only_one
-from common.reply import Reply
-from converters.contamination import Index
+from common.llm.reply import Reply
+from converters.corpus.contamination import Index
 from converters.generate.base import Row, record_of, rows_of
-from converters.generate.calls import Limits, ask_all
+from converters.generate.ask import Limits, ask_all
 from converters.generate.filters import Patterns, load_banned
 from converters.generate.parts import Part
 from converters.generate.settings import Rewriting
-from converters.judged import judged_questions
-from converters.language import sample, shares, wrong_language
+from converters.corpus.judged_questions import judged_questions
+from converters.text.language import sample, shares, wrong_language
 from converters.settings import build_settings
-from converters.sketch import fold, gram_sizes, grams
+from converters.text.sketch import fold, gram_sizes, grams
 from converters.task import Record, Task
 
 OUT_TOKENS = 250

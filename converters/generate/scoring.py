@@ -4,13 +4,13 @@ import json
 import re
 from collections import Counter
 
-from common.cache import Cache
-from common.client import Request
-from common.estimate import estimate
+from common.llm.cache import Cache
+from common.llm.client import Request
+from common.llm.quote import estimate
 from common.process import only_one
-from common.reply import Reply
+from common.llm.reply import Reply
 from converters.generate.base import record_of, rows_of
-from converters.generate.calls import Limits, ask_all
+from converters.generate.ask import Limits, ask_all
 from converters.generate.parts import Part
 from converters.generate.prompts import SCORE
 from converters.generate.settings import Scoring

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from common.files import sha256_of
-from converters.checks import problem as converters_problem
-from converters.cleaning import cleaner
+from converters.rows.checks import problem as converters_problem
+from converters.text.cleaning import cleaner
 from converters.generate import filters
 from converters.generate.journal import Call
-from converters.generate.known import Known
+from converters.generate.known_rows import Known
 from converters.generate.parts import Part
-from converters.generate.reply import Item, parse
-from converters.generate.rouge import Novelty, tokens
+from converters.generate.read_items import Item, parse
+from converters.generate.novelty import Novelty, tokens
 from converters.generate.settings import Generating
 from converters.settings import Settings
 from converters.task import Record, Task

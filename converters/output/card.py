@@ -11,7 +11,7 @@ from common.files import read_json
 from common.paths import DATA, data_folder
 from common.versions import versions
 from converters.registry import task_file
-from converters.sketch import Array
+from converters.text.sketch import Array
 from converters.task import Task
 
 NOT_ROWS = (

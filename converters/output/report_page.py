@@ -14,11 +14,11 @@ import orjson
 from common.errors import UserError
 from common.files import read_jsonl, write_text
 from common.paths import data_folder
-from converters.card import read_card
+from converters.output.card import read_card
 from converters.settings import typed
-from converters.splits import SPLITS
+from converters.corpus.splits import SPLITS
 
-PAGES = Path(__file__).with_name("pages")
+PAGES = Path(__file__).parents[1] / "pages"
 BINS = 30
 SHOWN_ROWS = 5
 SHOWN_REJECTED = 3

@@ -15,13 +15,13 @@ import numpy
 from common.errors import UserError
 from common.files import read_json, write_json
 from common.progress import Progress
-from converters.pool import ordered_map, workers
-from converters.reading import TO_UTF8, Chunk, read_chunks
+from converters.passes.worker_pool import ordered_map, workers
+from converters.read.files import TO_UTF8, Chunk, read_chunks
 from converters.registry import ORDER, load_task, task_file
-from converters.rows import Staged, process
+from converters.rows.stage_row import Staged, process
 from converters.settings import Settings
-from converters.sketch import Array
-from converters.sources import Source, SourceFile
+from converters.text.sketch import Array
+from converters.read.sources import Source, SourceFile
 from converters.task import File, Task
 
 ARRAYS = "arrays.npz"

@@ -13,14 +13,14 @@ import orjson
 
 from common.files import atomic
 from common.progress import Progress
-from converters.contamination import Index
-from converters.deciding import HELD_OUT, KEPT, STEPS, Decision
-from converters.judged import judged_questions
-from converters.pool import ordered_map, workers
+from converters.corpus.contamination import Index
+from converters.corpus.decide import HELD_OUT, KEPT, STEPS, Decision
+from converters.corpus.judged_questions import judged_questions
+from converters.passes.worker_pool import ordered_map, workers
 from converters.settings import Settings
-from converters.sketch import Array, fold, gram_sizes, grams
-from converters.splits import SPLITS, TEST
-from converters.staging import SMALL, Stage
+from converters.text.sketch import Array, fold, gram_sizes, grams
+from converters.corpus.splits import SPLITS, TEST
+from converters.passes.first_pass import SMALL, Stage
 from converters.task import Task
 
 BATCH = 1_000

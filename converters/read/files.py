@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from converters.delimited import read_records
+from converters.read.delimited import read_records
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 CHUNK_BYTES = 1 << 20

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.errors import REFUSALS, UserError
 from common.files import sha256
-from converters.reading import SUFFIXES
+from converters.read.files import SUFFIXES
 from converters.task import File, Task
 
 TRIES = 4

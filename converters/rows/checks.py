@@ -1,6 +1,6 @@
 """Why a record should not be trained on, one check after another. Pure functions."""
 
-from converters.language import sample, shares, wrong_language
+from converters.text.language import sample, shares, wrong_language
 from converters.settings import Settings
 from converters.task import Record, Task
 

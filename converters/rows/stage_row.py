@@ -10,13 +10,13 @@ from typing import Any
 import numpy
 import orjson
 
-from converters.checks import problem
-from converters.cleaning import cleaner
-from converters.formats import WRITERS
-from converters.language import label, sample, shares
-from converters.reading import Broken, Chunk, Raw, parse_line
+from converters.rows.checks import problem
+from converters.text.cleaning import cleaner
+from converters.rows.formats import WRITERS
+from converters.text.language import label, sample, shares
+from converters.read.files import Broken, Chunk, Raw, parse_line
 from converters.settings import Settings
-from converters.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
+from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 from converters.task import File, Record, Skip, Task
 
 COLUMNS_SHOWN = 20

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from converters.language import UNSPACED
+from converters.text.language import UNSPACED
 
 Array = numpy.ndarray[Any, Any]
 PRIME = numpy.uint64(0x9E3779B97F4A7C15)

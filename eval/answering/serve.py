@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from common.client import Endpoint
+from common.llm.client import Endpoint
 from common.errors import UserError
 from common.process import free_port, stop, supervised, tail, tool
 from common.progress import Progress
-from eval.served_model import identity, settings_of
+from eval.answering.served_model import identity, settings_of
 
 STARTS = 3  # another process may take the free port before the server does
 HIDDEN = ("OPENAI_API_KEY", "API_KEY")

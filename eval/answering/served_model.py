@@ -11,7 +11,7 @@ import yaml
 from common.errors import UserError
 from common.files import sha256_of, write_text
 from common.paths import MODELS
-from eval.folder import optional_json
+from eval.records.folder import optional_json
 
 SAMPLE = 2**16
 """Bytes that are read at each of three places of a file: weights of another training differ in all of them."""

@@ -8,13 +8,13 @@ import click
 
 from common.errors import UserError
 from common.options import existing_run, run_options
-from eval import page
-from eval import result as results
-from eval.annotate import Ballot, server
-from eval.command_judge import pairings_of
-from eval.folder import questions_of
-from eval.questions import language_of
-from eval.table import show
+from eval.result import page
+from eval.result import metrics as results
+from eval.judging.people import Ballot, server
+from eval.commands.judge import pairings_of
+from eval.records.folder import questions_of
+from eval.records.questions import language_of
+from eval.result.tables import show
 
 
 @click.command()

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from common.cache import Cache
-from common.client import Endpoint
+from common.llm.cache import Cache
+from common.llm.client import Endpoint
 from common.errors import UserError
-from common.estimate import estimate
+from common.llm.quote import estimate
 from common.options import existing_run, run_options
 from common.paths import run_folder
-from common.prices import Budget
-from eval.answering import answer_by_endpoint, answer_by_run, answers_in, keep, requests
-from eval.answers import REFUSED, Answer, path_of, save
-from eval.folder import save_questions, task_of
-from eval.questions import Question, bundled, language_of, load_questions, test_split
+from common.llm.prices import Budget
+from eval.answering.ask import answer_by_endpoint, answer_by_run, answers_in, keep, requests
+from eval.records.answers import REFUSED, Answer, path_of, save
+from eval.records.folder import save_questions, task_of
+from eval.records.questions import Question, bundled, language_of, load_questions, test_split
 
 ENDPOINT_AT_ONCE = 32
 OWN = ("base", "tuned")  # what a run serves itself; every other name is a model behind an endpoint

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from common.options import existing_run, run_options
-from eval import exchange
-from eval.answers import save
-from eval.folder import questions_of, save_questions
-from eval.questions import load_questions
+from eval.records import exchange
+from eval.records.answers import save
+from eval.records.folder import questions_of, save_questions
+from eval.records.questions import load_questions
 
 
 @click.command()

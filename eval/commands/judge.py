@@ -5,25 +5,26 @@ from pathlib import Path
 
 import click
 
-from common.batch import DISCOUNT, Job, fill_by_batches
-from common.cache import Cache
-from common.client import Client, gather
+from common.llm.batch import DISCOUNT, Job, fill_by_batches
+from common.llm.cache import Cache
+from common.llm.client import Client, gather
 from common.errors import UserError
-from common.estimate import estimate
-from common.judge import CALL_TOKENS_OUT
+from common.llm.quote import estimate
+from common.llm.default_judge import CALL_TOKENS_OUT
 from common.options import existing_run, run_options
 from common.paths import folder_name
-from common.prices import Budget, BudgetSpentError
+from common.llm.prices import Budget, BudgetSpentError
 from common.progress import Progress
-from eval import page, stand_in
-from eval import result as results
-from eval.canaries import canary_pairings
-from eval.folder import answers_of, questions_of, save_judgments
-from eval.judges import JUDGE_TOKENS, judge_names, model_judges
-from eval.judging import Judgment, ModelJudge, Pairing, pairings, pairs_of, work_of
-from eval.prompting import OWN, Style
-from eval.questions import Question, language_of, load_questions
-from eval.table import show
+from eval.result import page
+from eval.judging import reference_judge as stand_in
+from eval.result import metrics as results
+from eval.judging.canaries import canary_pairings
+from eval.records.folder import answers_of, questions_of, save_judgments
+from eval.judging.judges import JUDGE_TOKENS, judge_names, model_judges
+from eval.judging.model_judge import Judgment, ModelJudge, Pairing, pairings, pairs_of, work_of
+from eval.judging.prompt import OWN, Style
+from eval.records.questions import Question, language_of, load_questions
+from eval.result.tables import show
 
 
 @click.command()

@@ -2,11 +2,11 @@
 
 from urllib.parse import urlsplit
 
-from common.client import Endpoint
+from common.llm.client import Endpoint
 from common.errors import UserError
-from common.judge import auto_judge
-from eval.judging import ModelJudge
-from eval.prompting import Style
+from common.llm.default_judge import auto_judge
+from eval.judging.model_judge import ModelJudge
+from eval.judging.prompt import Style
 
 JUDGE_TOKENS = 1024
 

@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 
 from common.files import sha256_of
-from eval.folder import all_judgments, save_judgments
-from eval.judging import VOTE, Judgment, Pairing
-from eval.verdict import Verdict
+from eval.records.folder import all_judgments, save_judgments
+from eval.judging.model_judge import VOTE, Judgment, Pairing
+from eval.judging.read_verdict import Verdict
 
-PAGE = Path(__file__).with_name("pages") / "annotate.html"
-STYLE = Path(__file__).with_name("pages") / "style.css"
+PAGE = Path(__file__).parents[1] / "pages" / "annotate.html"
+STYLE = Path(__file__).parents[1] / "pages" / "style.css"
 VOTES: dict[str, Verdict] = {"1": "better", "2": "worse", "=": "equal"}
 LONGEST_BODY = 1000
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import sha256
-from eval.fence import defuse, mark
-from eval.verdict import LABELS
+from eval.judging.fence import defuse, mark
+from eval.judging.read_verdict import LABELS
 
-OWN = Path(__file__).with_name("prompts")
+OWN = Path(__file__).parents[1] / "prompts"
 SCHEMA = {
     "type": "json_schema",
     "json_schema": {

@@ -5,10 +5,10 @@ network and no key, gives the same verdict every time and does not care for the 
 chrF: Popovic 2015, as in sacrebleu (character 6-grams, beta 2); it needs no word boundaries, so Chinese is fine.
 """
 
-from common.judge import STAND_IN
-from eval.judging import Judgment, Pairing, winner
-from eval.textscores import chrf
-from eval.verdict import Verdict
+from common.llm.default_judge import STAND_IN
+from eval.judging.model_judge import Judgment, Pairing, winner
+from eval.statistics.reference_scores import chrf
+from eval.judging.read_verdict import Verdict
 
 NAME = STAND_IN
 MARGIN = 1.0  # chrF points (of 100) within which two answers count as equal

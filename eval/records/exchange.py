@@ -14,12 +14,12 @@ import orjson
 from common.errors import UserError
 from common.files import read_json, write_json, write_jsonl
 from common.paths import folder_name
-from eval.answers import Answer, rows_of
-from eval.folder import answers_of, judgments_of, questions_of
-from eval.judging import Judgment
-from eval.outcomes import outcomes
-from eval.questions import Question
-from eval.result import pairs_judged
+from eval.records.answers import Answer, rows_of
+from eval.records.folder import answers_of, judgments_of, questions_of
+from eval.judging.model_judge import Judgment
+from eval.statistics.outcomes import outcomes
+from eval.records.questions import Question
+from eval.result.metrics import pairs_judged
 
 FORMATS = ("fastchat", "alpaca_eval")
 

@@ -7,10 +7,10 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, write_jsonl
 from common.paths import folder_name
-from eval import answers as answer_files
-from eval.answers import Answer, rows_of
-from eval.judging import Judgment, Pairing
-from eval.questions import Question, load_questions
+from eval.records import answers as answer_files
+from eval.records.answers import Answer, rows_of
+from eval.judging.model_judge import Judgment, Pairing
+from eval.records.questions import Question, load_questions
 
 
 def save_questions(folder: Path, questions: list[Question], answering: Iterable[str]) -> None:

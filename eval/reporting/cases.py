@@ -3,7 +3,7 @@
 from typing import Any
 
 from eval.reporting.experiment import Experiment, RunFacts
-from eval.textscores import chrf
+from eval.statistics.reference_scores import chrf
 
 RULE = (
     "By rule, not by taste: from the run that did best against its base, the pairs on which most judges saw a win in "
@@ -21,7 +21,7 @@ def best_run(experiment: Experiment, task: str, judge: str) -> RunFacts | None:
 
 
 def choose(pairs: list[dict[str, Any]], most: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """Return kind -> at most so many cases, from the judged pairs (`eval.page.pairs`) of base and tuned model.
+    """Return kind -> at most so many cases, from the judged pairs (`eval.result.page.pairs`) of base and tuned model.
 
     A case holds the pair as seen from the tuned model, and every judge's verdict on it.
     """

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from eval.findings import p_value
+from eval.result.sentences import p_value
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
 from eval.reporting.tables import difference
-from eval.stats import detectable_rate, holm
+from eval.statistics.intervals import detectable_rate, holm
 
 
 def sentences(experiment: Experiment) -> list[str]:

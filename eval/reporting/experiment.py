@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.losses import paired_difference
+from common.paired_loss import paired_difference
 from common.names import root_task
 
 DONE = "done"
@@ -39,7 +39,7 @@ class RunFacts:
     manifest: dict[str, Any] = field(default_factory=dict)
     heldout: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
-    """What `eval.result.build` returns of its folder."""
+    """What `eval.result.metrics.build` returns of its folder."""
     log: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -8,9 +8,9 @@ import orjson
 from common.errors import UserError, nearest
 from common.files import read_json
 from common.paths import RUNS, data_folder
-from eval import result as results
-from eval.folder import optional_json
-from eval.pooling import ranking
+from eval.result import metrics as results
+from eval.records.folder import optional_json
+from eval.statistics.pooling import ranking
 from eval.reporting.experiment import DONE, Experiment, Meeting, RunFacts
 
 SWEEPS = RUNS / "sweeps"

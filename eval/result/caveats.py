@@ -4,8 +4,8 @@ import re
 from functools import partial
 from typing import Any
 
-from eval.findings import Say, rate
-from eval.wording import say
+from eval.result.sentences import Say, rate
+from eval.result.wording import say
 
 FAMILIES = {
     "OpenAI": r"gpt|chatgpt|^o[1345]\b|davinci",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from eval.wording import say
+from eval.result.wording import say
 
 Say = Callable[..., str]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from eval.findings import p_value, rate, sentences
-from eval.wording import say
+from eval.result.sentences import p_value, rate, sentences
+from eval.result.wording import say
 
 COLUMNS = ("comparison", "judge", "W/T/L", "win rate [95 %]", "sign test", "agree", "first", "unread")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import exp, isfinite, sqrt, tanh
 from typing import Any
 
-from eval.stats import Z95
+from eval.statistics.intervals import Z95
 
 LEAST_QUESTIONS = 60
 

@@ -5,11 +5,11 @@ from statistics import mean
 from typing import Any
 
 from common.names import root_task
-from eval.folder import answers_of, judgments_of, task_of
-from eval.length import length_controlled
-from eval.outcomes import Outcome, outcomes
-from eval.ranking import Game, rank
-from eval.stats import detectable_rate, holm, rate_of, sign_test, wins_needed
+from eval.records.folder import answers_of, judgments_of, task_of
+from eval.statistics.length_control import length_controlled
+from eval.statistics.outcomes import Outcome, outcomes
+from eval.statistics.ranking import Game, rank
+from eval.statistics.intervals import detectable_rate, holm, rate_of, sign_test, wins_needed
 
 
 def contestant_name(folder: Path, who: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from eval.answers import Answer
-from eval.questions import Question
-from eval.stats import mean_of, sign_test, wilson
+from eval.records.answers import Answer
+from eval.records.questions import Question
+from eval.statistics.intervals import mean_of, sign_test, wilson
 
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 # A letter on its own, named as the answer; the last resort is the only letter in the whole text.

@@ -13,7 +13,7 @@ import yaml
 
 from common.errors import UserError, unknown
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Backbone:
     settings: dict[str, Any] = field(default_factory=dict)
     """Recipe keys that this backbone wants otherwise than its method."""
     prepare: dict[str, Any] = field(default_factory=dict)
-    """What must be put right in a local folder before LLaMA-Factory can use it (recipes/prepare.py)."""
+    """What must be put right in a local folder before LLaMA-Factory can use it (recipes/prepare/prepare.py)."""
     twin: dict[str, Any] = field(default_factory=dict)
     """How to make a tiny random-weight model of the same kind, for tests."""
     note: str = ""
@@ -100,7 +100,7 @@ class Method:
     needs: tuple[str, ...] = ()
     """Packages that it takes beyond the installed ones."""
     excludes: tuple[str, ...] = ()
-    """What it does not go together with (recipes/compatible.py knows the words)."""
+    """What it does not go together with (recipes/preflight/conflicts.py knows the words)."""
     quantized: bool = False
     adapter: bool = True
     """Whether it leaves an adapter to merge; otherwise the whole model is saved."""
@@ -204,7 +204,7 @@ def find_backbone(name: str) -> Backbone:
         raise UserError("no MODEL was named", "MODEL=smollm2-135m, or see `python -m recipes list`")
     if name in backbones():
         return backbones()[name]
-    from recipes import unknown_model
+    from recipes.catalog import unknown_model
 
     if Path(name).is_dir():
         return unknown_model.from_folder(name)

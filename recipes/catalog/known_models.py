@@ -9,7 +9,7 @@ from typing import Any
 
 from common.files import read_json, write_json
 
-TABLE = Path(__file__).with_name("llamafactory_models.json")
+TABLE = Path(__file__).parents[1] / "llamafactory" / "llamafactory_models.json"
 WITHOUT_THINKING = {"qwen3": "qwen3_nothink", "deepseekr1": "deepseek3"}
 """A thinking template trains an empty thought before every answer that has none; these are the same without."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError
-from recipes.catalog import Hardware, find_hardware
+from recipes.catalog.catalog import Hardware, find_hardware
 
 SPEED_PACKAGES = ("flash_attn", "liger_kernel", "unsloth", "deepspeed")
 USABLE = 0.98

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from common.errors import UserError
-from recipes.catalog import Backbone, Shape, backbones
+from recipes.catalog.catalog import Backbone, Shape, backbones
 from recipes.hub_cache import snapshot
-from recipes.known_models import known_models
+from recipes.catalog.known_models import known_models
 
 WEIGHTS = ("*.safetensors", "*.bin")
 DTYPES = ("bfloat16", "float16", "float32")

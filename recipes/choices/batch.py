@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from recipes.catalog import Backbone, Hardware
-from recipes.choice import Choice, Choices, DataFacts, values
-from recipes.distributed import shardings
-from recipes.duration import HALF_SPEED_TOKENS
-from recipes.memory import Estimate, estimate
+from recipes.catalog.catalog import Backbone, Hardware
+from recipes.choices.choice import Choice, Choices, DataFacts, values
+from recipes.choices.sharding import shardings
+from recipes.estimate.duration import HALF_SPEED_TOKENS
+from recipes.estimate.memory import Estimate, estimate
 
 STEPS_AN_EPOCH = 40
 """Few rows take about so many optimizer steps an epoch, as long as a step is at least one sequence."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from recipes.catalog import Backbone, Hardware, Method, backbones
-from recipes.choice import Choice, Choices, DataFacts
-from recipes.fit import fit
+from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
+from recipes.choices.choice import Choice, Choices, DataFacts
+from recipes.choices.batch import fit
 
 LONGEST = {"cuda": 2048, "cpu": 1024}
 """Tokens of one sequence: more costs memory, and on a CPU attention without a fused kernel."""

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recipes.catalog import Hardware
+from recipes.catalog.catalog import Hardware
 
 DEFAULT_PORT = "29500"
 WHY = {

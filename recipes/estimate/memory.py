@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes.catalog import Hardware, Shape
+from recipes.catalog.catalog import Hardware, Shape
 
 GIB = 2**30
 BAND = 0.15

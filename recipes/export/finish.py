@@ -1,4 +1,4 @@
-"""`python -m recipes.finish_export RUN/export.yaml BASE [REVISION]`: complete what LLaMA-Factory exported, and try it.
+"""`python -m recipes.export.finish RUN/export.yaml BASE [REVISION]`: complete what LLaMA-Factory exported, and try it.
 
 transformers 5 saves a sentencepiece tokenizer without its scores. It needs none itself, but what else reads the
 folder (llama.cpp, Ollama) then cuts text into other tokens than the model was trained on, and says nothing. So
@@ -17,8 +17,8 @@ import yaml
 
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
-from recipes.ollama import ChatFormat, chat_format, modelfile
-from recipes.prepare_probe import TEXTS
+from recipes.export.modelfile import ChatFormat, chat_format, modelfile
+from recipes.prepare.probe import TEXTS
 
 FORMAT = ("template", "default_system", "enable_thinking", "preserve_thinking", "tool_format")
 
@@ -145,7 +145,7 @@ def modelfile_of(settings: dict[str, Any], source: str) -> str:
 
 def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
-    from recipes.generates import problem_with
+    from recipes.export.generates import problem_with
 
     settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     complete(settings, base, revision)

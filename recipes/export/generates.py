@@ -1,4 +1,4 @@
-"""`python -m recipes.generates FOLDER`: load a model as any program would and let it answer once.
+"""`python -m recipes.export.generates FOLDER`: load a model as any program would and let it answer once.
 
 Ends with status 1 and a reason when the folder cannot be loaded, computes nonsense (infinite or not-a-number logits)
 or says nothing. A process of its own, so that its memory is free again.

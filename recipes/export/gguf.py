@@ -18,8 +18,8 @@ from common.errors import UserError, run_cli, unknown
 from common.files import write_text
 from common.process import only_one, run_logged, tail
 from common.progress import Progress
-from recipes.finish_export import adds_first, format_of, load_tokenizer, modelfile_of
-from recipes.ollama import ChatFormat
+from recipes.export.finish import adds_first, format_of, load_tokenizer, modelfile_of
+from recipes.export.modelfile import ChatFormat
 from recipes.render import Recipe
 
 CONVERTED = ("f32", "f16", "bf16", "q8_0")
@@ -80,7 +80,7 @@ def export_gguf(recipe: Recipe, kind: str) -> Path:
         _run(
             folder,
             "checking it",
-            [sys.executable, "-m", "recipes.gguf_export", f"{folder}/export.yaml", str(unfinished)],
+            [sys.executable, "-m", "recipes.export.gguf", f"{folder}/export.yaml", str(unfinished)],
         )
         unfinished.rename(target)
         size = (target / "model.gguf").stat().st_size / 1e9

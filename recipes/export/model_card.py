@@ -6,9 +6,9 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, write_text
 from recipes.render import Recipe, templates
-from recipes.rows import card_of, find_task
+from recipes.catalog.datasets import card_of, find_task
 from recipes.run import manifest_of
-from recipes.serving import in_four_bits
+from recipes.preflight.expected import in_four_bits
 
 SHOWN = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",

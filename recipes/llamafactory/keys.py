@@ -13,7 +13,7 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from common.files import read_json, write_json
-from common.settings import split_settings
+from common.overrides import split_settings
 
 TABLE = Path(__file__).with_name("llamafactory_keys.json")
 

@@ -1,6 +1,6 @@
 """Numbered checks before anything is paid for: data, template, hardware, memory, disk, time, packages, licence. Pure.
 
-What they need to know of this machine is collected by recipes/surroundings.py. A check is passed (✓), failed (✗), or
+What they need to know of this machine is collected by recipes/preflight/surroundings.py. A check is passed (✓), failed (✗), or
 could not be decided here (⊘); training does not start on a failed one.
 """
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import UserError, nearest
-from recipes.catalog import methods
-from recipes.compatible import conflicts, wrong_form
-from recipes.cutoff import warning
-from recipes.duration import in_words, seconds
+from recipes.catalog.catalog import methods
+from recipes.preflight.conflicts import conflicts, wrong_form
+from recipes.estimate.cutoff import warning
+from recipes.estimate.duration import in_words, seconds
 from recipes.render import Recipe
-from recipes.suggest import expected_memory, ram_held, suggestions
-from recipes.unknown_model import template_hint
+from recipes.preflight.suggest import expected_memory, ram_held, suggestions
+from recipes.catalog.unknown_model import template_hint
 
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10

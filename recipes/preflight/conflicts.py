@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recipes.catalog import Hardware, Method
+from recipes.catalog.catalog import Hardware, Method
 
 ROWS = {
     "answers": "a question with its answer",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recipes.catalog import Shape, find_method
-from recipes.choice import Choice, Choices
-from recipes.memory import CONTEXT_GIB, FRAGMENTATION, GIB, Estimate
+from recipes.catalog.catalog import Shape, find_method
+from recipes.choices.choice import Choice, Choices
+from recipes.estimate.memory import CONTEXT_GIB, FRAGMENTATION, GIB, Estimate
 
 if TYPE_CHECKING:
     from recipes.render import Recipe

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from recipes.catalog import methods
-from recipes.memory import Estimate, estimate, held_in_ram
+from recipes.catalog.catalog import methods
+from recipes.estimate.memory import Estimate, estimate, held_in_ram
 from recipes.render import Recipe
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json
-from recipes.catalog import Backbone
+from recipes.catalog.catalog import Backbone
 from recipes.hub_cache import snapshot
 
 NOT_NEEDED = ("original/*", "*.pth", "*.gguf", "*.onnx*", "*.h5", "*.msgpack", "*.pdf")

@@ -19,8 +19,8 @@ from common.files import read_json, sha256_of, write_json, write_text
 from common.paths import MODELS, folder_name
 from common.process import only_one
 from common.versions import versions
-from recipes.catalog import Backbone, backbones
-from recipes.prepare_download import download, ensure_config, uses_modelscope
+from recipes.catalog.catalog import Backbone, backbones
+from recipes.prepare.download import download, ensure_config, uses_modelscope
 
 MARKER = "prepared.json"
 
@@ -40,12 +40,12 @@ class Preparation:
     replace: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """File -> [what is there exactly once, what takes its place]: corrections to code that ships with weights."""
     probe: dict[str, Any] = field(default_factory=dict)
-    """What must be true of the folder (the fields of recipes.prepare_probe.Probe)."""
+    """What must be true of the folder (the fields of recipes.prepare.probe.Probe)."""
 
 
 def preparation(backbone: Backbone) -> Preparation:
     """Read the backbone's `prepare:` entry; unknown keys are errors, all at once."""
-    from recipes.prepare_probe import Probe
+    from recipes.prepare.probe import Probe
 
     known = [item.name for item in fields(Preparation)]
     known_probe = [item.name for item in fields(Probe)]
@@ -115,7 +115,7 @@ def make_ready(backbone: Backbone, template: str = "") -> None:
     if backbone.prepare:
         prepare(backbone)
     elif backbone.name not in backbones():
-        from recipes.prepare_probe import check_unknown
+        from recipes.prepare.probe import check_unknown
 
         ensure_config(backbone)
         check_unknown(replace(backbone, template=template or backbone.template))
@@ -132,14 +132,14 @@ def prepare(backbone: Backbone) -> Path:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         if wanted.gguf:
-            from recipes import gguf_model
+            from recipes.prepare import gguf_model
 
             gguf_model.convert(gguf_model.locate(**wanted.gguf), unfinished)
         else:
             link(download(backbone), unfinished, wanted)
         correct(unfinished, wanted)
         if wanted.probe:
-            from recipes.prepare_probe import Probe, check
+            from recipes.prepare.probe import Probe, check
 
             check(unfinished, Probe(**wanted.probe), backbone)
         write_json(

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from recipes.catalog import Backbone
-from recipes.prepare_download import clear_errors
-from recipes.unknown_model import template_hint
+from recipes.catalog.catalog import Backbone
+from recipes.prepare.download import clear_errors
+from recipes.catalog.unknown_model import template_hint
 
 TEXTS = (
     "Hello there",

@@ -11,10 +11,10 @@ import orjson
 
 from common.errors import UserError
 from common.files import write_text
-from recipes.catalog import HERE
+from recipes.catalog.catalog import HERE
 
 if TYPE_CHECKING:
-    from recipes.twins import Twin
+    from recipes.rehearsal.twins import Twin
 
 TEXTS = ("eval/questions", "converters/examples")
 """Folders of English and Chinese text, at the root of the checkout."""

@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import write_json, write_text
 from common.paths import MODELS, folder_name
-from recipes.catalog import HERE, Backbone
+from recipes.catalog.catalog import HERE, Backbone
 
 CODE = HERE / "twin_code"
 LAYERS, HEADS, HEAD_SIZE = 2, 4, 8
@@ -72,7 +72,7 @@ def default_folder(backbone: Backbone) -> Path:
 
 def make_twin(backbone: Backbone, folder: Path | None = None, seed: int = 0) -> Path:
     """Make the twin's folder (whole, or not at all) and return it; equal seeds make equal files."""
-    from recipes.twins_tokenizer import write_tokenizer
+    from recipes.rehearsal.tokenizer import write_tokenizer
 
     twin = twin_of(backbone)
     folder = folder or default_folder(backbone)

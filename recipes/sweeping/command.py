@@ -7,16 +7,16 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from common.process import only_one
-from common.settings import parse_settings
-from recipes.sweeping import one, table
-from recipes.sweeping import state as states
-from recipes.sweeping.compare import compare
-from recipes.sweeping.plan import Plan, load, name_of
-from recipes.sweeping.ready import completed, refuse
-from recipes.sweeping.ready import table as plan_table
-from recipes.sweeping.resolve import resolve
-from recipes.sweeping.share import prepare_shared
-from recipes.sweeping.spec import build, read_file
+from common.overrides import parse_settings
+from recipes.sweeping.running import one_run as one, progress_table as table
+from recipes.sweeping.running import state as states
+from recipes.sweeping.running.compare import compare
+from recipes.sweeping.sweep import Plan, load, name_of
+from recipes.sweeping.planning.preview import completed, refuse
+from recipes.sweeping.planning.preview import table as plan_table
+from recipes.sweeping.planning.resolve import resolve
+from recipes.sweeping.running.share import prepare_shared
+from recipes.sweeping.planning.spec import build, read_file
 
 EXECUTORS = {"local": "local", "ray": "on_ray", "slurm": "on_slurm"}
 

@@ -11,8 +11,8 @@ from common.errors import UserError, nearest
 from common.files import read_json, write_json
 from common.names import VARIANT, root_task
 from common.paths import RUNS, folder_name
-from recipes.sweeping.spec import KEEP, STEPS
-from recipes.sweeping.values import Settings
+from recipes.sweeping.planning.spec import KEEP, STEPS
+from recipes.sweeping.planning.values import Settings
 
 SWEEPS = RUNS / "sweeps"
 SCHEMA = 1

@@ -1,6 +1,6 @@
 """A chat endpoint of fixed latency for `python -m eval bench`; it answers with a verdict and counts its calls.
 
-    python -m eval.bench_server LATENCY_SECONDS REFUSED_SHARE
+    python -m tests.bench.bench_server LATENCY_SECONDS REFUSED_SHARE
 
 Prints its port. REFUSED_SHARE of the prompts get one 429 with `Retry-After: 1`. GET /stats returns the seconds from the
 first call to the last answer, the calls, and how many were refused; it also starts the count anew.

@@ -14,9 +14,9 @@ import orjson
 
 from common.errors import UserError
 from common.paths import CACHE
-from converters.lookalikes import write_task
-from converters.memory import Measured, measure
-from converters.pool import workers
+from tests.bench.lookalikes import write_task
+from tests.bench.measure import Measured, measure
+from converters.passes.worker_pool import workers
 from converters.registry import ORDER
 
 
@@ -51,8 +51,8 @@ def bench(tasks: list[str], scale: float, compare: bool) -> str:
 def _measure(task: str, size: int, source: Path, work: Path, compare: bool) -> Line:
     commands = {
         "ours": ["-m", "converters", "convert", "--task", task, "--source", str(source)],
-        "floor": ["-c", f"from converters.bench import floor; floor({str(source)!r})"],
-        "mapped": ["-c", f"from converters.bench import mapped; mapped({task!r}, {str(source)!r})"],
+        "floor": ["-c", f"from tests.bench.converting import floor; floor({str(source)!r})"],
+        "mapped": ["-c", f"from tests.bench.converting import mapped; mapped({task!r}, {str(source)!r})"],
     }
     found: dict[str, Measured] = {}
     for name, command in commands.items():

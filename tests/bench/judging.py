@@ -15,12 +15,12 @@ from urllib.request import urlopen
 
 import click
 
-from eval.table import columns
+from eval.result.tables import columns
 
 QUESTIONS, LATENCY, IN_FLIGHT = 120, 0.2, 32
 CALLS = 2 * QUESTIONS
 LIMIT = ceil(CALLS / IN_FLIGHT) * LATENCY
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 MEGABYTE = 1e6 if sys.platform == "darwin" else 1e3
 
@@ -67,7 +67,7 @@ def command(*, rounds: int) -> None:
 @contextmanager
 def _server(refused: float) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "eval.bench_server", str(LATENCY), str(refused)],
+        [sys.executable, "-m", "tests.bench.bench_server", str(LATENCY), str(refused)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

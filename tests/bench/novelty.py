@@ -9,8 +9,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from converters.generate.rouge import Novelty, tokens
-from converters.lookalikes import Texts
+from converters.generate.novelty import Novelty, tokens
+from tests.bench.lookalikes import Texts
 
 RECENT = 3_000
 

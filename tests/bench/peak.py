@@ -1,6 +1,6 @@
 """Run a command and write what it took: peak memory and processor time of its largest process and of all.
 
-    python -P recipes/peak.py OUT.json COMMAND ...
+    python -P tests/bench/peak.py OUT.json COMMAND ...
 
 Standard library only. Memory is that of resident pages, as the kernel counts them.
 """

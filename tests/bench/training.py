@@ -19,9 +19,9 @@ from common.files import read_json, write_json, write_text
 from common.process import run_logged, tail, tool
 from common.progress import Progress
 from common.versions import versions
-from recipes.distributed import environment
+from recipes.choices.sharding import environment
 from recipes.heldout import RowLoss, arguments_of, row_losses
-from recipes.prepare import ensure_prepared
+from recipes.prepare.prepare import ensure_prepared
 from recipes.render import Recipe, render_all
 
 PEAK = Path(__file__).with_name("peak.py")
@@ -72,7 +72,7 @@ def variants(recipe: Recipe, epochs: float, points: int) -> dict[str, Recipe]:
 
 def steps_of(recipe: Recipe) -> int:
     """Return the optimizer steps of a recipe, as its own reason states them for an epoch."""
-    from recipes.fit import sequences_of
+    from recipes.choices.batch import sequences_of
 
     settings = recipe.settings
     together = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOAD = """
 import gc, json, sys
-from common.sdk import load_sdk
+from common.llm.sdk import load_sdk
 openai = load_sdk()
 seen = {"again": load_sdk() is openai, "client": hasattr(openai, "AsyncOpenAI"), "collects": gc.isenabled()}
 seen |= {"hidden": "aiohttp" not in sys.modules, "frozen": gc.get_freeze_count() > 100_000}

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import UserError
-from common.settings import parse_settings
+from common.overrides import parse_settings
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import load_task
-from converters.report import write_report
+from converters.output.report_page import write_report
 from tests.converters.good_rows import lines, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def test_what_was_made_of_earlier_rows_goes_with_them():
 
 def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
     from common.errors import run_cli
-    from converters import finishing
+    from converters.passes import second_pass as finishing
 
     source = lines()
     convert(load_task("medical_zh"), source)

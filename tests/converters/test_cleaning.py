@@ -2,7 +2,7 @@
 
 import pytest
 
-from converters.cleaning import cleaner, mend_encoding, mend_space, undo_html
+from converters.text.cleaning import cleaner, mend_encoding, mend_space, undo_html
 
 
 @pytest.mark.parametrize(

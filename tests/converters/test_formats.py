@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from converters.convert import convert
-from converters.registration import register
+from converters.output.dataset_info import register
 from converters.registry import ORDER, load_task
 
 ROWS = Path(__file__).parent / "rows"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from converters.cleaning import cleaner
+from converters.text.cleaning import cleaner
 from converters.convert import convert
-from converters.reading import Chunk
+from converters.read.files import Chunk
 from converters.registry import ORDER, load_task
-from converters.rows import process
+from converters.rows.stage_row import process
 from converters.settings import build_settings
 
 VALUES = st.recursive(

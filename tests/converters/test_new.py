@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from converters.new import new
+from converters.new_task import new
 from converters.propose import propose
 from converters.registry import load_task
 

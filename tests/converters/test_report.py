@@ -9,7 +9,7 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import ORDER, load_task
-from converters.report import histogram, write_report
+from converters.output.report_page import histogram, write_report
 
 ROWS = Path(__file__).parent / "rows"
 

@@ -11,7 +11,7 @@ from common.names import root_task
 from converters.convert import convert
 from converters.registry import load_task
 from converters.variants import convert_variant, named
-from eval.questions import bundled
+from eval.records.questions import bundled
 from recipes.assemble import data_facts, ensure_rows
 from recipes.run import data_identity
 from tests.converters.conftest import ROOT

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.cache import Cache
-from common.client import Client, Request, gather
-from common.client import Endpoint as Place
-from common.reply import Reply
+from common.llm.cache import Cache
+from common.llm.client import Client, Request, gather
+from common.llm.client import Endpoint as Place
+from common.llm.reply import Reply
 from tests.eval.endpoint import Endpoint
 
 KEY = "sk-secret-0123456789"
@@ -17,7 +17,7 @@ KEY = "sk-secret-0123456789"
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoff is the same, only quicker; what a server asks for with Retry-After is still waited for."""
-    monkeypatch.setattr("common.client.backoff", lambda attempt, failure: failure.wait or 0.01 * attempt)
+    monkeypatch.setattr("common.llm.client.backoff", lambda attempt, failure: failure.wait or 0.01 * attempt)
 
 
 def ask(server: Endpoint, count: int = 1, *, model: str = "m", timeout: float = 5, **options: Any) -> list[Reply]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval import serve
+from eval.answering import serve
 from tests.eval.endpoint import Endpoint, completion, error
 from tests.eval.test_judge_command import eval_command, metrics
 

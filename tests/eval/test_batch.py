@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from common.batch import Job, fill_by_batches
-from common.cache import Cache
-from common.client import Endpoint as Place
-from common.client import Request
+from common.llm.batch import Job, fill_by_batches
+from common.llm.cache import Cache
+from common.llm.client import Endpoint as Place
+from common.llm.client import Request
 from common.errors import UserError
-from common.prices import Budget, Price
+from common.llm.prices import Budget, Price
 from tests.eval.endpoint import Endpoint, error
 from tests.eval.test_judge_command import eval_command, metrics, prefers_device
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.batch.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("common.llm.batch.time.sleep", lambda seconds: None)
 
 
 def fill(endpoint: Endpoint, count: int, budget: Budget, **settings: Any) -> int:
@@ -61,7 +61,7 @@ def test_an_interrupted_wait_takes_the_same_batch_up_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("common.batch.time.sleep", interrupted)
+        patch.setattr("common.llm.batch.time.sleep", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fill(endpoint, 5, budget)
     assert json.loads(Path("state.json").read_text())["batch"] == "batch_1"
@@ -76,7 +76,7 @@ def test_what_was_added_since_an_interrupted_batch_is_another_batch(
 ) -> None:
     budget = Budget(Cache(), "run")
     with monkeypatch.context() as patch:
-        patch.setattr("common.batch._wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("common.llm.batch._wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fill(endpoint, 3, budget)
     assert fill(endpoint, 8, budget) == 2 + 4
@@ -84,7 +84,7 @@ def test_what_was_added_since_an_interrupted_batch_is_another_batch(
 
 
 def test_a_batch_keeps_to_the_budget_at_half_price(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("common.batch", "common.client"):
+    for place in ("common.llm.batch", "common.llm.client"):
         monkeypatch.setattr(f"{place}.price_of", lambda model, url: Price(0.0, 0.001))
     cache = Cache()
     with pytest.raises(UserError, match=r"may cost \$0.1250"):

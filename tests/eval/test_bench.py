@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from eval.command_bench import CALLS, ROOT, _run
+from tests.bench.judging import CALLS, ROOT, _run
 
 
 @pytest.mark.slow

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from eval.annotate import Ballot, server
-from eval.command_judge import pairings_of
-from eval.folder import questions_of
+from eval.judging.people import Ballot, server
+from eval.commands.judge import pairings_of
+from eval.records.folder import questions_of
 from tests.eval.endpoint import Endpoint
 from tests.eval.test_judge_command import eval_command, metrics, prefers_device
 

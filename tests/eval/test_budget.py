@@ -3,9 +3,9 @@
 import pytest
 from aiohttp import web
 
-from common.cache import Cache
+from common.llm.cache import Cache
 from common.errors import UserError
-from common.prices import Budget, BudgetSpentError, Price, estimate_tokens, price_of
+from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, price_of
 from tests.eval.calls import ask, short_waits  # noqa: F401
 from tests.eval.endpoint import Endpoint
 
@@ -15,7 +15,7 @@ PRICE = Price(0.0, 0.001)  # 50 tokens are reserved: $0.05 a call; 20 are used: 
 def test_the_budget_is_never_passed_and_what_was_paid_for_is_kept(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.client.price_of", lambda model, url: PRICE)
+    monkeypatch.setattr("common.llm.client.price_of", lambda model, url: PRICE)
     cache = Cache()
     budget = Budget(cache, "run", 0.2)
     with pytest.raises(BudgetSpentError):
@@ -35,7 +35,7 @@ def test_the_budget_is_never_passed_and_what_was_paid_for_is_kept(
 def test_retries_that_may_have_been_billed_count_against_the_budget(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.client.price_of", lambda model, url: PRICE)
+    monkeypatch.setattr("common.llm.client.price_of", lambda model, url: PRICE)
     endpoint.behaviour = lambda body, number: web.Response(text="not JSON")
     budget = Budget(Cache(), "run", 0.2)
     with pytest.raises(BudgetSpentError):
@@ -45,7 +45,7 @@ def test_retries_that_may_have_been_billed_count_against_the_budget(
 
 
 def test_a_budget_needs_a_price(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.client.price_of", lambda model, url: None)
+    monkeypatch.setattr("common.llm.client.price_of", lambda model, url: None)
     with pytest.raises(UserError, match="no price for model 'm'"):
         ask(endpoint, budget=Budget(Cache(), "run", 1.0))
     assert endpoint.calls == []

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from common.cache import Cache
-from common.client import Client, Request, gather
-from common.client import Endpoint as Place
+from common.llm.cache import Cache
+from common.llm.client import Client, Request, gather
+from common.llm.client import Endpoint as Place
 from common.errors import UserError
-from common.failures import _retry_after
-from common.reply import Reply
+from common.llm.failures import _retry_after
+from common.llm.reply import Reply
 from tests.eval.calls import KEY, ask, short_waits  # noqa: F401
 from tests.eval.endpoint import DropError, Endpoint, completion, error
 

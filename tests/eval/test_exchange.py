@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval.exchange import import_answers
-from eval.questions import load_questions
+from eval.records.exchange import import_answers
+from eval.records.questions import load_questions
 from tests.eval.endpoint import Endpoint
 from tests.eval.test_judge_command import eval_command, metrics
 

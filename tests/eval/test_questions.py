@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval.questions import bundled, language_of, load_questions, test_split
+from eval.records.questions import bundled, language_of, load_questions, test_split
 
 TASKS = ["law_en", "medical_en", "finance_en", "law_zh", "medical_zh", "finance_zh"]
 # pytest would take the function for a test.

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval import result as results
-from eval.answers import Answer
-from eval.findings import heldout, sentences
-from eval.page import embedded, render
-from eval.questions import Question
-from eval.textscores import choice_scores, chosen, rouge_l, text_scores, words
-from eval.wording import WORDS, say
+from eval.result import metrics as results
+from eval.records.answers import Answer
+from eval.result.sentences import heldout, sentences
+from eval.result.page import embedded, render
+from eval.records.questions import Question
+from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
+from eval.result.wording import WORDS, say
 from tests.eval.endpoint import Endpoint
 from tests.eval.test_judge_command import eval_command, metrics, prefers_device
 

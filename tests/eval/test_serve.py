@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval import serve
+from eval.answering import serve
 
 FAKE = """#!{python}
 import json, os, sys, time
@@ -123,7 +123,7 @@ def test_no_orphan_when_we_are_killed(fake, workplace: Path, sign: signal.Signal
     root = Path(serve.__file__).parent.parent
     script = (
         f"import sys, time; sys.path.insert(0, {str(root)!r}); sys.executable = {sys.executable!r}\n"
-        f"from pathlib import Path\nfrom eval.serve import served\n"
+        f"from pathlib import Path\nfrom eval.answering.serve import served\n"
         f"with served(Path({str(config)!r}), Path('log'), concurrency=2): print('up', flush=True); time.sleep(600)"
     )
     ours = subprocess.Popen([sys.prefix + "/bin/python", "-c", script], stdout=subprocess.PIPE, text=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eval import served_model
-from eval.served_model import identity
+from eval.answering import served_model
+from eval.answering.served_model import identity
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from eval import stats
-from eval.agreement import agreement_of, cohen, fleiss, majority
-from eval.length import length_controlled
-from eval.outcomes import Outcome, summary
-from eval.ranking import rank
+from eval.statistics import intervals as stats
+from eval.statistics.agreement import agreement_of, cohen, fleiss, majority
+from eval.statistics.length_control import length_controlled
+from eval.statistics.outcomes import Outcome, summary
+from eval.statistics.ranking import rank
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (10, 20), (15, 20), (13.5, 20), (72, 120), (1, 1)])

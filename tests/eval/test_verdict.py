@@ -2,9 +2,9 @@
 
 import pytest
 
-from eval.fence import defuse, mark
-from eval.prompting import Style, pair_prompt
-from eval.verdict import LABELS, read_structured, read_verdict
+from eval.judging.fence import defuse, mark
+from eval.judging.prompt import Style, pair_prompt
+from eval.judging.read_verdict import LABELS, read_structured, read_verdict
 
 B, W, E = LABELS["better"], LABELS["worse"], LABELS["equal"]
 

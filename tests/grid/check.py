@@ -1,6 +1,6 @@
 """Every recipe through LLaMA-Factory's own parser, in one process: backbone x task x method x hardware.
 
-Nothing is trained and no model is loaded. Machines that are not here are answered for by recipes/pretend.py.
+Nothing is trained and no model is loaded. Machines that are not here are answered for by tests/grid/pretend_machine.py.
 """
 
 import functools
@@ -16,13 +16,13 @@ from typing import Any
 from common.errors import UserError
 from common.progress import Progress
 from converters.registry import load_task, task_names
-from recipes.catalog import Hardware, backbones, find_backbone, find_hardware, find_method, hardware_profiles, methods
-from recipes.choice import DataFacts
-from recipes.compatible import conflicts, packages_of
-from recipes.keys import check_settings
-from recipes.pairs import Row, all_of, every_pair
-from recipes.prepare import model_path
-from recipes.pretend import machine_with, stand_in_for_deepspeed
+from recipes.catalog.catalog import Hardware, backbones, find_backbone, find_hardware, find_method, hardware_profiles, methods
+from recipes.choices.choice import DataFacts
+from recipes.preflight.conflicts import conflicts, packages_of
+from recipes.llamafactory.keys import check_settings
+from tests.grid.pairs import Row, all_of, every_pair
+from recipes.prepare.prepare import model_path
+from tests.grid.pretend_machine import machine_with, stand_in_for_deepspeed
 from recipes.render import Recipe, render_all
 
 SEVERAL = {"t4": (2,), "24gb": (4,), "80gb": (8,)}

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from recipes.catalog import Hardware
+from recipes.catalog.catalog import Hardware
 
 
 def stand_in_for_deepspeed() -> None:

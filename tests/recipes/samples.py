@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from recipes.catalog import find_backbone, find_hardware, find_method
-from recipes.choice import DataFacts
-from recipes.prepare import model_path
+from recipes.catalog.catalog import find_backbone, find_hardware, find_method
+from recipes.choices.choice import DataFacts
+from recipes.prepare.prepare import model_path
 from recipes.render import Recipe
 
 FEW_ROWS = DataFacts(170, "en", 510, 609)

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from common.errors import UserError
-from recipes import catalog
-from recipes.catalog import HERE, Backbone, backbones, find_backbone, find_hardware
+from recipes.catalog import catalog
+from recipes.catalog.catalog import HERE, Backbone, backbones, find_backbone, find_hardware
 from recipes.listing import backbone_table, details, listing
-from recipes.prepare import correct_twin, model_path, preparation
+from recipes.prepare.prepare import correct_twin, model_path, preparation
 
 NAMES = sorted(backbones())
 FILES = sorted((HERE / "backbones").glob("*.yaml"))

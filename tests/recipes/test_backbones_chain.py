@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from common.files import read_json
-from eval.serve import served
-from recipes.catalog import find_backbone
-from recipes.twins import make_twin
+from eval.answering.serve import served
+from recipes.catalog.catalog import find_backbone
+from recipes.rehearsal.twins import make_twin
 from tests.checkout import Checkout
 from tests.recipes.disc_law import write_rows
 from tests.stand_in_hub import Hub

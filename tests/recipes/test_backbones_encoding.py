@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from recipes.catalog import Backbone, backbones, find_backbone
-from recipes.prepare import correct, link, preparation
-from recipes.prepare_probe import TEXTS, Probe, check, check_unknown
-from recipes.twins import make_twin
+from recipes.catalog.catalog import Backbone, backbones, find_backbone
+from recipes.prepare.prepare import correct, link, preparation
+from recipes.prepare.probe import TEXTS, Probe, check, check_unknown
+from recipes.rehearsal.twins import make_twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 

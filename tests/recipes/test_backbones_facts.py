@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recipes.catalog import backbones
-from recipes.known_models import WITHOUT_THINKING, known_models, read_installed
+from recipes.catalog.catalog import backbones
+from recipes.catalog.known_models import WITHOUT_THINKING, known_models, read_installed
 
 pytestmark = pytest.mark.slow
 

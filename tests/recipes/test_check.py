@@ -6,10 +6,10 @@ from itertools import combinations, product
 
 import pytest
 
-from recipes.pairs import all_of, every_pair
+from tests.grid.pairs import all_of, every_pair
 
 TAMPERED = """
-from recipes.check import _parser, _problems
+from tests.grid.check import _parser, _problems
 from recipes.render import render_all
 from tests.recipes.samples import recipe
 

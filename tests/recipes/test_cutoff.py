@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recipes.choice import DataFacts
-from recipes.cutoff import share_beyond, warning
+from recipes.choices.choice import DataFacts
+from recipes.estimate.cutoff import share_beyond, warning
 
 NAMES = {"min": 0, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from recipes.catalog import find_backbone
-from recipes.distributed import deepspeed_config, files
-from recipes.twins import make_twin
+from recipes.catalog.catalog import find_backbone
+from recipes.choices.sharding import deepspeed_config, files
+from recipes.rehearsal.twins import make_twin
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = ["-m", "recipes", "train", "--task", "medical_en", "--model", "twin", "--hardware", "cpu"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from recipes.catalog import find_backbone, find_hardware, find_method
-from recipes.choice import DataFacts
+from recipes.catalog.catalog import find_backbone, find_hardware, find_method
+from recipes.choices.choice import DataFacts
 from recipes.render import Recipe
-from recipes.twins import make_twin
+from recipes.rehearsal.twins import make_twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 

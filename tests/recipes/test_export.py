@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from common.errors import UserError
-from recipes.catalog import find_backbone, find_hardware, find_method
-from recipes.choose import DataFacts
-from recipes.finish_export import positions_as_of_4, tokenizer_as_of_4
-from recipes.model_card import render
-from recipes.publish import push
+from recipes.catalog.catalog import find_backbone, find_hardware, find_method
+from recipes.choices.settings import DataFacts
+from recipes.export.finish import positions_as_of_4, tokenizer_as_of_4
+from recipes.export.model_card import render
+from recipes.export.publish import push
 from recipes.render import Recipe
-from recipes.twins import make_twin
+from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT
 
 MANIFEST = {
@@ -94,7 +94,7 @@ def test_an_exported_folder_is_uploaded_whole(tmp_path, hub):
 def upload(folder, hub, token):
     """Push from a process of its own: the hub's client reads its settings once, at import."""
     program = (
-        "import sys; from pathlib import Path; from common.errors import run_cli; from recipes.publish import push\n"
+        "import sys; from pathlib import Path; from common.errors import run_cli; from recipes.export.publish import push\n"
         "run_cli(lambda: print(push(Path(sys.argv[1]), 'me/mine')))"
     )
     environment = {**hub.environment(), "HF_TOKEN": token, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
@@ -117,7 +117,7 @@ def test_a_model_that_computes_nonsense_is_found_out(tmp_path):
 
 
 def generates(folder):
-    command = [sys.executable, "-m", "recipes.generates", str(folder)]
+    command = [sys.executable, "-m", "recipes.export.generates", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 

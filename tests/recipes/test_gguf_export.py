@@ -13,13 +13,13 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json
-from recipes.catalog import find_backbone, find_hardware, find_method
-from recipes.choice import DataFacts
-from recipes.gguf_export import CONVERTER, check_kind, export_gguf, problems
-from recipes.ollama import ChatFormat
-from recipes.prepare import correct, link, preparation
+from recipes.catalog.catalog import find_backbone, find_hardware, find_method
+from recipes.choices.choice import DataFacts
+from recipes.export.gguf import CONVERTER, check_kind, export_gguf, problems
+from recipes.export.modelfile import ChatFormat
+from recipes.prepare.prepare import correct, link, preparation
 from recipes.render import Recipe
-from recipes.twins import make_twin
+from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT
 
 
@@ -112,7 +112,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
 def test_an_export_is_completed_and_converted(exported: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import AutoTokenizer
 
-    from recipes.finish_export import finish
+    from recipes.export.finish import finish
 
     export = Path(exported.folder) / "export"
     assert not (export / "tokenizer.model").exists()

@@ -4,8 +4,8 @@ import pytest
 
 from common.errors import UserError
 from common.files import read_json
-from recipes.catalog import find_backbone
-from recipes.gguf_model import locate
+from recipes.catalog.catalog import find_backbone
+from recipes.prepare.gguf_model import locate
 
 
 def test_a_package_that_is_not_installed_is_named():
@@ -18,7 +18,7 @@ def test_the_prepared_model_speaks_and_its_tokens_are_right(tmp_path, monkeypatc
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from recipes.prepare import is_prepared, prepare
+    from recipes.prepare.prepare import is_prepared, prepare
 
     monkeypatch.chdir(tmp_path)
     backbone = find_backbone("smollm2-135m")

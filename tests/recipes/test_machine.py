@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes import machine
-from recipes.machine import nvidia_cards, resolve_hardware
+from recipes.catalog import machine
+from recipes.catalog.machine import nvidia_cards, resolve_hardware
 
 T4 = "Tesla T4, 15360, 7.5"
 H100 = "NVIDIA H100 80GB HBM3, 81559, 9.0"

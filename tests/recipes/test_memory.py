@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from recipes.catalog import Hardware, Shape, backbones
-from recipes.memory import Estimate, estimate, trained_parameters
+from recipes.catalog.catalog import Hardware, Shape, backbones
+from recipes.estimate.memory import Estimate, estimate, trained_parameters
 
 PEAKS = yaml.safe_load(Path(__file__).with_name("published_peaks.yaml").read_text(encoding="utf-8"))
 CARD = Hardware("card", "a card", "cuda", 80, 8.0)

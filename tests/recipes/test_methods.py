@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from recipes.catalog import methods
-from recipes.compatible import ROWS
+from recipes.catalog.catalog import methods
+from recipes.preflight.conflicts import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes.ollama import ChatFormat, chat_format, go_template, modelfile
+from recipes.export.modelfile import ChatFormat, chat_format, go_template, modelfile
 from tests.recipes.go_template import render
 
 CHATML = ChatFormat(

@@ -10,14 +10,14 @@ from click.testing import CliRunner
 
 from common.errors import UserError
 from recipes.__main__ import main
-from recipes.catalog import Hardware, Shape
-from recipes.choice import DataFacts
-from recipes.duration import in_words, seconds, tokens_a_second
-from recipes.keys import known_templates
-from recipes.plan import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, text
+from recipes.catalog.catalog import Hardware, Shape
+from recipes.choices.choice import DataFacts
+from recipes.estimate.duration import in_words, seconds, tokens_a_second
+from recipes.llamafactory.keys import known_templates
+from recipes.preflight.checks import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, text
 from recipes.render import Recipe
-from recipes.suggest import suggestions
-from recipes.surroundings import has_token, missing
+from recipes.preflight.suggest import suggestions
+from recipes.preflight.surroundings import has_token, missing
 from tests.recipes.samples import FEW_ROWS, recipe
 
 AROUND = Surroundings(

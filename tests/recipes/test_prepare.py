@@ -12,9 +12,9 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json, write_json
-from recipes.catalog import Backbone, find_backbone
-from recipes.prepare import Preparation, correct, is_prepared, link, model_path, preparation, prepare, prepared_folder
-from recipes.prepare_download import check_whole, download
+from recipes.catalog.catalog import Backbone, find_backbone
+from recipes.prepare.prepare import Preparation, correct, is_prepared, link, model_path, preparation, prepare, prepared_folder
+from recipes.prepare.download import check_whole, download
 from tests.stand_in_hub import Hub
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def downloaded(tmp_path: Path) -> Path:
 def at_home(tmp_path: Path, downloaded: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder of our own, the download being the fixture's."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("recipes.prepare.download", lambda _: downloaded)
+    monkeypatch.setattr("recipes.prepare.prepare.download", lambda _: downloaded)
     return downloaded
 
 
@@ -75,7 +75,7 @@ def test_what_was_downloaded_stays_as_it_was(at_home: Path) -> None:
 
 def test_a_second_time_costs_nothing(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(BACKBONE)
-    monkeypatch.setattr("recipes.prepare.download", lambda _: pytest.fail("downloaded again"))
+    monkeypatch.setattr("recipes.prepare.prepare.download", lambda _: pytest.fail("downloaded again"))
     assert is_prepared(BACKBONE)
     prepare(BACKBONE)
 
@@ -99,7 +99,7 @@ def test_a_link_that_leads_nowhere_is_prepared_anew(at_home: Path) -> None:
 
 def test_a_broken_off_try_leaves_nothing_that_passes_for_whole(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("recipes.prepare.correct", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("recipes.prepare.prepare.correct", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prepare(BACKBONE)
     assert not prepared_folder(BACKBONE).exists()
@@ -203,7 +203,7 @@ def test_what_the_hub_refuses_is_told_in_one_message(
 
 @pytest.mark.slow
 def test_baichuan2_7b_is_prepared_from_its_llamafied_weights(hub: Hub, llamafied: Path, tmp_path: Path) -> None:
-    from recipes.twins import make_twin
+    from recipes.rehearsal.twins import make_twin
 
     make_twin(find_backbone("baichuan2-7b"), llamafied)
     hub.break_after["pytorch_model.bin"] = 1000
@@ -220,7 +220,7 @@ def test_baichuan2_7b_is_prepared_from_its_llamafied_weights(hub: Hub, llamafied
 
 @pytest.mark.slow
 def test_files_that_are_not_what_they_were_stop_it(hub: Hub, llamafied: Path, tmp_path: Path) -> None:
-    from recipes.twins import make_twin
+    from recipes.rehearsal.twins import make_twin
 
     backbone = find_backbone("baichuan2-7b")
     # a tokenizer that puts a space before the text, as Llama's own does
@@ -243,7 +243,7 @@ def test_the_same_weights_are_not_downloaded_twice(hub: Hub) -> None:
     (folder / "original").mkdir()
     (folder / "original" / "consolidated.pth").write_bytes(b"w")
     code = (
-        "from recipes.catalog import Backbone; from recipes.prepare_download import download; "
+        "from recipes.catalog.catalog import Backbone; from recipes.prepare.download import download; "
         "print(*sorted(path.name for path in download(Backbone(name='b', hub='org/both')).iterdir()))"
     )
     done = subprocess.run(

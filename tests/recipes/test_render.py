@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from common.errors import UserError
-from recipes.catalog import backbones, hardware_profiles, methods
+from recipes.catalog.catalog import backbones, hardware_profiles, methods
 from recipes.render import _scalar, render_all, render_train
 from tests.recipes.samples import MANY_ROWS, recipe
 

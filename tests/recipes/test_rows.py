@@ -8,8 +8,8 @@ import pytest
 
 from common.errors import UserError
 from recipes.assemble import assemble, data_facts, ensure_rows
-from recipes.rows import card_of, find_task, own_names, read_own
-from recipes.surroundings import look_around
+from recipes.catalog.datasets import card_of, find_task, own_names, read_own
+from recipes.preflight.surroundings import look_around
 
 PAIRS = [{"q": "Why is it " + "so " * n + "?", "good": "Because." * 5, "bad": "No."} for n in range(40)]
 COLUMNS = {"prompt": "q", "chosen": "good", "rejected": "bad"}

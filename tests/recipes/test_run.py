@@ -9,8 +9,8 @@ import pytest
 from common.errors import UserError
 from common.files import read_json, sha256, write_json, write_jsonl
 from recipes import run
-from recipes.catalog import find_backbone, find_hardware, find_method
-from recipes.choose import DataFacts
+from recipes.catalog.catalog import find_backbone, find_hardware, find_method
+from recipes.choices.settings import DataFacts
 from recipes.render import Recipe
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes.catalog import backbones, find_backbone
-from recipes.twins import make_twin, twin_of
-from recipes.twins_tokenizer import corpus
+from recipes.catalog.catalog import backbones, find_backbone
+from recipes.rehearsal.twins import make_twin, twin_of
+from recipes.rehearsal.tokenizer import corpus
 
 
 def hashes(folder: Path) -> dict[str, str]:

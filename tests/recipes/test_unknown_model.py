@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from recipes.catalog import Shape, find_backbone
-from recipes.unknown_model import facts, template_hint
+from recipes.catalog.catalog import Shape, find_backbone
+from recipes.catalog.unknown_model import facts, template_hint
 
 QWEN3 = {
     "model_type": "qwen3", "num_hidden_layers": 36, "hidden_size": 4096, "intermediate_size": 12288, "head_dim": 128,

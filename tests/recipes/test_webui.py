@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from recipes.catalog import find_backbone
-from recipes.twins import make_twin
+from recipes.catalog.catalog import find_backbone
+from recipes.rehearsal.twins import make_twin
 from recipes.webui import saved_configuration
 from tests.checkout import ROOT, Checkout
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import yaml
 
-from recipes.catalog import find_backbone, find_hardware, methods
-from recipes.choice import DataFacts
-from recipes.compatible import packages_of
+from recipes.catalog.catalog import find_backbone, find_hardware, methods
+from recipes.choices.choice import DataFacts
+from recipes.preflight.conflicts import packages_of
 from recipes.render import Recipe, render_all
-from recipes.surroundings import missing
-from recipes.twins import make_twin
+from recipes.preflight.surroundings import missing
+from recipes.rehearsal.twins import make_twin
 
 QUESTIONS = [f"What is number {i}?" for i in range(12)]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
-from recipes.keys import known_keys
+from recipes.llamafactory.keys import known_keys
 from recipes.run import NOT_IDENTITY
-from recipes.sweeping.spec import Spec
-from recipes.sweeping.values import WORDS, Settings, Value, same
+from recipes.sweeping.planning.spec import Spec
+from recipes.sweeping.planning.values import WORDS, Settings, Value, same
 
 LONGEST = 60
 """Characters of a variant or a name, which become parts of paths."""

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from common.errors import UserError
-from common.judge import auto_judge, likely_dollars
-from recipes.duration import in_words
-from recipes.plan import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
-from recipes.surroundings import look_around
-from recipes.sweeping.plan import Plan
-from recipes.sweeping.resolve import content_key, recipe_of
+from common.llm.default_judge import auto_judge, likely_dollars
+from recipes.estimate.duration import in_words
+from recipes.preflight.checks import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
+from recipes.preflight.surroundings import look_around
+from recipes.sweeping.sweep import Plan
+from recipes.sweeping.planning.resolve import content_key, recipe_of
 
 MOST_TO_COMPARE_ALL = 6
 """Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
@@ -76,7 +76,7 @@ def _judging(plan: Plan) -> str:
     known = sum(price for price in prices if price)
     cost = f"about ${known:.2f}" if known else "no cost"
     unknown = [judge for judge, price in zip(judges, prices, strict=True) if price is None]
-    cost = f"{cost}, {', '.join(unknown)} not counted: not in common/prices.yaml" if unknown else cost
+    cost = f"{cost}, {', '.join(unknown)} not counted: not in common/llm/prices.yaml" if unknown else cost
     return f"judging ({', '.join(judges)}): about {count} judgments each at 20 questions a task, both orders; {cost}"
 
 

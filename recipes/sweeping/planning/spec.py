@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from common.errors import UserError, nearest
-from common.settings import parse_settings
-from recipes.keys import known_keys
+from common.overrides import parse_settings
+from recipes.llamafactory.keys import known_keys
 from recipes.pipeline import STEPS
-from recipes.sweeping.values import WORDS, Settings, Value, axis, run_of, same, settings_of, words_of
+from recipes.sweeping.planning.values import WORDS, Settings, Value, axis, run_of, same, settings_of, words_of
 
 MODES = ("grid", "one-at-a-time")
 KEEP = ("adapter", "export")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError, nearest
-from common.settings import parse_settings
-from recipes.keys import check_settings, known_keys
+from common.overrides import parse_settings
+from recipes.llamafactory.keys import check_settings, known_keys
 
 WORDS = ("task", "model", "method", "hardware", "gpus")
 """What names a run besides its recipe keys and its data; each may be a list, an axis, or stand in a run of `runs`."""

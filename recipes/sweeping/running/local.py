@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from common.errors import UserError
 from common.process import stop, supervised, terminable
-from recipes.machine import nvidia_cards
-from recipes.sweeping.plan import Plan, Run
+from recipes.catalog.machine import nvidia_cards
+from recipes.sweeping.sweep import Plan, Run
 
 POLL_SECONDS = 0.5
 

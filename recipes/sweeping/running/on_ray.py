@@ -15,8 +15,8 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
-from recipes.sweeping import on_ray_task, state
-from recipes.sweeping.plan import Plan, Run
+from recipes.sweeping.running import on_ray_task, state
+from recipes.sweeping.sweep import Plan, Run
 
 RETRIES = 5
 """So many nodes may die under a run."""

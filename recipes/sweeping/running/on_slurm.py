@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_text
-from recipes.sweeping.plan import Plan, Run
+from recipes.sweeping.sweep import Plan, Run
 
 HOURS = 24
 """Asked for where the plan has no estimate."""

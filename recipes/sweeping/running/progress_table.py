@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from recipes.duration import in_words
-from recipes.sweeping import state as states
-from recipes.sweeping.plan import Plan, Run
-from recipes.sweeping.ready import aligned
-from recipes.sweeping.state import DONE, FAILED, RUNNING, State
+from recipes.estimate.duration import in_words
+from recipes.sweeping.running import state as states
+from recipes.sweeping.sweep import Plan, Run
+from recipes.sweeping.planning.preview import aligned
+from recipes.sweeping.running.state import DONE, FAILED, RUNNING, State
 
 HEAD = ("run", "state", "step", "loss", "tokens/s", "left", "where")
 

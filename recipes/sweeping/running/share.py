@@ -8,9 +8,9 @@ from common.names import root_task
 from common.paths import CACHE, data_folder, folder_name
 from common.process import only_one
 from recipes.assemble import ensure_rows
-from recipes.catalog import find_backbone
-from recipes.prepare import is_prepared
-from recipes.sweeping.plan import Plan, Run
+from recipes.catalog.catalog import find_backbone
+from recipes.prepare.prepare import is_prepared
+from recipes.sweeping.sweep import Plan, Run
 
 
 def prepare_shared(plan: Plan, runs: list[Run], anew: bool = False) -> None:

@@ -12,7 +12,7 @@ from common.files import read_json, write_json
 from common.lease import is_leased
 from common.process import is_held
 from recipes.run import manifest_of
-from recipes.sweeping.plan import SWEEPS, Plan, Run
+from recipes.sweeping.sweep import SWEEPS, Plan, Run
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 RESULTS = {

@@ -129,7 +129,7 @@ def test_when_every_call_fails(endpoint: Endpoint, run: Run) -> None:
 def test_the_budget_is_kept_and_what_was_paid_for_is_there(
     endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch, read_rows: ReadRows
 ) -> None:
-    from common import prices
+    from common.llm import prices
 
     local = Path("prices.yaml")
     local.write_text("local: [1000, 1000]\n")

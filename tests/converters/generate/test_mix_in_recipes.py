@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eval import questions
+from eval.records import questions
 from recipes.assemble import data_facts, ensure_rows
 from recipes.run import data_identity
 from tests.converters.generate.conftest import ROOT, writes

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from converters.generate.reply import Item, parse
+from converters.generate.read_items import Item, parse
 
 GOOD = {"instruction": "Explain gout.", "input": "noinput", "output": "Urate crystals."}
 ITEM = Item("Explain gout.", "", "Urate crystals.")

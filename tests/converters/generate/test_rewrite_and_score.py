@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from common.reply import Reply
+from common.llm.reply import Reply
 from converters.__main__ import cli
 from converters.generate.filters import load_banned
 from converters.generate.mixing import counts_for

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import read_jsonl, write_json, write_jsonl
-from common.losses import paired_difference
+from common.paired_loss import paired_difference
 from tests.checkout import ROOT
 from tests.eval.test_judge_command import eval_command
 

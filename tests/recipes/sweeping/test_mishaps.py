@@ -6,9 +6,10 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
-from recipes.sweeping import one, ready, state
+from recipes.sweeping.running import one_run as one, state
+from recipes.sweeping.planning import preview as ready
 from recipes.sweeping.command import planned, sweep
-from recipes.sweeping.state import DONE, FAILED, State
+from recipes.sweeping.running.state import DONE, FAILED, State
 from tests.checkout import ROOT
 
 SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "compare": {"lora_rank": [4, 8]}}
@@ -79,7 +80,7 @@ def test_combinations_that_cannot_be_are_all_told_at_once(tmp_path, monkeypatch)
     [
         ("auto", "", "judging (reference): about 200 judgments each at 20 questions a task, both orders; no cost"),
         ("auto", "k", "judging (gpt-4o-mini): about 200 judgments each at 20 questions a task, both orders; about $"),
-        ("gpt-4o-mini odd-9", "k", "odd-9 not counted: not in common/prices.yaml"),
+        ("gpt-4o-mini odd-9", "k", "odd-9 not counted: not in common/llm/prices.yaml"),
     ],
 )
 def test_the_plan_says_what_the_judge_will_cost(plan, monkeypatch, judge, key, words):

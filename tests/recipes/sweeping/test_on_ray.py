@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from common.errors import UserError
-from recipes.sweeping import on_ray, state
-from recipes.sweeping.plan import Plan, Run
+from recipes.sweeping.running import on_ray, state
+from recipes.sweeping.sweep import Plan, Run
 from tests.checkout import Checkout
 
 TWIN = "models/twins/smollm2-135m"
@@ -18,7 +18,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 # What `recipes sweep --only` does, without its reading of the command line.
 DO_ONE = """import sys
 from recipes.sweeping import one
-from recipes.sweeping.plan import load
+from recipes.sweeping.sweep import load
 plan = load(sys.argv[1])
 sys.exit(0 if one.do(plan, plan.run(sys.argv[2])) else 1)
 """

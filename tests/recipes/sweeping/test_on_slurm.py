@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes.sweeping import on_slurm
-from recipes.sweeping.plan import Plan, Run
+from recipes.sweeping.running import on_slurm
+from recipes.sweeping.sweep import Plan, Run
 
 SBATCH = """#!/bin/bash
 echo "$@" >> sbatch.txt

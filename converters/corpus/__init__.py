@@ -1,0 +1,1 @@
+"""What looks at all rows together: duplicates, contamination, splits."""

@@ -1,0 +1,1 @@
+"""What a conversion leaves: the card, dataset_info.json, the report page."""

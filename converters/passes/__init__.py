@@ -1,0 +1,1 @@
+"""A conversion's two passes over the rows, and the workers that run them."""

@@ -1,0 +1,1 @@
+"""What looks at one row: checks, formats, the staged row."""

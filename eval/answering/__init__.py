@@ -1,0 +1,1 @@
+"""Serving a run's models and asking them the questions."""

@@ -1,0 +1,1 @@
+"""Prompts, verdicts, the judges: a model, the offline reference, people."""

@@ -1,0 +1,1 @@
+"""What eval stores: questions, answers, judgments, and the folder that holds them."""

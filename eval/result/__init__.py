@@ -1,0 +1,1 @@
+"""What a judged comparison shows: sentences, tables, metrics.json, result.html."""

@@ -1,0 +1,1 @@
+"""Pure functions: outcomes, intervals, agreement, ranking, pooling."""

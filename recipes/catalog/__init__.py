@@ -1,0 +1,1 @@
+"""What is known: backbones, methods, this machine, the converted data."""

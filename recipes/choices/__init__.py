@@ -1,0 +1,1 @@
+"""Values derived for one run, each with its reason. Pure."""

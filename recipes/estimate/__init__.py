@@ -1,0 +1,1 @@
+"""Memory, duration and sequence length of a run. Pure."""

@@ -1,0 +1,1 @@
+"""What becomes of a trained adapter: a model folder, GGUF, Modelfile, model card, upload."""

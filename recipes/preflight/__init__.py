@@ -1,0 +1,1 @@
+"""The plan: what `make plan` checks before a run starts."""

@@ -1,0 +1,1 @@
+"""Local model folders for backbones that need one."""

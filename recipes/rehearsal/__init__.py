@@ -1,0 +1,1 @@
+"""Tiny models of a backbone's own kind, to try a whole run on."""

@@ -1,0 +1,1 @@
+"""From a sweep file to a list of runs."""

@@ -1,0 +1,1 @@
+"""Runs of a sweep, here, on Ray or on Slurm, and their comparison."""
