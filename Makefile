@@ -111,16 +111,16 @@ lint: setup ## Format, lint and type checks.
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
 
 check: setup ## Put recipes of every pair of backbone, method and hardware through LLaMA-Factory's own parser.
-	@$(PY) -m recipes check
+	@$(PY) -m tests.grid.check
 
 bench-converters: setup ## Rows a second, memory: all six data sets at full size, against the floor and datasets.map.
-	@$(PY) -m converters bench && $(PY) -m converters bench-self-instruct
+	@$(PY) -m tests.bench.converting && $(PY) -m tests.bench.novelty
 
 bench-train: setup ## Speed and memory of the default recipe against plain settings, to the same held-out loss.
-	@$(PY) -m recipes bench $(RECIPE_OPTIONS)
+	@$(PY) -m tests.bench.training $(RECIPE_OPTIONS)
 
 bench-eval: setup ## Judging against the limit that a server's latency sets.
-	@$(PY) -m eval bench
+	@$(PY) -m tests.bench.judging
 
 bench: bench-converters bench-eval bench-train ## All three.
 

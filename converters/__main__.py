@@ -1,4 +1,4 @@
-"""python -m converters convert|list|new|report|merge|bench|self-instruct|rewrite|score: everything about the rows.
+"""python -m converters convert|list|new|report|merge|self-instruct|rewrite|score: everything about the rows.
 
 python -m converters convert --task medical_en --source converters/examples/medical_en
 python -m converters list
@@ -9,7 +9,7 @@ import click
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
 from common.overrides import parse_settings
-from converters.generate.commands import bench_self_instruct, rewrite, score, self_instruct
+from converters.generate.commands import rewrite, score, self_instruct
 
 FORMAT_HELP = "alpaca (instruction, input, output) or sharegpt (conversations)."
 
@@ -52,10 +52,10 @@ def convert(
     VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
     """
     from converters.convert import convert as run
+    from converters.output.summary import summary
+    from converters.passes.first_pass import Shard
     from converters.registry import load_task
     from converters.shards import convert_shard
-    from converters.passes.first_pass import Shard
-    from converters.output.summary import summary
 
     chosen = load_task(_named(task))
     given = _given(formatting, overrides)
@@ -90,9 +90,9 @@ def convert(
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
     """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
+    from converters.output.summary import summary
     from converters.registry import load_task
     from converters.shards import merge as run
-    from converters.output.summary import summary
 
     print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))
 
@@ -134,24 +134,13 @@ def new(
 @click.option("--task", default="", help="A task whose rows have been converted.")
 def report(task: str) -> None:
     """Draw data/TASK/report.html: what came in, what was dropped and why, what is left."""
-    from converters.registry import load_task
     from converters.output.report_page import write_report
+    from converters.registry import load_task
 
     print(f"wrote {write_report(load_task(_named(task)).name)}")
 
 
-@cli.command()
-@click.option("--tasks", default="", help="Only these, separated by commas.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Share of the real number of rows.")
-@click.option("--floor/--no-floor", default=True, help="Also measure plain JSON reading and writing, and datasets.map.")
-def bench(tasks: str, scale: float, floor: bool) -> None:
-    """Convert look-alikes of the data sets at their real sizes; rows/s, MB/s, peak memory, against a floor."""
-    from tests.bench.converting import bench as run
-
-    print(run([name for name in tasks.split(",") if name], scale, floor))
-
-
-for command in (self_instruct, rewrite, score, bench_self_instruct):
+for command in (self_instruct, rewrite, score):
     cli.add_command(command)
 
 

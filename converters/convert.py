@@ -13,19 +13,19 @@ from common.errors import UserError
 from common.files import sha256_of, write_json
 from common.paths import data_folder
 from common.process import only_one
-from converters.output import card as cards
 from converters.corpus.decide import decide
-from converters.passes.second_pass import finish
 from converters.corpus.held_out import Variant, hold_out
 from converters.corpus.judged_questions import judged_questions
+from converters.corpus.splits import SPLITS, TEST, TRAIN, shares
+from converters.output import card as cards
 from converters.output.dataset_info import register
+from converters.passes.first_pass import Stage, check_broken, stage
+from converters.passes.second_pass import finish
+from converters.read.sources import Source, find_source
 from converters.rows.stage_row import has_system
 from converters.settings import Settings, build_settings
-from converters.text.sketch import Array
-from converters.read.sources import Source, find_source
-from converters.corpus.splits import SPLITS, TEST, TRAIN, shares
-from converters.passes.first_pass import Stage, check_broken, stage
 from converters.task import Task
+from converters.text.sketch import Array
 from converters.tokens import load_tokenizer, token_lengths
 
 

@@ -14,9 +14,9 @@ from common.files import write_text
 from converters.custom_task import build, named_columns, problems_in
 from converters.propose import Proposal, propose
 from converters.read.files import Broken, parse_line, read_chunks
+from converters.read.sources import find_source
 from converters.registry import NAME, NAMES, OWN, task_names
 from converters.settings import build_settings
-from converters.read.sources import find_source
 from converters.task import Record, Skip, Task
 
 LOOKED_AT = 200

@@ -7,8 +7,8 @@ from typing import Any
 
 from converters.conversations import turns
 from converters.custom_task import value_at
-from converters.text.language import label, shares
 from converters.task import Skip
+from converters.text.language import label, shares
 
 ASKS = (
     "instruction", "question", "prompt", "query", "problem", "title", "user", "human", "patient", "ask", "问题", "提问",

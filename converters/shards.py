@@ -10,9 +10,9 @@ from common.paths import data_folder
 from common.process import only_one
 from converters.convert import complete, identity_of
 from converters.output.dataset_info import register
-from converters.settings import build_settings
-from converters.read.sources import Source, SourceFile, find_source
 from converters.passes.first_pass import Shard, Stage, broken_part, check_broken, load, save, stage
+from converters.read.sources import Source, SourceFile, find_source
+from converters.settings import build_settings
 from converters.task import File, Task
 
 

@@ -12,16 +12,16 @@ from common.errors import UserError
 from common.names import MIX, VARIANT
 from common.paths import data_folder
 from common.process import only_one
-from converters.output.card import read_card
 from converters.convert import complete, convert, fixed_splits, identity_of, is_whole, work_folder
 from converters.corpus.decide import decide
-from converters.passes.second_pass import test_questions
 from converters.corpus.held_out import HeldOut, Variant, told
+from converters.output.card import read_card
 from converters.output.dataset_info import register
+from converters.passes.first_pass import check_broken, stage
+from converters.passes.second_pass import test_questions
+from converters.read.sources import Source, find_source
 from converters.registry import load_task
 from converters.settings import build_settings
-from converters.read.sources import Source, find_source
-from converters.passes.first_pass import check_broken, stage
 from converters.task import Task
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")

@@ -14,7 +14,6 @@ COMMANDS = {
     "report": ("eval.commands.report", "Write the report of a sweep or of runs: Markdown, HTML, LaTeX, PDF."),
     "export": ("eval.commands.exchange:export", "Write answers and judgments in FastChat's or alpaca_eval's layout."),
     "import": ("eval.commands.exchange:import_", "Read answers from FastChat's or alpaca_eval's layout."),
-    "bench": ("tests.bench.judging", "Measure judging against a local server of fixed latency."),
 }
 
 

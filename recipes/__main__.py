@@ -107,17 +107,6 @@ def show_plan(recipe: Any) -> Any:
 
 
 @main.command()
-@click.option(
-    "--all", "everything", is_flag=True, help="Every combination (a quarter of an hour), not only every pair."
-)
-def check(everything: bool) -> None:
-    """Put recipes of the whole grid through LLaMA-Factory's own parser; report all problems; trains nothing."""
-    from tests.grid.check import run_check
-
-    click.echo(run_check(everything))
-
-
-@main.command()
 @recipe_options
 @click.option("--push", default="", help="Then upload it to this repository on the hub: your-name/model-name.")
 @click.option("--gguf", default="", help="Then convert it for llama.cpp and Ollama (LLAMA_CPP): q8_0, f16, q4_k_m ...")
@@ -125,7 +114,8 @@ def check(everything: bool) -> None:
 def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
     """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
     from recipes import assemble, run
-    from recipes.export import gguf as gguf_export, model_card, publish
+    from recipes.export import gguf as gguf_export
+    from recipes.export import model_card, publish
     from recipes.preflight.expected import in_four_bits
 
     kind = gguf.lower()
@@ -203,20 +193,6 @@ def webui(port: int) -> None:
     from recipes.webui import launch
 
     launch(port)
-
-
-@main.command()
-@recipe_options
-@click.option("--epochs", default=1.0, show_default=True, help="Passes over the rows, for both.")
-@click.option("--points", default=6, show_default=True, help="Checkpoints of ours that are measured.")
-def bench(epochs: float, points: int, **names: str) -> None:
-    """Measure the default recipe against plain settings: speed, memory, seconds to the same held-out loss."""
-    from recipes.assemble import assemble
-    from tests.bench.training import run_bench, table
-
-    names["model"] = names["model"] or "smollm2-135m"
-    names["task"] = names["task"] or "medical_en"
-    click.echo(table(run_bench(assemble(**names), epochs, points)))
 
 
 @main.command("run")

@@ -9,12 +9,12 @@ from common.names import root_task
 from common.paths import CACHE, data_folder
 from common.process import only_one
 from recipes.catalog.catalog import find_backbone, find_method
+from recipes.catalog.datasets import card_of, find_task, has_val, is_own
+from recipes.catalog.machine import resolve_hardware
 from recipes.choices.settings import DataFacts
 from recipes.llamafactory.keys import read_settings
-from recipes.catalog.machine import resolve_hardware
 from recipes.prepare.prepare import model_path
 from recipes.render import Recipe
-from recipes.catalog.datasets import card_of, find_task, has_val, is_own
 
 ANNOUNCED = (
     "template", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate", "num_train_epochs",

@@ -16,10 +16,10 @@ from common.files import read_json, sha256_of, write_json
 from common.paired_loss import paired_difference
 from common.process import only_one
 from common.progress import Progress
-from recipes.render import FORMAT_KEYS, Recipe
 from recipes.catalog.datasets import is_own
-from recipes.run import data_identity, manifest_of
 from recipes.preflight.expected import adapter_choices
+from recipes.render import FORMAT_KEYS, Recipe
+from recipes.run import data_identity, manifest_of
 
 BATCH = 4
 LOGITS = 2**28

@@ -2,8 +2,8 @@
 
 from converters.registry import load_task, task_names
 from recipes.catalog.catalog import Backbone, backbones, hardware_profiles, methods
-from recipes.prepare.prepare import model_path
 from recipes.catalog.datasets import own_names
+from recipes.prepare.prepare import model_path
 
 
 def listing() -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 
-from common.paths import run_folder
 from common.overrides import as_set
+from common.paths import run_folder
 from recipes.catalog.catalog import HERE, Backbone, Hardware, Method
 from recipes.choices.choice import Choice, Choices, DataFacts
 from recipes.choices.settings import choose

@@ -24,15 +24,15 @@ from common.process import free_port, last_line, only_one, run_logged, tail, too
 from common.progress import Progress
 from common.versions import versions
 from recipes import webui
-from recipes.choices.sharding import environment
-from recipes.catalog.machine import ram_gb
-from recipes.preflight.checks import expected_memory, expected_seconds
-from recipes.prepare.prepare import ensure_prepared
-from recipes.llamafactory.training_log import TrainingProgress
-from recipes.render import Recipe, render_all
 from recipes.catalog.datasets import card_of
+from recipes.catalog.machine import ram_gb
+from recipes.choices.sharding import environment
+from recipes.llamafactory.training_log import TrainingProgress
+from recipes.preflight.checks import expected_memory, expected_seconds
 from recipes.preflight.expected import cannot_merge, in_four_bits
 from recipes.preflight.surroundings import weights_on_disk
+from recipes.prepare.prepare import ensure_prepared
+from recipes.render import Recipe, render_all
 
 PACKAGES = ("llamafactory", "transformers", "torch", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 NOT_IDENTITY = (

@@ -15,8 +15,8 @@ from common.errors import UserError
 from common.files import write_text
 from common.paths import DATA
 from common.process import tool
-from recipes.render import Recipe
 from recipes.catalog.datasets import is_own
+from recipes.render import Recipe
 
 CONFIGS = Path("llamaboard_config")
 USER_CONFIG = Path("llamaboard_cache/user_config.yaml")

@@ -13,7 +13,7 @@ from recipes.catalog.catalog import find_backbone
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout
 from tests.converters.generate.conftest import writes
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 pytestmark = pytest.mark.slow
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import orjson
 
+from common.errors import UserError
+from common.files import read_json, write_json
 from common.llm.cache import Cache
 from common.llm.client import Client, Endpoint, Request
-from common.errors import UserError
 from common.llm.failures import MalformedError, without
-from common.files import read_json, write_json
 from common.llm.prices import Budget, BudgetSpentError, price_of
-from common.progress import Progress
 from common.llm.reply import Reply, read_completion
 from common.llm.sdk import load_sdk
+from common.progress import Progress
 
 DISCOUNT = 0.5
 POLL_SECONDS = 15.0

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from common.llm.cache import Cache
 from common.errors import UserError
-from common.llm.failures import ADAPTABLE, Failure, backoff, classify
 from common.files import sha256_of
+from common.llm.cache import Cache
+from common.llm.failures import ADAPTABLE, Failure, backoff, classify
 from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
-from common.progress import notice
 from common.llm.reply import Reply, read_completion
 from common.llm.sdk import load_sdk
+from common.progress import notice
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 180.0

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from common.llm.cache import Cache
 from common.errors import UserError
+from common.llm.cache import Cache
 
 PRICES = Path(__file__).with_name("prices.yaml")
 HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef]")

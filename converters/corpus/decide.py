@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy
 
 from converters.corpus import duplicates
+from converters.corpus.splits import TEST, TRAIN, assign
 from converters.settings import Settings
 from converters.text.sketch import Array
-from converters.corpus.splits import TEST, TRAIN, assign
 
 KEPT, EXACT, NEAR, ANSWERS, IN_TEST, HELD_OUT = range(6)
 STEPS = {

@@ -9,9 +9,9 @@ import numpy
 
 from common.paths import data_folder
 from converters.corpus.decide import HELD_OUT, KEPT, Decision
+from converters.corpus.splits import TEST, TRAIN, VAL
 from converters.settings import typed
 from converters.text.sketch import Array
-from converters.corpus.splits import TEST, TRAIN, VAL
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Client, Endpoint, Request, gather
-from common.errors import UserError
 from common.llm.prices import Budget, BudgetSpentError
-from common.progress import Progress
 from common.llm.reply import Reply
+from common.progress import Progress
 
 DEFAULT_MODEL = "gpt-4o-mini"
 AT_ONCE = 2_000

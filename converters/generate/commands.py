@@ -104,22 +104,12 @@ def score(*, limit: int | None, name: str, dry_run: bool, force: bool, **given: 
     refresh(part.task, name)
 
 
-@click.command("bench-self-instruct")
-@click.option("--items", default=50_000, show_default=True)
-@click.option("--sample", default=300, show_default=True, help="Items that the plain way is run on, too.")
-def bench_self_instruct(items: int, sample: int) -> None:
-    """Hold generated items against each other by ROUGE-L, beside the plain way; seconds, and whether both agree."""
-    from tests.bench.novelty import bench
-
-    click.echo(bench(items, sample))
-
-
 def _part(name: str, kind: str, settings: Any, given: dict[str, Any], dry_run: bool) -> Any:
     """Return the part that these words name, and its task; every mistake is told before anything is paid for."""
     from dataclasses import replace
 
-    from converters.generate.base import card_of
     from converters.generate.ask import endpoint_of
+    from converters.generate.base import card_of
     from converters.generate.parts import Part, folder_of
     from converters.generate.prompts import OWN, load_prompt
     from converters.registry import load_task

@@ -12,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from common.errors import UserError
-from converters.generate.read_items import Item
 from converters.generate.novelty import tokens
+from converters.generate.read_items import Item
 from converters.text.language import UNSPACED
 
 BANNED = Path(__file__).with_name("banned.yaml")

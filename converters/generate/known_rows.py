@@ -8,13 +8,13 @@ import numpy
 from common.progress import Progress
 from converters.corpus import duplicates
 from converters.corpus.contamination import Index
-from converters.generate.base import card_of, record_of, rows_of
 from converters.corpus.judged_questions import judged_questions
+from converters.corpus.splits import SPLITS
+from converters.generate.base import card_of, record_of, rows_of
 from converters.rows.stage_row import KEY_BYTES
 from converters.settings import Settings
-from converters.text.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
-from converters.corpus.splits import SPLITS
 from converters.task import Record, Task
+from converters.text.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
 
 AT_ONCE = 2_000
 

@@ -17,14 +17,14 @@ from common.files import read_jsonl, sha256, sha256_of, write_json, write_jsonl
 from common.names import VARIANT
 from common.paths import DATA, data_folder
 from common.process import only_one
-from converters.output.card import percentiles, read_card
-from converters.rows.formats import WRITERS
 from converters.generate.base import Row, card_of, record_of, rows_of, with_output
 from converters.generate.names import MixName, is_mix, root_of
 from converters.generate.parts import folder_of, part_card
 from converters.generate.scoring import HIGHEST
+from converters.output.card import percentiles, read_card
 from converters.output.dataset_info import register
 from converters.registry import load_task
+from converters.rows.formats import WRITERS
 from converters.task import Record
 from converters.variants import convert_variant
 

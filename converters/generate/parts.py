@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.llm.client import Endpoint
 from common.errors import UserError
 from common.files import read_json, sha256, sha256_of, write_json, write_jsonl
-from common.paths import data_folder
+from common.llm.client import Endpoint
 from common.llm.reply import Reply
+from common.paths import data_folder
 from common.versions import versions
 from converters.generate.base import card_of
 from converters.generate.prompts import Prompt

@@ -10,19 +10,19 @@ from typing import Any
 from common.llm.cache import Cache
 from common.llm.client import Request
 from common.llm.quote import estimate
-from common.process import only_one
 from common.llm.reply import Reply
+from common.process import only_one
 from converters.corpus.contamination import Index
-from converters.generate.base import Row, record_of, rows_of
+from converters.corpus.judged_questions import judged_questions
 from converters.generate.ask import Limits, ask_all
+from converters.generate.base import Row, record_of, rows_of
 from converters.generate.filters import Patterns, load_banned
 from converters.generate.parts import Part
 from converters.generate.settings import Rewriting
-from converters.corpus.judged_questions import judged_questions
-from converters.text.language import sample, shares, wrong_language
 from converters.settings import build_settings
-from converters.text.sketch import fold, gram_sizes, grams
 from converters.task import Record, Task
+from converters.text.language import sample, shares, wrong_language
+from converters.text.sketch import fold, gram_sizes, grams
 
 OUT_TOKENS = 250
 """Tokens that a rewritten answer usually has, for the price beforehand."""

@@ -7,10 +7,10 @@ from collections import Counter
 from common.llm.cache import Cache
 from common.llm.client import Request
 from common.llm.quote import estimate
-from common.process import only_one
 from common.llm.reply import Reply
-from converters.generate.base import record_of, rows_of
+from common.process import only_one
 from converters.generate.ask import Limits, ask_all
+from converters.generate.base import record_of, rows_of
 from converters.generate.parts import Part
 from converters.generate.prompts import SCORE
 from converters.generate.settings import Scoring

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from common.files import sha256_of
-from converters.rows.checks import problem as converters_problem
-from converters.text.cleaning import cleaner
 from converters.generate import filters
 from converters.generate.journal import Call
 from converters.generate.known_rows import Known
+from converters.generate.novelty import Novelty, tokens
 from converters.generate.parts import Part
 from converters.generate.read_items import Item, parse
-from converters.generate.novelty import Novelty, tokens
 from converters.generate.settings import Generating
+from converters.rows.checks import problem as converters_problem
 from converters.settings import Settings
 from converters.task import Record, Task
+from converters.text.cleaning import cleaner
 
 STEPS = (
     "failed", "refused", "no_items", "broken", "length", "banned", "empty", "language", "near_duplicate",

@@ -8,24 +8,24 @@ cache.
 import asyncio
 from math import ceil
 
+from common.errors import UserError
+from common.files import sha256_of
 from common.llm.cache import Cache
 from common.llm.client import Client, Request, gather
-from common.errors import UserError
-from common.llm.quote import told
-from common.files import sha256_of
 from common.llm.prices import Budget, BudgetSpentError
+from common.llm.quote import told
+from common.llm.reply import Reply
 from common.process import only_one
 from common.progress import Progress
-from common.llm.reply import Reply
-from converters.generate.base import card_of, rows_of
+from converters.corpus.judged_questions import judged_questions
 from converters.generate.ask import Limits, budget_reached
+from converters.generate.base import card_of, rows_of
 from converters.generate.journal import Call, append_round, read_rounds
 from converters.generate.parts import Part
 from converters.generate.prompts import TASKS
 from converters.generate.seeds import pool, shown_in
 from converters.generate.selection import STEPS, Selection
 from converters.generate.settings import Generating
-from converters.corpus.judged_questions import judged_questions
 from converters.settings import GENERAL, Settings
 from converters.task import Task
 

@@ -11,25 +11,11 @@ from common.files import read_json
 from common.paths import DATA, data_folder
 from common.versions import versions
 from converters.registry import task_file
-from converters.text.sketch import Array
 from converters.task import Task
+from converters.text.sketch import Array
 
-NOT_ROWS = (
-    "__main__",
-    "bench",
-    "card",
-    "listing",
-    "lookalikes",
-    "memory",
-    "new",
-    "pool",
-    "propose",
-    "registration",
-    "registry",
-    "report",
-    "summary",
-)
-"""Modules that have no say in what the rows become."""
+MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py")
+"""Folders and files whose code decides what the rows become."""
 PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "pyarrow")
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99)
 ORDER = (
@@ -75,7 +61,8 @@ def steps(rows: int, dropped: Counter[str], examples: dict[str, list[str]]) -> l
 def converter_hash(task: Task) -> str:
     """Return a hash of the source that makes the rows: other code may make other rows of the same source."""
     digest = hashlib.sha256()
-    shared = sorted(path for path in Path(__file__).parent.glob("*.py") if path.stem not in NOT_ROWS)
+    here = Path(__file__).parents[1]
+    shared = [path for name in MADE_BY for path in (sorted((here / name).rglob("*.py")) or [here / name])]
     for path in [*shared, task_file(task.name)]:
         digest.update(path.read_bytes() if path and path.is_file() else b"")
     return digest.hexdigest()

@@ -13,10 +13,10 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, write_text
 from common.paths import DATA, data_folder
-from converters.output.card import converted_tasks, read_card
-from converters.rows.formats import entry
-from converters.registry import ORDER
 from converters.corpus.splits import SPLITS
+from converters.output.card import converted_tasks, read_card
+from converters.registry import ORDER
+from converters.rows.formats import entry
 
 FILE = Path("dataset_info.json")
 

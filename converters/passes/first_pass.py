@@ -17,12 +17,12 @@ from common.files import read_json, write_json
 from common.progress import Progress
 from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import TO_UTF8, Chunk, read_chunks
+from converters.read.sources import Source, SourceFile
 from converters.registry import ORDER, load_task, task_file
 from converters.rows.stage_row import Staged, process
 from converters.settings import Settings
-from converters.text.sketch import Array
-from converters.read.sources import Source, SourceFile
 from converters.task import File, Task
+from converters.text.sketch import Array
 
 ARRAYS = "arrays.npz"
 SMALL = 4 << 20

@@ -16,12 +16,12 @@ from common.progress import Progress
 from converters.corpus.contamination import Index
 from converters.corpus.decide import HELD_OUT, KEPT, STEPS, Decision
 from converters.corpus.judged_questions import judged_questions
-from converters.passes.worker_pool import ordered_map, workers
-from converters.settings import Settings
-from converters.text.sketch import Array, fold, gram_sizes, grams
 from converters.corpus.splits import SPLITS, TEST
 from converters.passes.first_pass import SMALL, Stage
+from converters.passes.worker_pool import ordered_map, workers
+from converters.settings import Settings
 from converters.task import Task
+from converters.text.sketch import Array, fold, gram_sizes, grams
 
 BATCH = 1_000
 

@@ -1,8 +1,8 @@
 """Why a record should not be trained on, one check after another. Pure functions."""
 
-from converters.text.language import sample, shares, wrong_language
 from converters.settings import Settings
 from converters.task import Record, Task
+from converters.text.language import sample, shares, wrong_language
 
 
 def problem(record: Record, task: Task, settings: Settings) -> tuple[str, str] | None:

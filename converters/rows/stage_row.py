@@ -10,14 +10,14 @@ from typing import Any
 import numpy
 import orjson
 
-from converters.rows.checks import problem
-from converters.text.cleaning import cleaner
-from converters.rows.formats import WRITERS
-from converters.text.language import label, sample, shares
 from converters.read.files import Broken, Chunk, Raw, parse_line
+from converters.rows.checks import problem
+from converters.rows.formats import WRITERS
 from converters.settings import Settings
-from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 from converters.task import File, Record, Skip, Task
+from converters.text.cleaning import cleaner
+from converters.text.language import label, sample, shares
+from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 
 COLUMNS_SHOWN = 20
 KEY_BYTES = 64

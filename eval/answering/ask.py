@@ -4,17 +4,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Client, Endpoint, Request, gather
-from common.errors import UserError
 from common.llm.prices import Budget, BudgetSpentError
-from common.progress import Progress
 from common.llm.reply import Reply
+from common.progress import Progress
+from eval.answering.serve import served
+from eval.answering.served_model import ensure_here, identity, settings_of
 from eval.records.answers import REFUSED, Answer, save
 from eval.records.questions import COLUMNS, Question
 from eval.records.reading import first_of, read_rows
-from eval.answering.serve import served
-from eval.answering.served_model import ensure_here, identity, settings_of
 
 SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
 BATCHING = ("vllm", "sglang")  # backends that batch what is in flight

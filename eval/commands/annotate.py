@@ -8,12 +8,12 @@ import click
 
 from common.errors import UserError
 from common.options import existing_run, run_options
-from eval.result import page
-from eval.result import metrics as results
-from eval.judging.people import Ballot, server
 from eval.commands.judge import pairings_of
+from eval.judging.people import Ballot, server
 from eval.records.folder import questions_of
 from eval.records.questions import language_of
+from eval.result import metrics as results
+from eval.result import page
 from eval.result.tables import show
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
+from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Endpoint
-from common.errors import UserError
+from common.llm.prices import Budget
 from common.llm.quote import estimate
 from common.options import existing_run, run_options
 from common.paths import run_folder
-from common.llm.prices import Budget
 from eval.answering.ask import answer_by_endpoint, answer_by_run, answers_in, keep, requests
 from eval.records.answers import REFUSED, Answer, path_of, save
 from eval.records.folder import save_questions, task_of

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import click
 
+from common.errors import UserError
 from common.llm.batch import DISCOUNT, Job, fill_by_batches
 from common.llm.cache import Cache
 from common.llm.client import Client, gather
-from common.errors import UserError
-from common.llm.quote import estimate
 from common.llm.default_judge import CALL_TOKENS_OUT
+from common.llm.prices import Budget, BudgetSpentError
+from common.llm.quote import estimate
 from common.options import existing_run, run_options
 from common.paths import folder_name
-from common.llm.prices import Budget, BudgetSpentError
 from common.progress import Progress
-from eval.result import page
 from eval.judging import reference_judge as stand_in
-from eval.result import metrics as results
 from eval.judging.canaries import canary_pairings
-from eval.records.folder import answers_of, questions_of, save_judgments
 from eval.judging.judges import JUDGE_TOKENS, judge_names, model_judges
 from eval.judging.model_judge import Judgment, ModelJudge, Pairing, pairings, pairs_of, work_of
 from eval.judging.prompt import OWN, Style
+from eval.records.folder import answers_of, questions_of, save_judgments
 from eval.records.questions import Question, language_of, load_questions
+from eval.result import metrics as results
+from eval.result import page
 from eval.result.tables import show
 
 

@@ -8,10 +8,10 @@ import click
 from common.errors import UserError
 from common.files import write_json, write_text
 from common.options import existing_run, run_options
-from eval.result import page
 from eval.result import metrics as results
-from eval.statistics.pooling import pool, ranking
+from eval.result import page
 from eval.result.tables import blocks_of, columns, show
+from eval.statistics.pooling import pool, ranking
 
 
 @click.command()

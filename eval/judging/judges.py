@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from common.llm.client import Endpoint
 from common.errors import UserError
+from common.llm.client import Endpoint
 from common.llm.default_judge import auto_judge
 from eval.judging.model_judge import ModelJudge
 from eval.judging.prompt import Style

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
 
-from common.llm.client import Client, Endpoint, Request
 from common.errors import UserError
 from common.files import sha256_of
+from common.llm.client import Client, Endpoint, Request
 from common.llm.reply import Reply
-from eval.records.answers import Answer
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, version
-from eval.records.questions import Question
 from eval.judging.read_verdict import Verdict, read_structured, read_verdict
+from eval.records.answers import Answer
+from eval.records.questions import Question
 
 PLAIN_LABEL_TOKENS = 64
 VOTE = "vote"  # the status of a person's verdict, who sees each pair once

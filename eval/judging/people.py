@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from common.files import sha256_of
-from eval.records.folder import all_judgments, save_judgments
 from eval.judging.model_judge import VOTE, Judgment, Pairing
 from eval.judging.read_verdict import Verdict
+from eval.records.folder import all_judgments, save_judgments
 
 PAGE = Path(__file__).parents[1] / "pages" / "annotate.html"
 STYLE = Path(__file__).parents[1] / "pages" / "style.css"

@@ -7,8 +7,8 @@ chrF: Popovic 2015, as in sacrebleu (character 6-grams, beta 2); it needs no wor
 
 from common.llm.default_judge import STAND_IN
 from eval.judging.model_judge import Judgment, Pairing, winner
-from eval.statistics.reference_scores import chrf
 from eval.judging.read_verdict import Verdict
+from eval.statistics.reference_scores import chrf
 
 NAME = STAND_IN
 MARGIN = 1.0  # chrF points (of 100) within which two answers count as equal

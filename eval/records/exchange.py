@@ -14,12 +14,12 @@ import orjson
 from common.errors import UserError
 from common.files import read_json, write_json, write_jsonl
 from common.paths import folder_name
+from eval.judging.model_judge import Judgment
 from eval.records.answers import Answer, rows_of
 from eval.records.folder import answers_of, judgments_of, questions_of
-from eval.judging.model_judge import Judgment
-from eval.statistics.outcomes import outcomes
 from eval.records.questions import Question
 from eval.result.metrics import pairs_judged
+from eval.statistics.outcomes import outcomes
 
 FORMATS = ("fastchat", "alpaca_eval")
 

@@ -7,9 +7,9 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, write_jsonl
 from common.paths import folder_name
+from eval.judging.model_judge import Judgment, Pairing
 from eval.records import answers as answer_files
 from eval.records.answers import Answer, rows_of
-from eval.judging.model_judge import Judgment, Pairing
 from eval.records.questions import Question, load_questions
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from common.errors import UserError, unknown
 from common.files import read_jsonl
-from common.paths import QUESTIONS, data_folder, questions_file
 from common.llm.prices import HAN
+from common.paths import QUESTIONS, data_folder, questions_file
 from eval.records.reading import TABLES, first_of, read_rows
 
 # What a column may be called in a user's own file; the first is ours.

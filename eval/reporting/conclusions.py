@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from eval.result.sentences import p_value
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
 from eval.reporting.tables import difference
+from eval.result.sentences import p_value
 from eval.statistics.intervals import detectable_rate, holm
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
-from eval.result.page import pairs
 from eval.reporting import cases as case_studies
 from eval.reporting import tables
 from eval.reporting.author import GUIDANCE
+from eval.reporting.conclusions import sentences
 from eval.reporting.experiment import Experiment, shared_settings
 from eval.reporting.figures import Drawn
-from eval.reporting.conclusions import sentences
+from eval.result.page import pairs
 
 TEMPLATES = Path(__file__).with_name("templates")
 TITLES = {

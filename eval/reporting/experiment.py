@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.paired_loss import paired_difference
 from common.names import root_task
+from common.paired_loss import paired_difference
 
 DONE = "done"
 SHOWN_SETTINGS = (

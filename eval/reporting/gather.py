@@ -8,10 +8,10 @@ import orjson
 from common.errors import UserError, nearest
 from common.files import read_json
 from common.paths import RUNS, data_folder
-from eval.result import metrics as results
 from eval.records.folder import optional_json
-from eval.statistics.pooling import ranking
 from eval.reporting.experiment import DONE, Experiment, Meeting, RunFacts
+from eval.result import metrics as results
+from eval.statistics.pooling import ranking
 
 SWEEPS = RUNS / "sweeps"
 KEEPS = ("manifest.json", "heldout.json")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.result.sentences import p_value, rate
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, shared_settings, short
-from eval.statistics.intervals import holm
+from eval.result.sentences import p_value, rate
 from eval.result.tables import share
+from eval.statistics.intervals import holm
 
 NONE = "–"
 

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from common.files import sha256, write_json
-from common.paths import folder_name
 from common.llm.prices import price_of
+from common.paths import folder_name
 from common.versions import versions
-from eval.statistics.agreement import Ratings, agreement_of
-from eval.result.caveats import caveats_of
-from eval.records.folder import all_judgments, answers_of, judgments_of, optional_json, questions_of, task_of
 from eval.judging.model_judge import Judgment
-from eval.statistics.outcomes import Outcome, length_effect, outcomes, panel, summary
 from eval.judging.reference_judge import MARGIN, NAME
+from eval.records.folder import all_judgments, answers_of, judgments_of, optional_json, questions_of, task_of
+from eval.result.caveats import caveats_of
+from eval.statistics.agreement import Ratings, agreement_of
+from eval.statistics.outcomes import Outcome, length_effect, outcomes, panel, summary
 from eval.statistics.reference_scores import choice_scores, text_scores
 
 PANEL = "panel"  # the majority of the model judges

@@ -13,13 +13,13 @@ import orjson
 from markupsafe import Markup
 
 from common.files import write_text
-from eval.result.caveats import caveats_of
-from eval.result.sentences import sentences
 from eval.records.folder import answers_of, judgments_of, questions_of
-from eval.statistics.outcomes import outcomes
 from eval.records.questions import language_of
+from eval.result.caveats import caveats_of
 from eval.result.metrics import kind_of, pairs_judged
+from eval.result.sentences import sentences
 from eval.result.tables import blocks_of, comparison_rows
+from eval.statistics.outcomes import outcomes
 
 PAGES = Path(__file__).parents[1] / "pages"
 VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}

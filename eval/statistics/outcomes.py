@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eval.statistics.agreement import majority
-from eval.records.answers import Answer
 from eval.judging.model_judge import VOTE, Judgment
-from eval.statistics.length_control import length_controlled
+from eval.records.answers import Answer
+from eval.statistics.agreement import majority
 from eval.statistics.intervals import detectable_rate, sign_test, wilson, wins_needed
+from eval.statistics.length_control import length_controlled
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from common.names import root_task
 from eval.records.folder import answers_of, judgments_of, task_of
+from eval.statistics.intervals import detectable_rate, holm, rate_of, sign_test, wins_needed
 from eval.statistics.length_control import length_controlled
 from eval.statistics.outcomes import Outcome, outcomes
 from eval.statistics.ranking import Game, rank
-from eval.statistics.intervals import detectable_rate, holm, rate_of, sign_test, wins_needed
 
 
 def contestant_name(folder: Path, who: str) -> str:

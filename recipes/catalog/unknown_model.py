@@ -11,8 +11,8 @@ import orjson
 
 from common.errors import UserError
 from recipes.catalog.catalog import Backbone, Shape, backbones
-from recipes.hub_cache import snapshot
 from recipes.catalog.known_models import known_models
+from recipes.hub_cache import snapshot
 
 WEIGHTS = ("*.safetensors", "*.bin")
 DTYPES = ("bfloat16", "float16", "float32")

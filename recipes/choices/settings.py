@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
-from recipes.choices.choice import Choice, Choices, DataFacts
 from recipes.choices.batch import fit
+from recipes.choices.choice import Choice, Choices, DataFacts
 
 LONGEST = {"cuda": 2048, "cpu": 1024}
 """Tokens of one sequence: more costs memory, and on a CPU attention without a fused kernel."""

@@ -5,10 +5,10 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, write_text
-from recipes.render import Recipe, templates
 from recipes.catalog.datasets import card_of, find_task
-from recipes.run import manifest_of
 from recipes.preflight.expected import in_four_bits
+from recipes.render import Recipe, templates
+from recipes.run import manifest_of
 
 SHOWN = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",

@@ -10,12 +10,12 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from recipes.catalog.catalog import methods
-from recipes.preflight.conflicts import conflicts, wrong_form
+from recipes.catalog.unknown_model import template_hint
 from recipes.estimate.cutoff import warning
 from recipes.estimate.duration import in_words, seconds
-from recipes.render import Recipe
+from recipes.preflight.conflicts import conflicts, wrong_form
 from recipes.preflight.suggest import expected_memory, ram_held, suggestions
-from recipes.catalog.unknown_model import template_hint
+from recipes.render import Recipe
 
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10

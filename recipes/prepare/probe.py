@@ -13,8 +13,8 @@ from typing import Any
 
 from common.errors import UserError
 from recipes.catalog.catalog import Backbone
-from recipes.prepare.download import clear_errors
 from recipes.catalog.unknown_model import template_hint
+from recipes.prepare.download import clear_errors
 
 TEXTS = (
     "Hello there",

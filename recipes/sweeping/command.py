@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError, nearest
-from common.process import only_one
 from common.overrides import parse_settings
-from recipes.sweeping.running import one_run as one, progress_table as table
-from recipes.sweeping.running import state as states
-from recipes.sweeping.running.compare import compare
-from recipes.sweeping.sweep import Plan, load, name_of
+from common.process import only_one
 from recipes.sweeping.planning.preview import completed, refuse
 from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve
-from recipes.sweeping.running.share import prepare_shared
 from recipes.sweeping.planning.spec import build, read_file
+from recipes.sweeping.running import one_run as one
+from recipes.sweeping.running import progress_table as table
+from recipes.sweeping.running import state as states
+from recipes.sweeping.running.compare import compare
+from recipes.sweeping.running.share import prepare_shared
+from recipes.sweeping.sweep import Plan, load, name_of
 
 EXECUTORS = {"local": "local", "ray": "on_ray", "slurm": "on_slurm"}
 

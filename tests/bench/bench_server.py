@@ -1,4 +1,4 @@
-"""A chat endpoint of fixed latency for `python -m eval bench`; it answers with a verdict and counts its calls.
+"""A chat endpoint of fixed latency for `python -m tests.bench.judging`; it answers with a verdict and counts its calls.
 
     python -m tests.bench.bench_server LATENCY_SECONDS REFUSED_SHARE
 

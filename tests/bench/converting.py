@@ -1,4 +1,4 @@
-"""python -m converters bench: the converters at full size, beside the floor and beside datasets.map, in one run.
+"""python -m tests.bench.converting: the converters at full size, beside the floor and beside datasets.map, in one run.
 
 The floor reads and writes the same rows with the fastest JSON library and does nothing else, in one process. The
 datasets.map version maps the same columns, with as many processes as we use, and has none of the quality steps.
@@ -10,14 +10,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import orjson
 
-from common.errors import UserError
+from common.errors import UserError, run_cli
 from common.paths import CACHE
-from tests.bench.lookalikes import write_task
-from tests.bench.measure import Measured, measure
 from converters.passes.worker_pool import workers
 from converters.registry import ORDER
+from tests.bench.lookalikes import write_task
+from tests.bench.measure import Measured, measure
 
 
 @dataclass(frozen=True)
@@ -159,3 +160,16 @@ def table(lines: list[Line], scale: float) -> str:
     whole = Line("all", rows, size, ours, total("floor"), total("mapped"))
     shared = f"{workers()} processors, load {os.getloadavg()[0]:.1f}, scale {scale:g}"
     return "\n".join([f"look-alikes of the six data sets; {shared}", HEAD, *map(_row, lines), _row(whole)])
+
+
+@click.command()
+@click.option("--tasks", default="", help="Only these, separated by commas.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Share of the real number of rows.")
+@click.option("--floor/--no-floor", default=True, help="Also measure plain JSON reading and writing, and datasets.map.")
+def main(tasks: str, scale: float, *, floor: bool) -> None:
+    """Convert look-alikes of the data sets at their real sizes; rows/s, MB/s, peak memory, against a floor."""
+    print(bench([name for name in tasks.split(",") if name], scale, floor))
+
+
+if __name__ == "__main__":
+    run_cli(main)

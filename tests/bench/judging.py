@@ -1,4 +1,4 @@
-"""`python -m eval bench`: what judging costs in time and memory, as ratios to what the server's latency allows."""
+"""`python -m tests.bench.judging`: what judging costs in time and memory, as ratios to what the server's latency allows."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from urllib.request import urlopen
 import click
 
 from eval.result.tables import columns
+from tests.checkout import ROOT
 
 QUESTIONS, LATENCY, IN_FLIGHT = 120, 0.2, 32
 CALLS = 2 * QUESTIONS
 LIMIT = ceil(CALLS / IN_FLIGHT) * LATENCY
-ROOT = Path(__file__).resolve().parents[2]
 # ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 MEGABYTE = 1e6 if sys.platform == "darwin" else 1e3
 
@@ -118,3 +118,7 @@ def _made_up_run(folder: Path) -> None:
     for who in ("base", "tuned"):
         rows = [row | {"who": who, "answer": f"{who} says that " + "it depends. " * 60} for row in questions]
         (folder / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+if __name__ == "__main__":
+    command()

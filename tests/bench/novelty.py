@@ -1,4 +1,4 @@
-"""How fast generated items are held against each other, beside the plain way, and that both keep the same.
+"""`python -m tests.bench.novelty`: how fast generated items are held against each other, beside the plain way, and that both keep the same.
 
 The plain way is what stanford_alpaca's script does: the ROUGE-L of each new instruction with every one kept so far, by
 the usual table. It needs hours for 50,000 items, so it runs on the first ones only, and its time for all is worked out
@@ -9,6 +9,9 @@ import random
 import time
 from collections.abc import Sequence
 
+import click
+
+from common.errors import run_cli
 from converters.generate.novelty import Novelty, tokens
 from tests.bench.lookalikes import Texts
 
@@ -81,3 +84,15 @@ def _kept(texts: Sequence[str]) -> list[int]:
             novelty.add(text)
             kept.append(number)
     return kept
+
+
+@click.command()
+@click.option("--items", default=50_000, show_default=True)
+@click.option("--sample", default=300, show_default=True, help="Items that the plain way is run on, too.")
+def main(items: int, sample: int) -> None:
+    """Compare generated items by ROUGE-L, beside the plain way; seconds, and whether both agree."""
+    click.echo(bench(items, sample))
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from recipes.llamafactory.keys import check_settings
 from tests.bench import training as bench
 from tests.bench.training import PLAIN, Measured, _row, held_out, seconds_to, steps_of, table, variants
-from recipes.llamafactory.keys import check_settings
 from tests.recipes.samples import recipe
 
 MEASURED = Measured(steps=40, seconds=100.0, cpu_seconds=200.0, tokens=20_000, peak_gib=3.0)

@@ -4,13 +4,11 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
-from pathlib import Path
 
 import pytest
 
 from common import bootstrap
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.checkout import ROOT
 
 
 @pytest.fixture

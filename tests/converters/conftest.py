@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ROWS = Path(__file__).parent / "rows"
+from tests.checkout import ROOT
+
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ import pytest
 
 from common.errors import UserError
 from converters.convert import convert
-from converters.registry import load_task
 from converters.output.report_page import write_report
+from converters.registry import load_task
+from tests.checkout import ROOT
 from tests.converters.good_rows import lines, steps
 
-ROOT = Path(__file__).resolve().parents[2]
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 def test_wrong_columns_are_named_with_the_expected_ones():

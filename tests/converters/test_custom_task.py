@@ -7,9 +7,9 @@ import pytest
 
 from common.errors import UserError
 from converters.convert import convert
+from converters.read.sources import split_of
 from converters.registry import load_task, task_names
 from converters.settings import build_settings
-from converters.read.sources import split_of
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
 RECIPES = [

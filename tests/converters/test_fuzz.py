@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from converters.text.cleaning import cleaner
 from converters.convert import convert
 from converters.read.files import Chunk
 from converters.registry import ORDER, load_task
 from converters.rows.stage_row import process
 from converters.settings import build_settings
+from converters.text.cleaning import cleaner
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text(st.characters(categories=["Cs"])),

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy
 import pytest
 
+from converters.convert import convert
 from converters.corpus import duplicates
 from converters.corpus.contamination import Index
-from converters.convert import convert
 from converters.corpus.judged_questions import judged_questions
-from converters.text.language import label, shares, wrong_language
+from converters.corpus.splits import TEST, TRAIN, VAL, assign
 from converters.registry import load_task
 from converters.settings import Settings, build_settings
+from converters.text.language import label, shares, wrong_language
 from converters.text.sketch import band_hashes, digests, fold, grams, signatures
-from converters.corpus.splits import TEST, TRAIN, VAL, assign
 
 WORDS = [
     "".join(random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz", k=3 + seed % 7)) for seed in range(3_000)

@@ -7,10 +7,10 @@ import pytest
 from common.errors import UserError
 from common.files import sha256
 from converters.convert import convert
-from tests.bench.lookalikes import write_task
+from converters.passes.first_pass import Shard, load
 from converters.registry import load_task
 from converters.shards import convert_shard, merge
-from converters.passes.first_pass import Shard, load
+from tests.bench.lookalikes import write_task
 
 
 @pytest.fixture(scope="module")

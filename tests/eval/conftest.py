@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 
 @pytest.fixture

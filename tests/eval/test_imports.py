@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.checkout import ROOT
+
 MODULES = sorted(f"eval.{path.stem}" for path in (ROOT / "eval").glob("*.py") if not path.stem.startswith("__"))
 NEVER = ["torch", "transformers", "llamafactory", "datasets"]
 NOT_AT_START = [*NEVER, "openai", "scipy", "statsmodels", "pandas", "numpy", "matplotlib", "sacrebleu", "krippendorff"]

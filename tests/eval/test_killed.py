@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.endpoint import Endpoint
-from tests.eval.test_judge_command import prefers_device
+from tests.checkout import ROOT
+from tests.endpoint import Endpoint
+from tests.eval.commands.test_judge import prefers_device
 
-ROOT = Path(__file__).parents[2]
 IN_FLIGHT = 8
 CALLS = 80
 

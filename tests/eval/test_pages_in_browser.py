@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from eval.judging.people import Ballot, server
 from eval.commands.judge import pairings_of
+from eval.judging.people import Ballot, server
 from eval.records.folder import questions_of
-from tests.eval.endpoint import Endpoint
-from tests.eval.test_judge_command import eval_command, metrics, prefers_device
-
-ROOT = Path(__file__).parents[2]
+from tests.checkout import ROOT
+from tests.endpoint import Endpoint
+from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
 
 
 @pytest.fixture

@@ -13,17 +13,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+import click
+
+from common.errors import UserError, run_cli
 from common.progress import Progress
 from converters.registry import load_task, task_names
-from recipes.catalog.catalog import Hardware, backbones, find_backbone, find_hardware, find_method, hardware_profiles, methods
+from recipes.catalog.catalog import (
+    Hardware,
+    backbones,
+    find_backbone,
+    find_hardware,
+    find_method,
+    hardware_profiles,
+    methods,
+)
 from recipes.choices.choice import DataFacts
-from recipes.preflight.conflicts import conflicts, packages_of
 from recipes.llamafactory.keys import check_settings
-from tests.grid.pairs import Row, all_of, every_pair
+from recipes.preflight.conflicts import conflicts, packages_of
 from recipes.prepare.prepare import model_path
-from tests.grid.pretend_machine import machine_with, stand_in_for_deepspeed
 from recipes.render import Recipe, render_all
+from tests.grid.pairs import Row, all_of, every_pair
+from tests.grid.pretend_machine import machine_with, stand_in_for_deepspeed
 
 SEVERAL = {"t4": (2,), "24gb": (4,), "80gb": (8,)}
 """Profiles that are checked with several cards as well."""
@@ -178,3 +188,16 @@ def run_check(everything: bool) -> str:
     if report.problems:
         raise UserError(text, "the recipe's own words: python -m recipes render with those names")
     return text
+
+
+@click.command()
+@click.option(
+    "--all", "everything", is_flag=True, help="Every combination (a quarter of an hour), not only every pair."
+)
+def main(*, everything: bool) -> None:
+    """Put recipes of the whole grid through LLaMA-Factory's own parser; report all problems; trains nothing."""
+    click.echo(run_check(everything))
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -11,8 +11,8 @@ import pytest
 
 from recipes.catalog.catalog import find_backbone, find_hardware, find_method
 from recipes.choices.choice import DataFacts
-from recipes.render import Recipe
 from recipes.rehearsal.twins import make_twin
+from recipes.render import Recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 

@@ -5,15 +5,13 @@ import math
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recipes.catalog.catalog import methods
 from recipes.preflight.conflicts import ROWS
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.checkout import ROOT
 
 
 @pytest.fixture(scope="module")

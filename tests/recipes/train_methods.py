@@ -16,9 +16,9 @@ import yaml
 from recipes.catalog.catalog import find_backbone, find_hardware, methods
 from recipes.choices.choice import DataFacts
 from recipes.preflight.conflicts import packages_of
-from recipes.render import Recipe, render_all
 from recipes.preflight.surroundings import missing
 from recipes.rehearsal.twins import make_twin
+from recipes.render import Recipe, render_all
 
 QUESTIONS = [f"What is number {i}?" for i in range(12)]
 

@@ -8,8 +8,8 @@ from common.llm.default_judge import auto_judge, likely_dollars
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
 from recipes.preflight.surroundings import look_around
-from recipes.sweeping.sweep import Plan
 from recipes.sweeping.planning.resolve import content_key, recipe_of
+from recipes.sweeping.sweep import Plan
 
 MOST_TO_COMPARE_ALL = 6
 """Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""

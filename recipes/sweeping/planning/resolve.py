@@ -9,21 +9,21 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256_of
 from common.names import root_task
-from common.paths import data_folder, folder_name, questions_file
 from common.overrides import as_set
+from common.paths import data_folder, folder_name, questions_file
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.variants import OF_THE_BASE, named
 from recipes.assemble import assemble
 from recipes.catalog.catalog import find_backbone, find_hardware, find_method, hardware_profiles
+from recipes.catalog.datasets import find_task
 from recipes.catalog.machine import resolve_hardware
 from recipes.render import Recipe
-from recipes.catalog.datasets import find_task
 from recipes.run import identity
 from recipes.sweeping.planning.expand import Draft, drafts, name_of, slug, variant_of
-from recipes.sweeping.sweep import Plan, Run
 from recipes.sweeping.planning.spec import Spec
 from recipes.sweeping.planning.values import same
+from recipes.sweeping.sweep import Plan, Run
 
 REFERENCE = "80gb"
 """The hardware for which recipes of HARDWARE=auto are compared: a run is the same one wherever it is done."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import orjson
 
 from common.files import write_jsonl, write_text
+from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
 from recipes.sweeping.running import state as states
 from recipes.sweeping.sweep import Plan, Run
-from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
 
 
 def compare(plan: Plan) -> None:

@@ -15,13 +15,13 @@ from common.lease import leased
 from common.process import only_one, run_logged
 from recipes import pipeline
 from recipes.preflight.checks import disk_gb
-from recipes.render import Recipe
 from recipes.preflight.surroundings import look_around
-from recipes.sweeping.running import state as states
-from recipes.sweeping.sweep import Plan, Run
+from recipes.render import Recipe
 from recipes.sweeping.planning.resolve import content_key, recipe_of
+from recipes.sweeping.running import state as states
 from recipes.sweeping.running.share import prepare_shared
 from recipes.sweeping.running.state import DONE, FAILED, RUNNING, WAITING, State
+from recipes.sweeping.sweep import Plan, Run
 
 ENDED_BY_FULL_DISK = "no space left on disk"
 

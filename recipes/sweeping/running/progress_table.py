@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from recipes.estimate.duration import in_words
-from recipes.sweeping.running import state as states
-from recipes.sweeping.sweep import Plan, Run
 from recipes.sweeping.planning.preview import aligned
+from recipes.sweeping.running import state as states
 from recipes.sweeping.running.state import DONE, FAILED, RUNNING, State
+from recipes.sweeping.sweep import Plan, Run
 
 HEAD = ("run", "state", "step", "loss", "tokens/s", "left", "where")
 

@@ -9,7 +9,7 @@ from common.llm.cache import Cache
 from common.llm.client import Client, Request, gather
 from common.llm.client import Endpoint as Place
 from common.llm.reply import Reply
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 KEY = "sk-secret-0123456789"
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from common.errors import UserError
 from common.llm.batch import Job, fill_by_batches
 from common.llm.cache import Cache
 from common.llm.client import Endpoint as Place
 from common.llm.client import Request
-from common.errors import UserError
 from common.llm.prices import Budget, Price
-from tests.eval.endpoint import Endpoint, error
-from tests.eval.test_judge_command import eval_command, metrics, prefers_device
+from tests.endpoint import Endpoint, error
+from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
 
 
 @pytest.fixture(autouse=True)

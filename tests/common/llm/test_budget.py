@@ -3,11 +3,11 @@
 import pytest
 from aiohttp import web
 
-from common.llm.cache import Cache
 from common.errors import UserError
+from common.llm.cache import Cache
 from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, price_of
-from tests.eval.calls import ask, short_waits  # noqa: F401
-from tests.eval.endpoint import Endpoint
+from tests.common.llm.calls import ask, short_waits  # noqa: F401
+from tests.endpoint import Endpoint
 
 PRICE = Price(0.0, 0.001)  # 50 tokens are reserved: $0.05 a call; 20 are used: $0.02
 

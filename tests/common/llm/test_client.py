@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Client, Request, gather
 from common.llm.client import Endpoint as Place
-from common.errors import UserError
 from common.llm.failures import _retry_after
 from common.llm.reply import Reply
-from tests.eval.calls import KEY, ask, short_waits  # noqa: F401
-from tests.eval.endpoint import DropError, Endpoint, completion, error
+from tests.common.llm.calls import KEY, ask, short_waits  # noqa: F401
+from tests.endpoint import DropError, Endpoint, completion, error
 
 
 def bad_once(answer: Any):

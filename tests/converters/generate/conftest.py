@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from converters.__main__ import cli
-from tests.eval.endpoint import Endpoint
+from tests.checkout import ROOT
+from tests.endpoint import Endpoint
 
-ROOT = Path(__file__).resolve().parents[3]
 TERMS = """
 kidney liver artery nerve tremor fever vaccine insulin thyroid asthma eczema migraine anaemia biopsy suture
 dialysis cornea spleen tendon bronchitis sepsis lupus gout scurvy measles rabies malaria cholera hernia

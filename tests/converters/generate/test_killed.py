@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.converters.generate.conftest import ROOT, writes
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 AT_ONCE = 4
 ROWS = 240

@@ -9,7 +9,7 @@ from eval.records import questions
 from recipes.assemble import data_facts, ensure_rows
 from recipes.run import data_identity
 from tests.converters.generate.conftest import ROOT, writes
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 
 def test_training_sees_the_mixed_rows(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.novelty import look_alikes, plain_length, plainly_kept
 from converters.generate.novelty import Novelty, common_lengths, tokens
+from tests.bench.novelty import look_alikes, plain_length, plainly_kept
 
 
 def kept(texts: list[str], mean: float = 20) -> list[int]:

@@ -15,7 +15,7 @@ from converters.generate.mixing import counts_for
 from converters.generate.rewriting import answer_of, problem
 from converters.generate.scoring import read_score
 from converters.task import Record
-from tests.eval.endpoint import Endpoint, completion
+from tests.endpoint import Endpoint, completion
 
 Run = Callable[..., None]
 ReadRows = Callable[[str], list[dict[str, Any]]]

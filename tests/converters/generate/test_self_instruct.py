@@ -10,7 +10,7 @@ import pytest
 from common.errors import UserError
 from converters.__main__ import cli
 from tests.converters.generate.conftest import writes
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
 
 PART = Path("data/medical_en/self_instruct")
 Run = Callable[..., None]

@@ -8,10 +8,11 @@ import pytest
 
 from common.errors import UserError
 from converters.convert import convert
-from converters.registry import ORDER, load_task
 from converters.output.report_page import histogram, write_report
+from converters.registry import ORDER, load_task
+from tests.checkout import ROOT
 
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 @pytest.mark.parametrize("task", ORDER)

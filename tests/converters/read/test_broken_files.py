@@ -8,9 +8,10 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import load_task
+from tests.checkout import ROOT
 from tests.converters.good_rows import GOOD, lines, steps
 
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 def test_broken_lines_and_encodings_are_kept_with_their_reason(read_rows):

@@ -10,9 +10,9 @@ import pytest
 
 from common.files import sha256
 from converters.registry import ORDER, load_task
+from tests.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 @pytest.fixture

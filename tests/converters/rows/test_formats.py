@@ -8,8 +8,9 @@ import pytest
 from converters.convert import convert
 from converters.output.dataset_info import register
 from converters.registry import ORDER, load_task
+from tests.checkout import ROOT
 
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 def test_alpaca_is_a_list_of_objects_with_three_texts(read_rows):

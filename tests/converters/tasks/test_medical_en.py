@@ -10,8 +10,8 @@ import pytest
 from converters.convert import convert
 from converters.registry import load_task
 from converters.tasks.medical_en import answer, question
+from tests.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = str(ROOT / "converters/examples/medical_en")
 
 

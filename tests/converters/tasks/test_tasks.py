@@ -1,14 +1,13 @@
 """Each built-in task on rows with its data set's own file names, columns and quirks."""
 
-from pathlib import Path
-
 import pytest
 
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import ORDER, load_task, task_names
+from tests.checkout import ROOT
 
-ROWS = Path(__file__).parent / "rows"
+ROWS = ROOT / "tests/converters/raw_rows"
 
 
 def made(task, read_rows, **given):
@@ -175,6 +174,6 @@ def test_the_registry_is_light():
 
     heavy = ("numpy", "pandas", "pyarrow", "datasets", "torch", "yaml")
     code = "import sys, converters.registry as r; r.load_task('law_zh'); print(*sys.modules)"
-    here = Path(__file__).parents[2]
+    here = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
     assert not set(heavy) & set(done.stdout.split())

@@ -13,6 +13,7 @@ import pytest
 
 from common.errors import UserError
 from eval.answering import serve
+from tests.checkout import ROOT
 
 FAKE = """#!{python}
 import json, os, sys, time
@@ -120,7 +121,7 @@ def test_one_that_never_answers_is_ended(fake, workplace: Path) -> None:
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_orphan_when_we_are_killed(fake, workplace: Path, sign: signal.Signals) -> None:
     config, pids = fake()
-    root = Path(serve.__file__).parent.parent
+    root = ROOT
     script = (
         f"import sys, time; sys.path.insert(0, {str(root)!r}); sys.executable = {sys.executable!r}\n"
         f"from pathlib import Path\nfrom eval.answering.serve import served\n"

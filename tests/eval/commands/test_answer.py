@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval.answering import serve
-from tests.eval.endpoint import Endpoint, completion, error
-from tests.eval.test_judge_command import eval_command, metrics
+from tests.checkout import ROOT
+from tests.endpoint import Endpoint, completion, error
+from tests.eval.commands.test_judge import eval_command, metrics
 
 SERVER = """#!{python}
 import sys; sys.path.insert(0, {root!r})
@@ -43,7 +43,7 @@ def served_run(run: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> P
     (workplace / "bin").mkdir()
     (workplace / "bin" / "python").symlink_to(sys.executable)
     command = workplace / "bin" / "llamafactory-cli"
-    command.write_text(SERVER.format(python=sys.prefix + "/bin/python", root=str(Path(serve.__file__).parent.parent)))
+    command.write_text(SERVER.format(python=sys.prefix + "/bin/python", root=str(ROOT)))
     command.chmod(command.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setattr(sys, "executable", str(workplace / "bin" / "python"))
     for who in ("base", "tuned"):

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from common.errors import UserError
 from eval.__main__ import main
-from tests.eval.endpoint import Endpoint, error
+from tests.endpoint import Endpoint, error
 
 # Twelve judgments; the two pairs of like answers make the same prompt in both orders.
 DISTINCT = 10

@@ -12,8 +12,8 @@ import pytest
 from common.errors import UserError
 from eval.records.exchange import import_answers
 from eval.records.questions import load_questions
-from tests.eval.endpoint import Endpoint
-from tests.eval.test_judge_command import eval_command, metrics
+from tests.endpoint import Endpoint
+from tests.eval.commands.test_judge import eval_command, metrics
 
 
 def installed(name: str) -> bool:

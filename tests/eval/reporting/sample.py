@@ -8,7 +8,7 @@ from typing import Any
 from common.files import read_jsonl, write_json, write_jsonl
 from common.paired_loss import paired_difference
 from tests.checkout import ROOT
-from tests.eval.test_judge_command import eval_command
+from tests.eval.commands.test_judge import eval_command
 
 NASTY = (
     r"\input{/etc/passwd} $x_1 & 50% #1 ~ ^ {\bf b} <script>alert(1)</script> | a `b` *c* [d](e) ![f](g) "

@@ -13,9 +13,9 @@ from common.files import read_json, write_json
 from eval.reporting import author, write
 from eval.reporting.content import cut, escape
 from eval.reporting.experiment import RunFacts, loss_against
-from tests.eval.endpoint import Endpoint
+from tests.endpoint import Endpoint
+from tests.eval.commands.test_judge import eval_command
 from tests.eval.reporting.sample import heldout, make_run, make_sweep
-from tests.eval.test_judge_command import eval_command
 
 SECTIONS = ["Research topic", "Experiment design", "Code implementation", "Result analysis", "Conclusion"]
 REPORT = Path("runs/reports/rank")

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval.result import metrics as results
 from eval.records.answers import Answer
-from eval.result.sentences import heldout, sentences
-from eval.result.page import embedded, render
 from eval.records.questions import Question
-from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
+from eval.result import metrics as results
+from eval.result.page import embedded, render
+from eval.result.sentences import heldout, sentences
 from eval.result.wording import WORDS, say
-from tests.eval.endpoint import Endpoint
-from tests.eval.test_judge_command import eval_command, metrics, prefers_device
+from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
+from tests.endpoint import Endpoint
+from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
 
 
 def test_a_panel_of_judges_and_their_agreement(run: Path, endpoint: Endpoint) -> None:

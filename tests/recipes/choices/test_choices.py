@@ -9,9 +9,9 @@ from common.errors import UserError
 from recipes.catalog.catalog import Backbone, Hardware, backbones, find_backbone, find_hardware, find_method, methods
 from recipes.choices.choice import Choices, DataFacts, values
 from recipes.choices.settings import choose
-from recipes.preflight.conflicts import conflicts, form_of, wrong_form
 from recipes.choices.sharding import environment
 from recipes.estimate.memory import estimate
+from recipes.preflight.conflicts import conflicts, form_of, wrong_form
 from recipes.preflight.suggest import expected_memory
 from tests.recipes.samples import FEW_ROWS, MANY_ROWS, recipe
 

@@ -14,8 +14,8 @@ import pytest
 from recipes.catalog.catalog import find_backbone
 from recipes.choices.sharding import deepspeed_config, files
 from recipes.rehearsal.twins import make_twin
+from tests.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TRAIN = ["-m", "recipes", "train", "--task", "medical_en", "--model", "twin", "--hardware", "cpu"]
 SHORT = ["--set", "max_steps=2 eval_strategy=no"]
 

@@ -12,8 +12,8 @@ from recipes.choices.settings import DataFacts
 from recipes.export.finish import positions_as_of_4, tokenizer_as_of_4
 from recipes.export.model_card import render
 from recipes.export.publish import push
-from recipes.render import Recipe
 from recipes.rehearsal.twins import make_twin
+from recipes.render import Recipe
 from tests.checkout import ROOT
 
 MANIFEST = {

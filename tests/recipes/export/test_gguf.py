@@ -18,8 +18,8 @@ from recipes.choices.choice import DataFacts
 from recipes.export.gguf import CONVERTER, check_kind, export_gguf, problems
 from recipes.export.modelfile import ChatFormat
 from recipes.prepare.prepare import correct, link, preparation
-from recipes.render import Recipe
 from recipes.rehearsal.twins import make_twin
+from recipes.render import Recipe
 from tests.checkout import ROOT
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from recipes.export.modelfile import ChatFormat, chat_format, go_template, modelfile
-from tests.recipes.go_template import render
+from tests.recipes.export.go_template import render
 
 CHATML = ChatFormat(
     begin="",

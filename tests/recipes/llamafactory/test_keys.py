@@ -11,7 +11,9 @@ from common.errors import UserError
 from recipes.catalog.catalog import backbones, methods
 from recipes.llamafactory.keys import TABLE, check_settings, known_keys, read_settings
 
-DUMP = "import json; from recipes.llamafactory.keys import read_installed; print('TABLE' + json.dumps(read_installed()))"
+DUMP = (
+    "import json; from recipes.llamafactory.keys import read_installed; print('TABLE' + json.dumps(read_installed()))"
+)
 
 
 @pytest.mark.slow

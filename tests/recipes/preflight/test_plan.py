@@ -15,9 +15,9 @@ from recipes.choices.choice import DataFacts
 from recipes.estimate.duration import in_words, seconds, tokens_a_second
 from recipes.llamafactory.keys import known_templates
 from recipes.preflight.checks import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, text
-from recipes.render import Recipe
 from recipes.preflight.suggest import suggestions
 from recipes.preflight.surroundings import has_token, missing
+from recipes.render import Recipe
 from tests.recipes.samples import FEW_ROWS, recipe
 
 AROUND = Surroundings(

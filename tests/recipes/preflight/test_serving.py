@@ -11,11 +11,11 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from recipes import run
-from recipes.heldout import BATCH, LOGITS, batches
 from recipes.export.model_card import write_model_card
-from recipes.render import Recipe, render_all
+from recipes.heldout import BATCH, LOGITS, batches
 from recipes.preflight.expected import cannot_merge, in_four_bits
 from recipes.preflight.surroundings import weights_on_disk
+from recipes.render import Recipe, render_all
 from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 

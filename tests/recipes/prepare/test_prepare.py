@@ -13,11 +13,20 @@ import yaml
 from common.errors import UserError
 from common.files import read_json, write_json
 from recipes.catalog.catalog import Backbone, find_backbone
-from recipes.prepare.prepare import Preparation, correct, is_prepared, link, model_path, preparation, prepare, prepared_folder
 from recipes.prepare.download import check_whole, download
+from recipes.prepare.prepare import (
+    Preparation,
+    correct,
+    is_prepared,
+    link,
+    model_path,
+    preparation,
+    prepare,
+    prepared_folder,
+)
+from tests.checkout import ROOT
 from tests.stand_in_hub import Hub
 
-ROOT = Path(__file__).parents[2]
 BACKBONE = Backbone(
     name="small-1b",
     hub="org/Small-1B",

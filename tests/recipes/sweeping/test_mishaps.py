@@ -6,9 +6,10 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
-from recipes.sweeping.running import one_run as one, state
-from recipes.sweeping.planning import preview as ready
 from recipes.sweeping.command import planned, sweep
+from recipes.sweeping.planning import preview as ready
+from recipes.sweeping.running import one_run as one
+from recipes.sweeping.running import state
 from recipes.sweeping.running.state import DONE, FAILED, State
 from tests.checkout import ROOT
 

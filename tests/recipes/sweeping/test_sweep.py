@@ -7,11 +7,11 @@ import pytest
 from common.errors import UserError
 from common.overrides import as_set
 from recipes.pipeline import STEPS
-from recipes.sweeping.running import compare, local
 from recipes.sweeping.planning import resolve
 from recipes.sweeping.planning.expand import drafts
-from recipes.sweeping.sweep import Run
 from recipes.sweeping.planning.spec import build
+from recipes.sweeping.running import compare, local
+from recipes.sweeping.sweep import Run
 from tests.checkout import ROOT, Checkout
 
 TWIN = "models/twins/smollm2-135m"
