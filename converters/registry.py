@@ -1,6 +1,6 @@
 """Finds tasks by name: the built-in ones in converters/tasks/, and the user's own in tasks/ beside the data.
 
-A built-in task is a Python module with a `TASK`. A user's own is such a module, or a YAML file (converters/custom_task.py),
+A built-in task is a Python module with a `TASK`. A user's own is such a module, or a YAML file (custom_task.py),
 in `tasks/` of the working directory or in converters/tasks/.
 """
 

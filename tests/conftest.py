@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.endpoint import Endpoint
 from tests.stand_in_hub import Hub
 
 settings.register_profile("same-each-time", derandomize=True)
@@ -41,6 +42,13 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     root.mkdir()
     with Hub(root, tmp_path) as hub:
         yield hub
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

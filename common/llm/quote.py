@@ -30,7 +30,5 @@ def told(
 ) -> str:
     """Say calls, tokens and dollars; `share` is the part of the list price that is asked for (batches: a half)."""
     price = price_of(endpoint.model, endpoint.url)
-    cost = (
-        f"{about} ${share * price.of(tokens_in, tokens_out):.4f}" if price else "price unknown (common/llm/prices.yaml)"
-    )
+    cost = f"{about} ${share * price.of(tokens_in, tokens_out):.4f}" if price else "price unknown (common/llm/prices)"
     return f"{calls:,} calls to {endpoint.model}, about {tokens_in:,} tokens in and {about} {tokens_out:,} out, {cost}"

@@ -1,7 +1,7 @@
 """Numbered checks before anything is paid for: data, template, hardware, memory, disk, time, packages, licence. Pure.
 
-What they need to know of this machine is collected by recipes/preflight/surroundings.py. A check is passed (✓), failed (✗), or
-could not be decided here (⊘); training does not start on a failed one.
+What they need to know of this machine is collected by surroundings.py. A check is passed (✓), failed (✗), or could
+not be decided here (⊘); training does not start on a failed one.
 """
 
 from collections.abc import Mapping

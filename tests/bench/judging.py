@@ -1,4 +1,4 @@
-"""`python -m tests.bench.judging`: what judging costs in time and memory, as ratios to what the server's latency allows."""
+"""`python -m tests.bench.judging`: what judging costs in time and memory, against the server's latency."""
 
 import json
 import os

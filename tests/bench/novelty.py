@@ -1,4 +1,4 @@
-"""`python -m tests.bench.novelty`: how fast generated items are held against each other, beside the plain way, and that both keep the same.
+"""`python -m tests.bench.novelty`: how fast generated items are compared, beside the plain way; both keep the same.
 
 The plain way is what stanford_alpaca's script does: the ROUGE-L of each new instruction with every one kept so far, by
 the usual table. It needs hours for 50,000 items, so it runs on the first ones only, and its time for all is worked out

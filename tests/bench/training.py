@@ -1,4 +1,4 @@
-"""`python -m tests.bench.training`: our default recipe against plain settings, in one run: speed, padding, memory, and seconds to the same held-out loss.
+"""`python -m tests.bench.training`: our default recipe against plain settings: speed, memory, held-out loss.
 
 Both train the same rows of the same model through llamafactory-cli, one after the other. Ours keeps a checkpoint now
 and then; each is measured on the test rows as recipes/heldout.py does, and compared with what the plain settings

@@ -191,9 +191,7 @@ def run_check(everything: bool) -> str:
 
 
 @click.command()
-@click.option(
-    "--all", "everything", is_flag=True, help="Every combination (a quarter of an hour), not only every pair."
-)
+@click.option("--all", "everything", is_flag=True, help="Every combination (15 minutes), not only every pair.")
 def main(*, everything: bool) -> None:
     """Put recipes of the whole grid through LLaMA-Factory's own parser; report all problems; trains nothing."""
     click.echo(run_check(everything))

@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 
+from tests.checkout import ROOT
+
 LOAD = """
 import gc, json, sys
-from tests.checkout import ROOT
 from common.llm.sdk import load_sdk
 openai = load_sdk()
 seen = {"again": load_sdk() is openai, "client": hasattr(openai, "AsyncOpenAI"), "collects": gc.isenabled()}

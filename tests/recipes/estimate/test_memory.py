@@ -1,4 +1,4 @@
-"""The memory estimate against what others measured (tests/recipes/estimate/published_peaks.yaml), and its sense of direction."""
+"""The memory estimate against what others measured (published_peaks.yaml), and its sense of direction."""
 
 import statistics
 from collections.abc import Iterator

@@ -94,7 +94,8 @@ def test_an_exported_folder_is_uploaded_whole(tmp_path, hub):
 def upload(folder, hub, token):
     """Push from a process of its own: the hub's client reads its settings once, at import."""
     program = (
-        "import sys; from pathlib import Path; from common.errors import run_cli; from recipes.export.publish import push\n"
+        "import sys; from pathlib import Path; from common.errors import run_cli\n"
+        "from recipes.export.publish import push\n"
         "run_cli(lambda: print(push(Path(sys.argv[1]), 'me/mine')))"
     )
     environment = {**hub.environment(), "HF_TOKEN": token, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
