@@ -71,7 +71,7 @@ def _load(path: Path, _changed: int) -> Task:
         from converters.custom_task import load_yaml
 
         return load_yaml(path)
-    spec = importlib.util.spec_from_file_location(f"converters_task_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"converters.tasks.{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
