@@ -20,6 +20,12 @@ def parse_settings(text: str) -> dict[str, Any]:
     return settings
 
 
+def unchecked(text: str) -> dict[str, Any]:
+    """Return the settings for schema.build, which reports a word that is not key=value among the other mistakes."""
+    settings, malformed = split_settings(text)
+    return {**settings, **dict.fromkeys(malformed, ...)}
+
+
 def split_settings(text: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings, and the words that are none."""
     try:
