@@ -53,7 +53,18 @@ def read_settings(text: str) -> dict[str, Any]:
 
 def check_settings(settings: dict[str, Any], what: str = "SET", problems: list[str] | None = None) -> dict[str, Any]:
     """Return `settings` with values brought to their types; all that is wrong is reported at once."""
-    problems, checked = list(problems or []), {}
+    checked, wrong = sorted_out(settings, what)
+    if found := [*(problems or []), *wrong]:
+        raise UserError(
+            f"{what} holds what cannot be:\n  - " + "\n  - ".join(found),
+            'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type',
+        )
+    return checked
+
+
+def sorted_out(settings: dict[str, Any], what: str = "SET") -> tuple[dict[str, Any], list[str]]:
+    """Return those settings that can be, with values brought to their types, and what is wrong with the others."""
+    problems, checked = list[str](), dict[str, Any]()
     for key, value in settings.items():
         entry = known_keys().get(key)
         if entry is None:
@@ -68,12 +79,7 @@ def check_settings(settings: dict[str, Any], what: str = "SET", problems: list[s
                 problems.append(f"{key}={value!r}: {error}")
     if what == "SET" and checked.get("bf16") and checked.get("fp16"):
         problems.append("bf16 and fp16: one of them at most can be true")
-    if problems:
-        raise UserError(
-            f"{what} holds what cannot be:\n  - " + "\n  - ".join(problems),
-            'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type',
-        )
-    return checked
+    return checked, problems
 
 
 def _check_range(key: str, value: Any) -> None:
