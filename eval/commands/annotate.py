@@ -8,9 +8,8 @@ import click
 
 from common.errors import UserError
 from common.options import existing_run, run_options
-from eval.commands.judge import pairings_of
 from eval.judging.people import Ballot, server
-from eval.records.folder import questions_of
+from eval.records.folder import Folder
 from eval.records.questions import language_of
 from eval.result import metrics as results
 from eval.result import page
@@ -30,11 +29,12 @@ def command(
     port: int, open_browser: bool,
 ) -> None:  # fmt: skip
     """Judge pairs by eye on a web page, without knowing who wrote what; go on at any time."""
-    folder = existing_run(run, task, model, method, variant)
+    place = existing_run(run, task, model, method, variant)
     if not re.fullmatch(r"[\w-]*", name):
         raise UserError(f"{name!r} cannot name a judge", "use letters, digits and dashes: --name anna")
-    questions = [question for question in questions_of(folder) if question.use == "judge"]
-    pairings = pairings_of(folder, questions, who, baseline)
+    folder = Folder(place)
+    questions = folder.judged_questions
+    pairings = folder.pairings(questions, who, baseline)
     language = language_of([question.text for question in questions])
     ballot = Ballot(folder, f"human-{name}" if name else "human", pairings, language)
     try:
@@ -48,7 +48,7 @@ def command(
     with contextlib.suppress(KeyboardInterrupt), site:
         site.serve_forever()
     if ballot.votes:
-        found = results.build(folder)
-        results.save(folder, found)
-        page.save(folder, found)
+        found = results.build(place)
+        results.save(place, found)
+        page.save(place, found)
         show(found)

@@ -14,7 +14,7 @@ from common.options import existing_run, run_options
 from common.paths import run_folder
 from eval.answering.ask import answer_by_endpoint, answer_by_run, answers_in, keep, requests
 from eval.records.answers import REFUSED, Answer, path_of, save
-from eval.records.folder import save_questions, task_of
+from eval.records.folder import Folder
 from eval.records.questions import Question, bundled, language_of, load_questions, test_split
 
 ENDPOINT_AT_ONCE = 32
@@ -55,8 +55,8 @@ def command(
         raise UserError("an endpoint or a file answers for one contestant", "give one --who")
     for name in names:
         path_of(Path(), name)  # a name that cannot be a file's is told before anything is paid for
-    folder = (_folder if elsewhere else existing_run)(run, task, model, method, variant)
-    task = task or task_of(folder)
+    folder = Folder((_folder if elsewhere else existing_run)(run, task, model, method, variant))
+    task = task or folder.task
     asked_questions = _questions(task, questions, limit) + test_split(task, test_rows)
     language = language_of([question.text for question in asked_questions])
     system = _system(task) if system is None else system
@@ -71,25 +71,25 @@ def command(
     if dry_run:
         return
     given = answers_in(source, names[0], asked_questions) if source else []
-    save_questions(folder, asked_questions, names)
+    folder.save_questions(asked_questions, names)
     if source:
-        click.echo(f"{save(folder, names[0], given)}: {_told(given)}")
+        click.echo(f"{save(folder.path, names[0], given)}: {_told(given)}")
         return
     for name in names:
         if place is None:
             answering, replies = answer_by_run(
-                folder, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
+                folder.path, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
             )
         else:
             answering, replies = place.model, answer_by_endpoint(
                 place, asked, cache, f"{name} answers",
                 concurrency=concurrency or ENDPOINT_AT_ONCE,
                 per_minute=per_minute,
-                budget=Budget(cache, str(folder.resolve()), budget),
+                budget=Budget(cache, str(folder.path.resolve()), budget),
             )  # fmt: skip
         if all(reply.error for reply in replies):
             raise UserError(f"no call for {name} was answered: {replies[0].error}", "mend it and run the same again")
-        path, given = keep(folder, name, asked_questions, asked, replies, model=answering)
+        path, given = keep(folder.path, name, asked_questions, asked, replies, model=answering)
         click.echo(f"{path}: {_told(given)}")
 
 

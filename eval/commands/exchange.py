@@ -1,26 +1,43 @@
-"""`python -m eval export` and `python -m eval import`."""
+"""`python -m eval export` and `import`: FastChat's and alpaca_eval's own layouts.
 
+Their tools read our judgments, and we read their answers.
+FastChat (llm_judge): question.jsonl, model_answer/<model>.jsonl, model_judgment/<judge>_pair.jsonl under data/<bench>.
+alpaca_eval: <model>/model_outputs.json and <model>/<judge>/annotations.json; its preference is 1 for the baseline,
+2 for the model, 1.5 for a draw, and it knows one comparison a question, so both orders go in as one outcome.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+import orjson
 
+from common.errors import UserError
+from common.files import read_json, write_json, write_jsonl
 from common.options import existing_run, run_options
-from eval.records import exchange
-from eval.records.answers import save
-from eval.records.folder import questions_of, save_questions
-from eval.records.questions import load_questions
+from common.paths import folder_name
+from eval.records.answers import Answer, rows_of, save
+from eval.records.folder import Folder
+from eval.records.judgments import Judgment, pairs_judged
+from eval.records.questions import Question, load_questions
+from eval.statistics.outcomes import outcomes
 
 
 @click.command()
 @run_options
 @click.option("--run", default="", help="A run's folder, instead of its names.")
-@click.option("--format", "layout", type=click.Choice(exchange.FORMATS), default="fastchat", show_default=True)
+@click.option(
+    "--format", "layout", type=click.Choice(["fastchat", "alpaca_eval"]), default="fastchat", show_default=True
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to (default: <run>/exported-<format>).")
 def export(*, task: str, model: str, method: str, variant: str, run: str, layout: str, out: Path | None) -> None:
     """Write questions, answers and judgments in another tool's layout."""
     folder = existing_run(run, task, model, method, variant)
-    write = exchange.export_fastchat if layout == "fastchat" else exchange.export_alpaca_eval
-    for path in write(folder, out or folder / f"exported-{layout}"):
+    files = LAYOUTS[layout](Folder(folder))
+    for name, rows in files.items():
+        path = (out or folder / f"exported-{layout}") / name
+        (write_jsonl if path.suffix == ".jsonl" else write_json)(path, rows)
         click.echo(path)
 
 
@@ -30,9 +47,144 @@ def export(*, task: str, model: str, method: str, variant: str, run: str, layout
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def import_(*, run: str, questions: Path | None, files: tuple[Path, ...]) -> None:
     """Read answers from FastChat's model_answer/*.jsonl or alpaca_eval's model_outputs.json."""
-    folder = Path(run)
-    asked = load_questions(questions) if questions else questions_of(folder)
-    found = {who: answers for file in files for who, answers in exchange.import_answers(file, asked).items()}
-    save_questions(folder, asked, found)
+    folder = Folder(Path(run))
+    asked = load_questions(questions) if questions else folder.questions
+    found = {who: answers for file in files for who, answers in import_answers(file, asked).items()}
+    folder.save_questions(asked, found)
     for who, answers in found.items():
-        click.echo(f"{save(folder, who, answers)}: {len(answers)} answers")
+        click.echo(f"{save(folder.path, who, answers)}: {len(answers)} answers")
+
+
+def fastchat(folder: Folder) -> dict[str, list[dict[str, Any]]]:
+    """Return file name -> rows, of a folder's questions, answers and judgments as FastChat keeps them."""
+    number = {question.id: place for place, question in enumerate(folder.judged_questions, 1)}
+    files = {
+        "question.jsonl": [
+            {"question_id": number[question.id], "category": question.category, "turns": [question.text]}
+            | ({"reference": [question.reference]} if question.reference else {})
+            for question in folder.judged_questions
+        ]
+    }
+    for who, given in folder.answers.items():
+        files[f"model_answer/{who}.jsonl"] = [
+            {
+                "question_id": number[id_],
+                "answer_id": f"{who}-{id_}",
+                "model_id": who,
+                "choices": [{"index": 0, "turns": [answer.answer]}],
+                "tstamp": 0,
+            }
+            for id_, answer in given.items()
+            if id_ in number
+        ]
+    for judge, judgments in folder.judgments.items():
+        files[f"model_judgment/{folder_name(judge)}_pair.jsonl"] = [
+            row
+            for a, b in pairs_judged(judgments, list(folder.answers))
+            for row in _fastchat_pairs(judgments, a, b, number)
+        ]
+    return files
+
+
+def _fastchat_pairs(judgments: list[Judgment], a: str, b: str, number: dict[str, int]) -> Iterable[dict[str, Any]]:
+    said = {(row.id, row.first): row for row in judgments if {row.first, row.second} == {a, b} and not row.canary}
+    winners = {a: "model_1", b: "model_2", "tie": "tie", None: "error"}
+    for outcome in outcomes(judgments, a, b):
+        rows = [said.get((outcome.id, who)) for who in (a, b)]
+        words = ["\n\n".join(reply["text"] for reply in row.replies) if row else "" for row in rows]
+        yield {
+            "question_id": number[outcome.id],
+            "model_1": a,
+            "model_2": b,
+            "g1_winner": winners[outcome.orders[0]],
+            "g2_winner": winners[outcome.orders[1]],
+            "judge": [judgments[0].judge, "pair"],
+            "g1_judgment": words[0],
+            "g2_judgment": words[1],
+            "turn": 1,
+            "tstamp": 0,
+        }
+
+
+def alpaca_eval(folder: Folder) -> dict[str, list[dict[str, Any]]]:
+    """Return file name -> rows, of a folder's answers and judgments as alpaca_eval keeps them."""
+    text = {question.id: question.text for question in folder.judged_questions}
+    answers = folder.answers
+    files: dict[str, list[dict[str, Any]]] = {
+        f"{who}/model_outputs.json": [
+            {"instruction": text[id_], "output": answer.answer, "generator": who, "dataset": "whetstone"}
+            for id_, answer in given.items()
+            if id_ in text
+        ]
+        for who, given in answers.items()
+    }
+    for judge, judgments in folder.judgments.items():
+        for a, b in pairs_judged(judgments, list(answers)):
+            files[f"{a}/{folder_name(judge)}-vs-{b}/annotations.json"] = [
+                {
+                    "instruction": text[outcome.id],
+                    "output_1": answers[b][outcome.id].answer,
+                    "generator_1": b,
+                    "output_2": answers[a][outcome.id].answer,
+                    "generator_2": a,
+                    "annotator": judge,
+                    "preference": None if outcome.score is None else 1 + outcome.score,
+                }
+                for outcome in outcomes(judgments, a, b)
+            ]
+    return files
+
+
+LAYOUTS: dict[str, Callable[[Folder], dict[str, list[dict[str, Any]]]]] = {
+    "fastchat": fastchat,
+    "alpaca_eval": alpaca_eval,
+}
+
+
+def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answer]]:
+    """Read contestants' answers from FastChat's model_answer/*.jsonl or alpaca_eval's model_outputs.json.
+
+    FastChat's rows name questions by number: they are matched through the question.jsonl beside model_answer, by the
+    question's text. Rows of questions that are not ours are left out; none at all is an error.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", "give model_answer/MODEL.jsonl or model_outputs.json")
+    by_text = {question.text.strip(): question for question in questions}
+    rows = list(_alpaca_rows(path) if path.suffix == ".json" else _fastchat_rows(path))
+    found: dict[str, list[Answer]] = {}
+    for model, text, answer in rows:
+        question, who = by_text.get(text.strip()), folder_name(model)
+        if question:
+            found.setdefault(who, []).append(Answer(question.id, who, question.text, answer, model))
+    if not found:
+        raise UserError(
+            f"none of the {len(rows)} answers in {path} is to one of our {len(questions)} questions",
+            "they are matched by the question's exact text: QUESTIONS=the file they were asked from",
+        )
+    return found
+
+
+def _fastchat_rows(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (model, question text, answer) of a model_answer file."""
+    beside = path.parent.parent / "question.jsonl"
+    if not beside.exists():
+        raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
+    texts = {row["question_id"]: row["turns"][0] for row in rows_of(beside, ("question_id", "turns"))}
+    for line, row in enumerate(rows_of(path, ("model_id", "question_id", "choices")), 1):
+        try:
+            yield str(row["model_id"]), texts[row["question_id"]], str(row["choices"][0]["turns"][0])
+        except (KeyError, IndexError, TypeError) as error:
+            raise UserError(f"{path} line {line} is not one of FastChat's answers: no {error}") from None
+
+
+def _alpaca_rows(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (model, question text, answer) of a model_outputs file."""
+    try:
+        rows = read_json(path)
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+    for place, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
+        try:
+            yield str(row.get("generator", path.parent.name)), str(row["instruction"]), str(row["output"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} entry {place} is not one of alpaca_eval's outputs: no {error}") from None

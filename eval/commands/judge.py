@@ -18,10 +18,11 @@ from common.progress import Progress
 from eval.judging import reference_judge as stand_in
 from eval.judging.canaries import canary_pairings
 from eval.judging.judges import JUDGE_TOKENS, judge_names, model_judges
-from eval.judging.model_judge import Judgment, ModelJudge, Pairing, pairings, pairs_of, work_of
+from eval.judging.model_judge import ModelJudge, work_of
 from eval.judging.prompt import OWN, Style
-from eval.records.folder import answers_of, questions_of, save_judgments
-from eval.records.questions import Question, language_of, load_questions
+from eval.records.folder import Folder
+from eval.records.judgments import Judgment, Pairing
+from eval.records.questions import language_of, load_questions
 from eval.result import metrics as results
 from eval.result import page
 from eval.result.tables import show
@@ -52,12 +53,13 @@ def command(
     concurrency: int, per_minute: int, budget: float | None, batch: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Judge every pair of contestants in both orders; print the result, write metrics.json and result.html."""
-    folder = existing_run(run, task, model, method, variant)
-    asked = [question for question in _questions(folder, questions) if question.use == "judge"]
-    work = pairings_of(folder, asked, who, baseline)
+    place = existing_run(run, task, model, method, variant)
+    folder = Folder(place)
+    asked = [q for q in (load_questions(questions) if questions else folder.questions) if q.use == "judge"]
+    work = folder.pairings(asked, who, baseline)
     language = language_of([pairing.question.text for pairing in work])
     style = Style(language, guided, structured, prompts)
-    work += canary_pairings(asked, answers_of(folder), canaries, language)
+    work += canary_pairings(asked, folder.answers, canaries, language)
     names = judge_names(judge)
     models = [name for name in names if name != stand_in.NAME]
     judges = model_judges(models, style, temperature, max_tokens, needs_key=not dry_run)
@@ -67,19 +69,19 @@ def command(
         return
     dead: dict[str, Judgment] = {}
     if stand_in.NAME in names:
-        save_judgments(folder, stand_in.NAME, _stand_in(work))
+        folder.save_judgments(stand_in.NAME, _stand_in(work))
     if judges:
-        money = Budget(cache, str(folder.resolve()), budget)
+        money = Budget(cache, str(place.resolve()), budget)
         if batch:
-            fill_by_batches([_job(one, work, folder) for one in judges], cache, money)
+            fill_by_batches([_job(one, work, place) for one in judges], cache, money)
         judged = _ask(judges, work, cache, money, concurrency=concurrency, per_minute=per_minute)
         by_judge = {one.name: [row for row in judged if row.judge == one.name] for one in judges}
         dead = {name: rows[0] for name, rows in by_judge.items() if all(row.status == "failed" for row in rows)}
         for name in by_judge.keys() - dead.keys():
-            save_judgments(folder, name, by_judge[name])
-    found = results.build(folder)
-    results.save(folder, found)
-    page.save(folder, found)
+            folder.save_judgments(name, by_judge[name])
+    found = results.build(place)
+    results.save(place, found)
+    page.save(place, found)
     show(found)
     for name, row in dead.items():
         raise UserError(f"no call to {name} was answered: {row.replies[0]['error']}", "mend it and run the same again")
@@ -88,31 +90,6 @@ def command(
 def _job(judge: ModelJudge, work: list[Pairing], folder: Path) -> Job:
     requests = [judge.request(pairing)[0] for pairing in work]
     return Job(judge.endpoint, requests, folder / f"batch-{folder_name(judge.name)}.json")
-
-
-def _questions(folder: Path, path: Path | None) -> list[Question]:
-    return load_questions(path) if path else questions_of(folder)
-
-
-def pairings_of(folder: Path, questions: list[Question], who: tuple[str, ...], baseline: str) -> list[Pairing]:
-    """Return the pairs of contestants to be judged in `folder`, in both orders; UserError when there are none."""
-    answers = answers_of(folder)
-    names = list(who) or list(answers)
-    missing = [name for name in [*names, *filter(None, [baseline])] if name not in answers]
-    if missing:
-        raise UserError(
-            f"{', '.join(missing)} has no answers in {folder}; there are {', '.join(answers) or 'none'}",
-            f"make answer RUN={folder}",
-        )
-    if len(set(names) | set(filter(None, [baseline]))) < 2:
-        raise UserError(
-            f"a comparison needs two contestants, {folder} has {', '.join(names) or 'none'}",
-            f"make answer RUN={folder}",
-        )
-    work = pairings(questions, answers, pairs_of(names, baseline))
-    if not work:
-        raise UserError(f"no question is answered by two contestants in {folder}", f"make answer RUN={folder}")
-    return work
 
 
 def _stand_in(work: list[Pairing]) -> list[Judgment]:

@@ -4,8 +4,8 @@
 only tells the judge what to write. Each goes through both orders like any pair and none counts in the result.
 """
 
-from eval.judging.model_judge import Pairing
 from eval.records.answers import Answer
+from eval.records.judgments import Pairing
 from eval.records.questions import Question
 
 KINDS = ("identical", "empty", "injected")

@@ -1,95 +1,16 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
-from collections.abc import Awaitable, Iterable
-from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any
 
-from common.errors import UserError
-from common.files import sha256_of
 from common.llm.client import Client, Endpoint, Request
 from common.llm.reply import Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, version
-from eval.judging.read_verdict import Verdict, read_structured, read_verdict
-from eval.records.answers import Answer
-from eval.records.questions import Question
+from eval.judging.read_verdict import read_structured, read_verdict
+from eval.records.judgments import Judgment, Pairing, Verdict, winner
 
 PLAIN_LABEL_TOKENS = 64
-VOTE = "vote"  # the status of a person's verdict, who sees each pair once
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """One comparison to make: a question with the answers of contestants `a` and `b`, seen as `first`, `second`."""
-
-    question: Question
-    first: Answer
-    second: Answer
-    canary: str = ""  # "" or what should be known to win: see canaries.py
-
-    @property
-    def sha256(self) -> str:
-        """Return a hash of what is compared: a judgment of anything else does not count for it."""
-        return sha256_of([self.question.text, self.first.answer, self.second.answer])
-
-
-@dataclass
-class Judgment:
-    """One verdict on one pair in one order: a row of judgments/<judge>.jsonl.
-
-    `winner` is a contestant's name, "tie", or None when the judge gave no verdict; `status` is then "unparsed",
-    "refused" or "failed" ("vote" is a person's verdict). `replies` holds what the judge said: one entry, or two when
-    it was asked again.
-    """
-
-    id: str
-    judge: str
-    first: str
-    second: str
-    winner: str | None
-    status: str = "ok"
-    verdict: Verdict | None = None
-    replies: list[dict[str, Any]] = field(default_factory=list)
-    defused: int = 0
-    pair_sha256: str = ""
-    prompt_sha256: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-    canary: str = ""
-    note: str = ""
-
-    def row(self) -> dict[str, Any]:
-        """Return this judgment as a JSON-like dict."""
-        return asdict(self)
-
-
-def pairs_of(names: list[str], baseline: str = "") -> list[tuple[str, str]]:
-    """Return who is compared with whom: everyone with everyone, or everyone with the baseline."""
-    if not baseline:
-        return list(combinations(names, 2))
-    return [(name, baseline) for name in names if name != baseline]
-
-
-def pairings(
-    questions: Iterable[Question], answers: dict[str, dict[str, Answer]], pairs: list[tuple[str, str]]
-) -> list[Pairing]:
-    """Return every pair in both orders, over the questions that both have answered."""
-    return [
-        Pairing(question, answers[first][question.id], answers[second][question.id])
-        for question in questions
-        for a, b in pairs
-        if _answered(answers, a, question) and _answered(answers, b, question)
-        for first, second in ((a, b), (b, a))
-    ]
-
-
-def _answered(answers: dict[str, dict[str, Answer]], who: str, question: Question) -> bool:
-    answer = answers[who].get(question.id)
-    if answer and answer.question.strip() != question.text:
-        raise UserError(
-            f"{who} answered another question under the id {question.id}: {answer.question[:60]!r}",
-            "answer again with the same QUESTIONS",
-        )
-    return answer is not None and not answer.error
 
 
 @dataclass(frozen=True)
@@ -153,11 +74,6 @@ class ModelJudge:
             {"role": "user", "content": again_prompt(self.style)},
         ]
         return Request([*request.messages, *told], self.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
-
-
-def winner(verdict: Verdict | None, first: str, second: str) -> str | None:
-    """Return whom a verdict on (first, second) makes the winner, "tie", or None."""
-    return {"better": first, "worse": second, "equal": "tie", None: None}[verdict]
 
 
 def _status(reply: Reply, verdict: Verdict | None) -> str:

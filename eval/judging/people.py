@@ -9,9 +9,8 @@ from typing import Any
 import orjson
 
 from common.files import sha256_of
-from eval.judging.model_judge import VOTE, Judgment, Pairing
-from eval.judging.read_verdict import Verdict
-from eval.records.folder import all_judgments, save_judgments
+from eval.records.folder import Folder
+from eval.records.judgments import VOTE, Judgment, Pairing, Verdict
 
 PAGE = Path(__file__).parents[1] / "pages" / "annotate.html"
 STYLE = Path(__file__).parents[1] / "pages" / "style.css"
@@ -22,13 +21,13 @@ LONGEST_BODY = 1000
 class Ballot:
     """The pairs that one person judges, in an order that depends on the person, and the votes so far."""
 
-    def __init__(self, folder: Path, judge: str, pairings: list[Pairing], language: str) -> None:
+    def __init__(self, folder: Folder, judge: str, pairings: list[Pairing], language: str) -> None:
         self.folder, self.judge, self.language = folder, judge, language
         self.pairings = _shuffled(pairings, judge)
         number_of = {(p.question.id, p.first.who, p.second.who, p.sha256): n for n, p in enumerate(self.pairings)}
         self.votes: dict[int, Judgment] = {}  # in the order they were cast
         self._others: list[Judgment] = []  # on pairs that are not shown now: of contestants left out, or changed since
-        for row in all_judgments(folder).get(judge, []):
+        for row in folder.all_judgments.get(judge, []):
             number = number_of.get((row.id, row.first, row.second, row.pair_sha256))
             if number is None:
                 self._others.append(row)
@@ -77,7 +76,7 @@ class Ballot:
                 self._save()
 
     def _save(self) -> None:
-        save_judgments(self.folder, self.judge, [*self._others, *self.votes.values()])
+        self.folder.save_judgments(self.judge, [*self._others, *self.votes.values()])
 
 
 def _shuffled(pairings: list[Pairing], judge: str) -> list[Pairing]:

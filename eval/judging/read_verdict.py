@@ -6,11 +6,10 @@ Anything else is no verdict (None), which the caller asks for once more and then
 """
 
 import re
-from typing import Literal
 
 import orjson
 
-Verdict = Literal["better", "worse", "equal"]  # of Assistant 1, as it was shown
+from eval.records.judgments import Verdict
 
 LABELS: dict[Verdict, str] = {
     "better": "Assistant 1 is better than Assistant 2",

@@ -6,8 +6,7 @@ chrF: Popovic 2015, as in sacrebleu (character 6-grams, beta 2); it needs no wor
 """
 
 from common.llm.default_judge import STAND_IN
-from eval.judging.model_judge import Judgment, Pairing, winner
-from eval.judging.read_verdict import Verdict
+from eval.records.judgments import Judgment, Pairing, Verdict, winner
 from eval.statistics.reference_scores import chrf
 
 NAME = STAND_IN

@@ -1,91 +1,148 @@
-"""What eval keeps in a run's folder (or any folder): questions, answers, judgments, the result."""
+"""What eval keeps in a run's folder, or in any other: questions, answers, judgments. Each file is read once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, write_jsonl
 from common.paths import folder_name
-from eval.judging.model_judge import Judgment, Pairing
 from eval.records import answers as answer_files
 from eval.records.answers import Answer, rows_of
+from eval.records.judgments import Judgment, Pairing, pairings, pairs_of
 from eval.records.questions import Question, load_questions
 
 
-def save_questions(folder: Path, questions: list[Question], answering: Iterable[str]) -> None:
-    """Keep what is asked of the contestants `answering` beside the answers, and what the others have answered.
+class Folder:
+    """A folder of questions, answers and judgments. What was read or written stays in memory: pass it on."""
 
-    Raises UserError when another question goes by the same id here.
-    """
-    path = folder / "questions.jsonl"
-    others = [given for who, given in answers_of(folder).items() if who not in set(answering)]
-    new = {question.id: question for question in questions}
-    stored = load_questions(path, repeats=True) if path.exists() else []
-    kept = [q for q in stored if any(q.id in given for given in others)]
-    clash = next((q for q in kept if q.id in new and q.text != new[q.id].text), None)
-    if clash:
-        raise UserError(
-            f"{folder} has another question under the id {clash.id}: {clash.text[:60]!r}",
-            "give yours other ids, or answer in another folder",
-        )
-    write_jsonl(path, (q.row() for q in [*questions, *(q for q in kept if q.id not in new)]))
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Return the run's manifest, empty when this is no run."""
+        return optional_json(self.path / "manifest.json")
+
+    @property
+    def task(self) -> str:
+        """Return the task that the run belongs to, "" when this is no run."""
+        return str(self.manifest.get("task", ""))
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """Return the questions that were asked here; UserError when there are none."""
+        path = self.path / "questions.jsonl"
+        if not path.exists():
+            raise UserError(f"nothing was answered in {self.path} yet", f"make answer RUN={self.path}")
+        return load_questions(path, repeats=True)
+
+    @property
+    def judged_questions(self) -> list[Question]:
+        """Return the questions whose answers are compared by a judge."""
+        return [question for question in self.questions if question.use == "judge"]
+
+    @cached_property
+    def answers(self) -> dict[str, dict[str, Answer]]:
+        """Return contestant -> question id -> answer, of all who answered anything."""
+        given = {
+            who: {answer.id: answer for answer in answer_files.load(answer_files.path_of(self.path, who))}
+            for who in answer_files.contestants(self.path)
+        }
+        return {who: answers for who, answers in given.items() if answers}
+
+    @cached_property
+    def all_judgments(self) -> dict[str, list[Judgment]]:
+        """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
+        found = {}
+        for path in sorted((self.path / "judgments").glob("*.jsonl")):
+            rows = [
+                Judgment(**{name: value for name, value in row.items() if name in Judgment.__dataclass_fields__})
+                for row in rows_of(path, ("id", "judge", "first", "second", "winner"))
+            ]
+            if rows:
+                found[rows[0].judge] = rows
+        return found
+
+    @cached_property
+    def judgments(self) -> dict[str, list[Judgment]]:
+        """Return judge -> judgments that still hold, of all judges that judged here."""
+        questions = {question.id: question for question in self.questions}
+        return {
+            judge: fresh
+            for judge, rows in self.all_judgments.items()
+            if (fresh := [row for row in rows if row.canary or self._holds(row, questions)])
+        }
+
+    def _holds(self, row: Judgment, questions: dict[str, Question]) -> bool:
+        """Tell whether what was judged is what is there now."""
+        first, second = (self.answers.get(who, {}).get(row.id) for who in (row.first, row.second))
+        if row.id not in questions or first is None or second is None:
+            return False
+        return row.pair_sha256 == Pairing(questions[row.id], first, second).sha256
+
+    def pairings(self, questions: Iterable[Question], who: Sequence[str] = (), baseline: str = "") -> list[Pairing]:
+        """Return the pairs of contestants to be judged, in both orders; UserError when there are none."""
+        names = list(who) or list(self.answers)
+        everyone = dict.fromkeys([*names, *filter(None, [baseline])])
+        missing = [name for name in everyone if name not in self.answers]
+        hint = f"make answer RUN={self.path}"
+        if missing:
+            there = ", ".join(self.answers) or "none"
+            raise UserError(f"{', '.join(missing)} has no answers in {self.path}; there are {there}", hint)
+        if len(everyone) < 2:
+            there = ", ".join(names) or "none"
+            raise UserError(f"a comparison needs two contestants, {self.path} has {there}", hint)
+        work = pairings(questions, self.answers, pairs_of(names, baseline))
+        if not work:
+            raise UserError(f"no question is answered by two contestants in {self.path}", hint)
+        return work
+
+    def save_questions(self, questions: list[Question], answering: Iterable[str]) -> None:
+        """Keep what is asked of the contestants `answering`, and what the others have answered.
+
+        Raises UserError when another question goes by the same id here.
+        """
+        path = self.path / "questions.jsonl"
+        others = [given for who, given in self.answers.items() if who not in set(answering)]
+        new = {question.id: question for question in questions}
+        stored = self.questions if path.exists() else []
+        kept = [question for question in stored if any(question.id in given for given in others)]
+        clash = next((q for q in kept if q.id in new and q.text != new[q.id].text), None)
+        if clash:
+            raise UserError(
+                f"{self.path} has another question under the id {clash.id}: {clash.text[:60]!r}",
+                "give yours other ids, or answer in another folder",
+            )
+        self.questions = [*questions, *(question for question in kept if question.id not in new)]
+        write_jsonl(path, (question.row() for question in self.questions))
+
+    def save_judgments(self, judge: str, judgments: Iterable[Judgment]) -> None:
+        """Write a judge's judgments, one row for each pair and order."""
+        self.all_judgments[judge] = rows = list(judgments)
+        write_jsonl(self.path / "judgments" / f"{folder_name(judge)}.jsonl", (row.row() for row in rows))
+        self.__dict__.pop("judgments", None)
 
 
 def questions_of(folder: Path) -> list[Question]:
     """Return the questions that were asked in `folder`."""
-    path = folder / "questions.jsonl"
-    if not path.exists():
-        raise UserError(f"nothing was answered in {folder} yet", f"make answer RUN={folder}")
-    return load_questions(path, repeats=True)
+    return Folder(folder).questions
 
 
 def answers_of(folder: Path) -> dict[str, dict[str, Answer]]:
     """Return contestant -> question id -> answer, of all who answered anything."""
-    given = {
-        who: {answer.id: answer for answer in answer_files.load(answer_files.path_of(folder, who))}
-        for who in answer_files.contestants(folder)
-    }
-    return {who: answers for who, answers in given.items() if answers}
-
-
-def save_judgments(folder: Path, judge: str, judgments: Iterable[Judgment]) -> Path:
-    """Write a judge's judgments, one row for each pair and order."""
-    path = folder / "judgments" / f"{folder_name(judge)}.jsonl"
-    write_jsonl(path, (judgment.row() for judgment in judgments))
-    return path
+    return Folder(folder).answers
 
 
 def judgments_of(folder: Path) -> dict[str, list[Judgment]]:
     """Return judge -> judgments that still hold, of all judges that judged in `folder`."""
-    questions = {question.id: question for question in questions_of(folder)}
-    answers = answers_of(folder)
-    return {
-        judge: fresh
-        for judge, rows in all_judgments(folder).items()
-        if (fresh := [row for row in rows if row.canary or _holds(row, questions, answers)])
-    }
+    return Folder(folder).judgments
 
 
 def all_judgments(folder: Path) -> dict[str, list[Judgment]]:
     """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
-    found = {}
-    for path in sorted((folder / "judgments").glob("*.jsonl")):
-        rows = [
-            Judgment(**{name: value for name, value in row.items() if name in Judgment.__dataclass_fields__})
-            for row in rows_of(path, ("id", "judge", "first", "second", "winner"))
-        ]
-        if rows:
-            found[rows[0].judge] = rows
-    return found
-
-
-def _holds(row: Judgment, questions: dict[str, Question], answers: dict[str, dict[str, Answer]]) -> bool:
-    """Tell whether what was judged is what is there now."""
-    first, second = (answers.get(who, {}).get(row.id) for who in (row.first, row.second))
-    if row.id not in questions or first is None or second is None:
-        return False
-    return row.pair_sha256 == Pairing(questions[row.id], first, second).sha256
+    return Folder(folder).all_judgments
 
 
 def optional_json(path: Path) -> dict[str, Any]:
@@ -95,5 +152,4 @@ def optional_json(path: Path) -> dict[str, Any]:
 
 def task_of(folder: Path) -> str:
     """Return the task that a run's folder belongs to, "" when it is no run."""
-    manifest = optional_json(folder / "manifest.json")
-    return str(manifest.get("task", ""))
+    return Folder(folder).task

@@ -7,9 +7,9 @@ from common.files import sha256, write_json
 from common.llm.prices import price_of
 from common.paths import folder_name
 from common.versions import versions
-from eval.judging.model_judge import Judgment
 from eval.judging.reference_judge import MARGIN, NAME
 from eval.records.folder import all_judgments, answers_of, judgments_of, optional_json, questions_of, task_of
+from eval.records.judgments import Judgment, pairs_judged
 from eval.result.caveats import caveats_of
 from eval.statistics.agreement import Ratings, agreement_of
 from eval.statistics.outcomes import Outcome, length_effect, outcomes, panel, summary
@@ -108,17 +108,6 @@ def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:
 def judgments_file(folder: Path, judge: str) -> Path:
     """Return where a judge's judgments lie."""
     return folder / "judgments" / f"{folder_name(judge)}.jsonl"
-
-
-def pairs_judged(judgments: list[Judgment], names: list[str]) -> list[tuple[str, str]]:
-    """Return the pairs that were judged, each with the contestant named first that comes first in `names`."""
-    rank = {name: index for index, name in enumerate(names)}
-    pairs: dict[tuple[str, str], None] = {}
-    for judgment in judgments:
-        if not judgment.canary and judgment.first in rank and judgment.second in rank:
-            a, b = sorted((judgment.first, judgment.second), key=rank.__getitem__)
-            pairs[a, b] = None
-    return list(pairs)
 
 
 def _contestant(rows: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from common.files import write_text
 from eval.records.folder import answers_of, judgments_of, questions_of
+from eval.records.judgments import pairs_judged
 from eval.records.questions import language_of
 from eval.result.caveats import caveats_of
-from eval.result.metrics import kind_of, pairs_judged
+from eval.result.metrics import kind_of
 from eval.result.sentences import sentences
 from eval.result.tables import blocks_of, comparison_rows
 from eval.statistics.outcomes import outcomes

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eval.judging.model_judge import VOTE, Judgment
 from eval.records.answers import Answer
+from eval.records.judgments import VOTE, Judgment
 from eval.statistics.agreement import majority
 from eval.statistics.intervals import detectable_rate, sign_test, wilson, wins_needed
 from eval.statistics.length_control import length_controlled

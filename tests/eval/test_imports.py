@@ -8,7 +8,11 @@ import pytest
 
 from tests.checkout import ROOT
 
-MODULES = sorted(f"eval.{path.stem}" for path in (ROOT / "eval").glob("*.py") if not path.stem.startswith("__"))
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "eval").rglob("*.py")
+    if not path.stem.startswith("__")
+)
 NEVER = ["torch", "transformers", "llamafactory", "datasets"]
 NOT_AT_START = [*NEVER, "openai", "scipy", "statsmodels", "pandas", "numpy", "matplotlib", "sacrebleu", "krippendorff"]
 

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from eval.commands.judge import pairings_of
 from eval.judging.people import Ballot, server
-from eval.records.folder import questions_of
+from eval.records.folder import Folder
 from tests.checkout import ROOT
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
@@ -49,7 +48,8 @@ def in_a_thread(*arguments: object) -> None:
 
 
 def ballot_of(run: Path, name: str = "human", who: tuple[str, ...] = ()) -> Ballot:
-    return Ballot(run, name, pairings_of(run, questions_of(run), who, ""), "en")
+    folder = Folder(run)
+    return Ballot(folder, name, folder.pairings(folder.questions, who), "en")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from eval.records.exchange import import_answers
+from eval.commands.exchange import import_answers
 from eval.records.questions import load_questions
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command, metrics
