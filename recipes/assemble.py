@@ -1,13 +1,12 @@
 """From the words a user types to a recipe: names looked up, rows ensured, facts of the data read."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from common.errors import UserError
 from common.names import root_task
 from common.paths import CACHE, data_folder
 from common.process import only_one
+from common.subprocesses import call
 from recipes.catalog.catalog import find_backbone, find_method
 from recipes.catalog.datasets import card_of, find_task, has_val, is_own
 from recipes.catalog.machine import resolve_hardware
@@ -42,13 +41,8 @@ def ensure_rows(task: str, source: str, limit: int | None) -> None:
     derived = task != root_task(task)  # a mix or a variant: made anew whenever what it was made from has changed
     if not derived and not source and limit is None and (data_folder(task) / "card.json").is_file():
         return
-    command = [sys.executable, "-m", "converters", "convert", "--task", task]
-    command += ["--source", source] if source else []
-    command += ["--limit", str(limit)] if limit is not None else []
     with only_one(CACHE / "locks" / f"rows-{root_task(task)}", wait=True):  # runs beside this one need the same rows
-        done = subprocess.run(command, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)  # the converter has said why
+        call("converters", "convert", task=task, source=source, limit=limit)
 
 
 def assemble(*, task: str, model: str, method: str, variant: str, hardware: str, overrides: str) -> Recipe:

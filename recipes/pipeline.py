@@ -1,12 +1,12 @@
 """The whole way, one step after another, each a command of its own that could be typed alone."""
 
-import subprocess
-import sys
+import shlex
 import time
 from typing import Any
 
 from common.errors import UserError
 from common.paths import questions_file
+from common.subprocesses import command, run
 from recipes.catalog.datasets import find_task
 
 DEMO = {
@@ -16,10 +16,6 @@ DEMO = {
     "max_tokens": 128,
 }
 """What `make demo` runs: rows and weights that come with the installation, answers short enough for a CPU."""
-
-
-STEPS = ("train", "heldout", "export", "answer", "judge", "card")
-"""What the steps of `plan` are called, in its order."""
 
 
 def run_all(**options: Any) -> None:
@@ -32,11 +28,9 @@ def run_all(**options: Any) -> None:
         )
     steps = plan(**options)
     began = time.monotonic()
-    for number, (title, command) in enumerate(steps, 1):
-        print(f"\n[{number}/{len(steps)}] {title}\n  $ python {' '.join(_quoted(command))}", flush=True)
-        done = subprocess.run([sys.executable, *command], check=False)
-        if done.returncode:
-            sys.exit(done.returncode)
+    for number, (title, line) in enumerate(steps, 1):
+        print(f"\n[{number}/{len(steps)}] {title}\n  $ python {shlex.join(line[1:])}", flush=True)
+        run(line)
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
     print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s; as a report: make report {words}")
@@ -57,31 +51,18 @@ def plan(
     questions: str = "",
     max_tokens: int | None = None,
 ) -> list[tuple[str, list[str]]]:
-    """Return (title, arguments after `python`) of every step."""
-    run = _flags(task=task, model=model, method=method, variant=variant)
-    recipe = run + _flags(hardware=hardware, set=overrides)
-    rows = _flags(source=source, limit=limit)
-    asked = _flags(questions=questions)
+    """Return (title, command) of every step."""
+    names = {"task": task, "model": model, "method": method, "variant": variant}
+    recipe = {**names, "hardware": hardware, "set": overrides}
+    asked = {**names, "questions": questions}
     return [
         (
             "convert the rows and train",
-            ["-m", "recipes", "train", *recipe, *rows, *(["--force"] if force else [])],
+            command("recipes", "train", **recipe, source=source, limit=limit, force=force),
         ),
-        ("held-out loss, before and after", ["-m", "recipes", "heldout", *recipe]),
-        ("export the tuned model", ["-m", "recipes", "export", "--if-it-fits", *recipe]),
-        (
-            "answers of the base and the tuned model",
-            ["-m", "eval", "answer", *run, *asked, *_flags(max_tokens=max_tokens)],
-        ),
-        ("judge the answers, both orders", ["-m", "eval", "judge", *run, *_flags(judge=judge), *asked]),
-        ("put what was measured into the model card", ["-m", "recipes", "card", *recipe]),
+        ("held-out loss, before and after", command("recipes", "heldout", **recipe)),
+        ("export the tuned model", command("recipes", "export", "--if-it-fits", **recipe)),
+        ("answers of the base and the tuned model", command("eval", "answer", **asked, max_tokens=max_tokens)),
+        ("judge the answers, both orders", command("eval", "judge", **asked, judge=judge)),
+        ("put what was measured into the model card", command("recipes", "card", **recipe)),
     ]
-
-
-def _flags(**options: Any) -> list[str]:
-    given = {name: value for name, value in options.items() if value not in ("", None)}
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-
-
-def _quoted(command: list[str]) -> list[str]:
-    return [repr(word) if " " in word else word for word in command]

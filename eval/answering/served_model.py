@@ -1,8 +1,6 @@
 """Which model a run's `serve/<who>.yaml` names: what it is called in the cache of answers, and its folder here."""
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import yaml
 from common.errors import UserError
 from common.files import sha256_of, write_text
 from common.paths import MODELS
+from common.subprocesses import call
 from eval.records.folder import optional_json
 
 SAMPLE = 2**16
@@ -66,6 +65,4 @@ def ensure_here(run: Path, config: Path) -> None:
     name = optional_json(run / "manifest.json").get("model")
     if not name or model.is_dir() or model.parts[:1] != MODELS.parts:
         return
-    done = subprocess.run([sys.executable, "-m", "recipes", "prepare", "--model", str(name)], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    call("recipes", "prepare", model=name)

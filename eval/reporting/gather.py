@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from common.errors import UserError, nearest
 from common.files import read_json
 from common.paths import RUNS, data_folder
+from common.run_files import read_log
 from eval.records.folder import optional_json
 from eval.reporting.experiment import DONE, Experiment, Meeting, RunFacts
 from eval.result import metrics as results
@@ -104,19 +103,9 @@ def read_run(folder: Path, **known: Any) -> RunFacts:
     manifest, heldout = (optional_json(folder / name) for name in KEEPS)
     judged = (folder / "questions.jsonl").is_file()
     return RunFacts(
-        folder=folder, manifest=manifest, heldout=heldout, log=_log(folder / "adapter" / "trainer_log.jsonl"),
+        folder=folder, manifest=manifest, heldout=heldout, log=[dict(row) for row in read_log(folder / "adapter")],
         result=results.build(folder) if judged else {}, **known,
     )  # fmt: skip
-
-
-def _log(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    for line in path.read_bytes().splitlines() if path.is_file() else []:
-        try:
-            rows.append(orjson.loads(line))
-        except orjson.JSONDecodeError:
-            continue  # written when the run was killed; the step was logged again
-    return rows
 
 
 def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:

@@ -7,8 +7,6 @@ nowhere makes it anew.
 """
 
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,6 +16,7 @@ from common.errors import UserError
 from common.files import read_json, sha256_of, write_json, write_text
 from common.paths import MODELS, folder_name
 from common.process import only_one
+from common.subprocesses import call
 from common.versions import versions
 from recipes.catalog.catalog import Backbone, backbones
 from recipes.prepare.download import download, ensure_config, uses_modelscope
@@ -103,11 +102,7 @@ def ensure_prepared(backbone: Backbone, template: str = "") -> None:
         return
     what = f"preparing {prepared_folder(backbone)} (once)" if backbone.prepare else f"looking at {backbone.name}"
     print(f"{what} ...", flush=True)
-    command = [sys.executable, "-m", "recipes", "prepare", "--model", backbone.name]
-    command += ["--template", template] if template else []
-    done = subprocess.run(command, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)  # it has said why
+    call("recipes", "prepare", model=backbone.name, template=template)
 
 
 def make_ready(backbone: Backbone, template: str = "") -> None:

@@ -18,8 +18,8 @@ import yaml
 
 from common.errors import UserError, nearest
 from common.overrides import parse_settings
+from common.run_files import STEPS
 from recipes.llamafactory.keys import known_keys
-from recipes.pipeline import STEPS
 from recipes.sweeping.planning.values import WORDS, Settings, Value, axis, run_of, same, settings_of, words_of
 
 MODES = ("grid", "one-at-a-time")

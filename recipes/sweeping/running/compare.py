@@ -1,12 +1,11 @@
 """After the runs: their answers in one folder for each task, so that one judged comparison and ranking covers all."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 
 from common.files import write_jsonl, write_text
+from common.subprocesses import call
 from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
 from recipes.sweeping.running import state as states
 from recipes.sweeping.sweep import Plan, Run
@@ -24,20 +23,19 @@ def compare(plan: Plan) -> None:
         names = gather(folder, runs)
         print(f"\n{task}: {len(runs)} tuned models and their bases are compared in {folder}", flush=True)
         for contestant in plan.contestants:
-            _call(["answer", "--run", str(folder), *asked(contestant, task, plan.questions)])
+            call("eval", "answer", run=folder, **asked(contestant, task, plan.questions))
         if len(runs) <= MOST_TO_COMPARE_ALL:
-            _call(["judge", "--run", str(folder), "--judge", plan.judge])
+            call("eval", "judge", run=folder, judge=plan.judge)
             continue
         start = next((run.contestant for run in runs if run.id == (run.baseline or plan.baseline)), "")
-        _call(["judge", "--run", str(folder), "--judge", plan.judge, "--baseline", start or names[-1]])
+        call("eval", "judge", run=folder, judge=plan.judge, baseline=start or names[-1])
 
 
-def asked(contestant: str, task: str, questions: str) -> list[str]:
+def asked(contestant: str, task: str, questions: str) -> dict[str, str]:
     """Return the options that ask an outside contestant: `chatgpt`, or `name=model@url`."""
     who, _, where = contestant.partition("=")
     model, _, url = where.partition("@")
-    pairs = {"task": task, "who": who, "model-name": model, "endpoint": url, "questions": questions}
-    return [word for name, value in pairs.items() if value for word in (f"--{name}", value)]
+    return {"task": task, "who": who, "model_name": model, "endpoint": url, "questions": questions}
 
 
 def gather(folder: Path, runs: list[Run]) -> list[str]:
@@ -57,9 +55,3 @@ def gather(folder: Path, runs: list[Run]) -> list[str]:
 def _is_ours(path: Path) -> bool:
     line = path.read_bytes().partition(b"\n")[0]
     return bool(line) and "of" in orjson.loads(line)
-
-
-def _call(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "eval", *words], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)  # the command has said why

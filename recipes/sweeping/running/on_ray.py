@@ -15,6 +15,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
+from common.run_files import DONE, FAILED
 from recipes.sweeping.running import on_ray_task, state
 from recipes.sweeping.sweep import Plan, Run
 
@@ -79,8 +80,8 @@ def _end(ray: Any, plan: Plan, run: Run, task: Any) -> None:
     except ray.exceptions.RayError as error:
         why = str(error).strip().splitlines()[0]
     known = state.read(plan, run)
-    if known.state not in (state.DONE, state.FAILED):
-        known.state, known.error, known.ended = state.FAILED, f"Ray gave it up: {why}", state.now()
+    if known.state not in (DONE, FAILED):
+        known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", state.now()
         state.write(plan, run, known)
 
 

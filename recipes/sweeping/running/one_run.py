@@ -13,6 +13,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.lease import leased
 from common.process import only_one, run_logged
+from common.run_files import DONE, FAILED, RUNNING, STEPS, WAITING, State
 from recipes import pipeline
 from recipes.preflight.checks import disk_gb
 from recipes.preflight.surroundings import look_around
@@ -20,7 +21,6 @@ from recipes.render import Recipe
 from recipes.sweeping.planning.resolve import content_key, recipe_of
 from recipes.sweeping.running import state as states
 from recipes.sweeping.running.share import prepare_shared
-from recipes.sweeping.running.state import DONE, FAILED, RUNNING, WAITING, State
 from recipes.sweeping.sweep import Plan, Run
 
 ENDED_BY_FULL_DISK = "no space left on disk"
@@ -90,7 +90,7 @@ def _steps(plan: Plan, run: Run, state: State, force: bool) -> None:
         states.write(plan, run, state)
         print(f"{run.name}: {step}", flush=True)
         start, began = log.stat().st_size if log.is_file() else 0, time.monotonic()
-        code = run_logged([sys.executable, *command], log, lambda _: None, {"GPUS": str(run.gpus)})
+        code = run_logged(command, log, lambda _: None, {"GPUS": str(run.gpus)})
         if code:
             raise UserError(reason(log, start) or f"{step} ended with code {code}")
         spent = round(time.monotonic() - began, 1)
@@ -98,12 +98,12 @@ def _steps(plan: Plan, run: Run, state: State, force: bool) -> None:
 
 
 def commands(plan: Plan, run: Run, force: bool) -> list[tuple[str, list[str]]]:
-    """Return (step, arguments after `python`) of a run's steps."""
+    """Return (step, command) of a run's steps."""
     found = pipeline.plan(
         task=run.task, model=run.model, method=run.method, variant=run.variant, hardware=run.hardware,
         overrides=run.set, force=force, judge=plan.judge, questions=plan.questions, max_tokens=plan.max_tokens,
     )  # fmt: skip
-    return [(step, command) for step, (_, command) in zip(pipeline.STEPS, found, strict=True) if step in plan.steps]
+    return [(step, command) for step, (_, command) in zip(STEPS, found, strict=True) if step in plan.steps]
 
 
 def reason(log: Path, start: int) -> str:

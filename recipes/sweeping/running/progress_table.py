@@ -2,14 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import orjson
-
+from common.run_files import DONE, FAILED, RUNNING, LogRow, State, training
 from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
 from recipes.sweeping.running import state as states
-from recipes.sweeping.running.state import DONE, FAILED, RUNNING, State
 from recipes.sweeping.sweep import Plan, Run
 
 HEAD = ("run", "state", "step", "loss", "tokens/s", "left", "where")
@@ -28,7 +25,7 @@ def _row(run: Run, state: State) -> tuple[str, ...]:
     now = state.state
     if now == RUNNING and not states.is_alive(run):
         now = "broken off"
-    last = training(Path(run.folder)) if now == RUNNING and state.step == "train" else {}
+    last = training(Path(run.folder)) if now == RUNNING and state.step == "train" else LogRow()
     step = state.step + (f" {last['current_steps']}/{last['total_steps']}" if last.get("total_steps") else "")
     loss, speed = last.get("loss"), last.get("throughput")
     spent = in_words(sum(state.seconds.values())) if state.state == DONE else ""
@@ -36,18 +33,6 @@ def _row(run: Run, state: State) -> tuple[str, ...]:
         run.name, now, step, f"{loss:.3f}" if loss is not None else "", f"{speed:.0f}" if speed else "",
         str(last.get("remaining_time") or spent), state.where,
     )  # fmt: skip
-
-
-def training(folder: Path) -> dict[str, Any]:
-    """Return the newest facts of a run's training log, the last loss among them; empty before the first step."""
-    path = folder / "adapter" / "trainer_log.jsonl"
-    found: dict[str, Any] = {}
-    for line in path.read_bytes().split(b"\n")[:-1] if path.is_file() else []:
-        try:
-            found |= orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # a line that was being written when the run was killed
-    return found
 
 
 class View:

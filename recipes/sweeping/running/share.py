@@ -1,12 +1,11 @@
 """What runs have in common and is done once before them: rows converted, backbones prepared."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from common.names import root_task
 from common.paths import CACHE, data_folder, folder_name
 from common.process import only_one
+from common.subprocesses import call
 from recipes.assemble import ensure_rows
 from recipes.catalog.catalog import find_backbone
 from recipes.prepare.prepare import is_prepared
@@ -25,7 +24,7 @@ def prepare_shared(plan: Plan, runs: list[Run], anew: bool = False) -> None:
         backbone = find_backbone(model)
         with only_one(CACHE / "locks" / f"model-{folder_name(backbone.name)}", wait=True):
             if not is_prepared(backbone):
-                _call(["-m", "recipes", "prepare", "--model", model])
+                call("recipes", "prepare", model=model)
 
 
 def _has_rows(task: str) -> bool:
@@ -34,10 +33,4 @@ def _has_rows(task: str) -> bool:
 
 def _convert_variant(run: Run) -> None:
     with only_one(CACHE / "locks" / f"rows-{root_task(run.task)}", wait=True):
-        _call(["-m", "converters", "convert", "--task", run.task, "--set", run.data["set"]])
-
-
-def _call(command: list[str]) -> None:
-    done = subprocess.run([sys.executable, *command], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)  # the command has said why
+        call("converters", "convert", task=run.task, set=run.data["set"])

@@ -1,7 +1,7 @@
 """How far each run of a sweep is: `state/<id>.json`, and whether what it says is still true of the run's folder."""
 
 import socket
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import orjson
 from common.files import read_json, write_json
 from common.lease import is_leased
 from common.process import is_held
+from common.run_files import DONE, State
 from recipes.run import manifest_of
 from recipes.sweeping.sweep import SWEEPS, Plan, Run
 
-WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 RESULTS = {
     "train": "adapter/all_results.json",
     "heldout": "heldout.json",
@@ -22,22 +22,6 @@ RESULTS = {
     "judge": "metrics.json",
 }
 """Step -> what it leaves in the run's folder."""
-
-
-@dataclass
-class State:
-    """One run's state; the fields of its file."""
-
-    state: str = WAITING
-    step: str = ""
-    attempts: int = 0
-    began: str | None = None
-    ended: str | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    error: str | None = None
-    where: str = ""
-    key: str | None = None
-    """Content key of what was done, or is being done."""
 
 
 def path_of(plan: Plan, run: Run) -> Path:

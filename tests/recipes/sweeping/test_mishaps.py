@@ -6,11 +6,11 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
+from common.run_files import DONE, FAILED, State
 from recipes.sweeping.command import planned, sweep
 from recipes.sweeping.planning import preview as ready
 from recipes.sweeping.running import one_run as one
 from recipes.sweeping.running import state
-from recipes.sweeping.running.state import DONE, FAILED, State
 from tests.checkout import ROOT
 
 SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "compare": {"lora_rank": [4, 8]}}

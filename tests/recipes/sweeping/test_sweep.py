@@ -6,7 +6,8 @@ import pytest
 
 from common.errors import UserError
 from common.overrides import as_set
-from recipes.pipeline import STEPS
+from common.run_files import STEPS
+from common.subprocesses import command
 from recipes.sweeping.planning import resolve
 from recipes.sweeping.planning.expand import drafts
 from recipes.sweeping.planning.spec import build
@@ -73,15 +74,13 @@ def test_cards_are_given_out_and_taken_back():
 
 def test_outside_contestants_are_asked_by_name_model_and_place():
     asked = compare.asked("mine=gpt-4o@http://here/v1", "law_en", "")
-    assert asked == ["--task", "law_en", "--who", "mine", "--model-name", "gpt-4o", "--endpoint", "http://here/v1"]
-    assert compare.asked("chatgpt", "law_en", "q.csv") == [
-        "--task",
-        "law_en",
-        "--who",
-        "chatgpt",
-        "--questions",
-        "q.csv",
-    ]
+    assert command("eval", "answer", **asked)[3:] == [
+        "answer", "--task", "law_en", "--who", "mine", "--model-name", "gpt-4o", "--endpoint", "http://here/v1",
+    ]  # fmt: skip
+    other = compare.asked("chatgpt", "law_en", "q.csv")
+    assert command("eval", "answer", **other)[4:] == [
+        "--task", "law_en", "--who", "chatgpt", "--questions", "q.csv",
+    ]  # fmt: skip
 
 
 def test_rows_with_and_without_what_a_model_wrote_meet_on_the_same_questions(tmp_path, monkeypatch):
