@@ -4,7 +4,6 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
@@ -122,7 +121,7 @@ def _is_open(value: str) -> bool:
 def _settable(task: str) -> set[str]:
     """Return what SET can hold: keys of a recipe, of a conversion, of a generation, of a mix."""
     converted = {key for name in ([task] if task in task_names() else task_names()) for key in _of_conversion(name)}
-    asking = {field.name for kind in (Generating, Rewriting, Scoring) for field in fields(kind)}
+    asking = {name for kind in (Generating, Rewriting, Scoring) for name in kind.model_fields}
     mixing = {"share", "threshold"} if MIX in task or not task else set()
     return {*known_keys(), *converted, *asking, *mixing}
 

@@ -1,20 +1,29 @@
-"""Calls to the endpoint that generates: which one, at what price, and many independent ones in one pool."""
+"""Calls to the endpoint that generates: which one, within which limits, and the journal of self-instruct's calls.
 
-import asyncio
+replies.jsonl holds what was shown and what came back, call by call; reading it again repeats a run for nothing. A round
+counts when all its lines are there; what a killed process left half-written is cut off.
+"""
+
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from itertools import groupby, takewhile
+from pathlib import Path
+
+import orjson
 
 from common.errors import UserError
+from common.files import write_jsonl
 from common.llm.cache import Cache
 from common.llm.client import Client, Endpoint, Request, gather
 from common.llm.prices import Budget, BudgetSpentError
 from common.llm.reply import Reply
-from common.progress import Progress
 
 DEFAULT_MODEL = "gpt-4o-mini"
-AT_ONCE = 2_000
-"""Requests handed to the pool together."""
+EXCERPT = 200
+Dropped = tuple[str, str]
+"""The step at which something is dropped, and the reason."""
 
 
 @dataclass(frozen=True)
@@ -35,35 +44,105 @@ def endpoint_of(generator: str, *, needs_key: bool = True) -> Endpoint:
     return Endpoint.from_environment(model, url, needs_key=needs_key)
 
 
-def ask_all(endpoint: Endpoint, requests: Sequence[Request], scope: str, label: str, limits: Limits) -> list[Reply]:
-    """Return the replies to all requests, those in the cache for nothing; failed ones have `error` set."""
-    cache = Cache()
-    budget = Budget(cache, scope, limits.budget)
+class Asker:
+    """Asks one endpoint, all within one budget."""
 
-    async def all_of_them() -> list[Reply]:
-        replies: list[Reply] = []
-        with Progress(label, len(requests)) as progress:
-            async with Client(
-                cache, concurrency=limits.concurrency, per_minute=limits.per_minute, budget=budget
-            ) as client:
-                for start in range(0, len(requests), AT_ONCE):
-                    work = [client.ask(endpoint, request) for request in requests[start : start + AT_ONCE]]
-                    replies += await gather(work, lambda _: progress.step())
-            progress.note = f"{client.calls} calls, {client.from_cache} from the cache, ${budget.spent:.4f} spent"
+    def __init__(self, endpoint: Endpoint, scope: Path, limits: Limits) -> None:
+        self.endpoint, self.limits = endpoint, limits
+        self.cache = Cache()
+        self.budget = Budget(self.cache, str(scope), limits.budget)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Client]:
+        """Open the connections, for `ask`."""
+        limits = self.limits
+        async with Client(
+            self.cache, concurrency=limits.concurrency, per_minute=limits.per_minute, budget=self.budget
+        ) as client:
+            yield client
+
+    async def ask(
+        self, client: Client, requests: Sequence[Request], done: Callable[[], None] = lambda: None
+    ) -> list[Reply | None]:
+        """Return the replies in order, those in the cache for nothing; None where the budget did not allow the call.
+
+        A call that failed has `error` set; UserError when all of them did.
+        """
+
+        async def one(request: Request) -> Reply | None:
+            try:
+                return await client.ask(self.endpoint, request)
+            except BudgetSpentError:
+                return None
+            finally:
+                done()
+
+        replies = await gather(map(one, requests))
+        if replies and all(reply and reply.error for reply in replies):
+            message = replies[0].error if replies[0] else ""
+            raise UserError(
+                f"{self.endpoint.url} answered no call: {message}", "fix that; the same command then continues"
+            )
         return replies
 
+    @property
+    def over_budget(self) -> str:
+        """Say that the budget is spent."""
+        return f"BUDGET={self.budget.limit:g} is reached: ${self.budget.spent:.4f} spent on {self.budget.scope}"
+
+
+LARGER_BUDGET = "run the same command with a larger BUDGET; paid replies are kept"
+
+
+def fault(reply: Reply | None) -> Dropped | None:
+    """Return why a reply cannot be used whatever it says; None when it can."""
+    if reply is None:
+        return "not_asked", "the budget was spent"
+    if reply.error:
+        return "failed", reply.error
+    if reply.finish_reason in ("refusal", "content_filter"):
+        return "refused", reply.said[:EXCERPT] or reply.finish_reason
+    return None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of self-instruct: its number, the rows shown, and the reply."""
+
+    number: int
+    round: int
+    of: int
+    """Calls in the round."""
+    shown: list[str]
+    reply: Reply
+
+
+def read_rounds(path: Path) -> list[list[Call]]:
+    """Return the whole rounds of a journal, and cut off what stands behind them."""
+    if not path.is_file():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
+    calls = [call for call in takewhile(bool, map(_call, lines)) if call]
+    rounds = [list(of_round) for _, of_round in groupby(calls, key=lambda call: call.round)]
+    if rounds and len(rounds[-1]) < rounds[-1][0].of:
+        rounds.pop()
+    if sum(map(len, rounds)) < len(lines):
+        write_jsonl(path, (asdict(call) for calls in rounds for call in calls))
+    return rounds
+
+
+def append_round(path: Path, calls: Sequence[Call]) -> None:
+    """Add a round, on disk when this returns."""
+    lines = b"".join(orjson.dumps(asdict(call), option=orjson.OPT_APPEND_NEWLINE) for call in calls)
+    with path.open("ab") as file:
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _call(line: bytes) -> Call | None:
     try:
-        replies = asyncio.run(all_of_them())
-    except BudgetSpentError:
-        raise budget_reached(budget) from None
-    if replies and all(reply.error for reply in replies):
-        raise UserError(f"no call to {endpoint.url} was answered: {replies[0].error}", "mend it and run the same again")
-    return replies
-
-
-def budget_reached(budget: Budget) -> UserError:
-    """Return the error for a spent budget."""
-    return UserError(
-        f"BUDGET={budget.limit:g} is reached: ${budget.spent:.4f} spent on {budget.scope}; all replies are kept",
-        "the same command with a larger BUDGET goes on from here, one with a smaller LIMIT or N uses what is there",
-    )
+        row = orjson.loads(line)
+        return Call(**{**row, "reply": Reply(**row["reply"])}) if line.endswith(b"\n") else None
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None

@@ -10,9 +10,9 @@ from converters.corpus import duplicates
 from converters.corpus.contamination import Index
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
-from converters.generate.base import card_of, record_of, rows_of
+from converters.generate.parts import card_of, record_of, rows_of
 from converters.rows.stage_row import KEY_BYTES
-from converters.settings import Settings
+from converters.settings import Settings, build_settings
 from converters.task import Record, Task
 from converters.text.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
 
@@ -22,64 +22,73 @@ Sketch = tuple[Array, Array, Array]
 """What near duplicates are told by: bands, and the signatures of the whole row and of its question."""
 
 
-class Known:
-    """The rows of a task, and those added since."""
+def conversion_settings(task: Task) -> Settings:
+    """Return the settings by which a task's rows were converted."""
+    defaults, _ = build_settings(task, {})
+    given = card_of(task.name)["made_from"]["settings"]
+    return build_settings(task, {key: value for key, value in given.items() if hasattr(defaults, key)})[0]
+
+
+class HeldOut:
+    """The judged questions and the test rows, none of which may be in a training row."""
 
     def __init__(self, task: Task, settings: Settings) -> None:
-        self.task, self.settings = task, settings
-        self._near_size, self._question_size = gram_sizes(task.language)
-        self._names: list[str] = []
-        self._parts: list[Sketch] = []
-        if settings.near:
-            self._read_rows()
+        self._overlap, self._size = settings.overlap, gram_sizes(task.language)[1]
         questions = judged_questions(task, settings) if settings.decontaminate else []
         if settings.decontaminate:
             questions += [(f"test row {row['id']}", record_of(row).asked) for row in rows_of(task.name, "test")]
-        self._index = Index.build(questions, self._question_size) if questions else None
+        self._index = Index.build(questions, self._size) if questions else None
+
+    def held(self, texts: list[str]) -> list[str]:
+        """Return for each text what it holds of them, or ""."""
+        found = [""] * len(texts)
+        if self._index and texts:
+            for number, name, share in self._index.find(grams(*fold(texts), self._size), self._overlap):
+                found[number] = f"holds {share:.0%} of {name}"
+        return found
+
+
+class Known:
+    """The rows of a task, and those added since, to find near duplicates of them."""
+
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self._near, self._size = settings.near, gram_sizes(task.language)[0]
+        self._names: list[str] = []
+        self._parts: list[Sketch] = []
+        if not self._near:
+            return
+        files = card_of(task.name)["files"]
+        with Progress("reading the task's rows", sum(files[split]["rows"] for split in SPLITS)) as progress:
+            for split in SPLITS:
+                rows = rows_of(task.name, split)
+                while part := list(islice(rows, AT_ONCE)):
+                    self.add((row["id"] for row in part), [record_of(row) for row in part])
+                    progress.step(len(part))
 
     def add(self, names: Iterable[str], records: list[Record]) -> None:
         """Know these rows from now on."""
-        if self.settings.near and records:
+        if self._near and records:
             self._names += names
             self._parts.append(self._sketch(records))
 
     def repeated(self, records: list[Record]) -> list[str]:
         """Return for each record the name of the known row that it nearly repeats, or ""."""
-        if not (self.settings.near and records and self._parts):
+        if not (records and self._parts):
             return [""] * len(records)
         known, new = _joined(self._parts), self._sketch(records)
         self._parts = [known]
         # Only rows that share a band can be near duplicates: comparing the known ones with each other is done already.
         rows = numpy.flatnonzero(_share_a_band(known[0], new[0]))
         among = _joined([(known[0][rows], known[1][rows], known[2][rows]), new])
-        origin = duplicates.near(*among, self.settings.near)[len(rows) :]
+        origin = duplicates.near(*among, self._near)[len(rows) :]
         # What repeats another new row is for the caller, who knows which of these are kept.
         return [self._names[rows[place]] if 0 <= place < len(rows) else "" for place in origin.tolist()]
 
-    def contaminated(self, records: list[Record]) -> list[str]:
-        """Return for each record what it holds of a judged question or a test row, or ""."""
-        found = [""] * len(records)
-        if self._index and records:
-            texts = [f"{record.asked}\n{record.output}" for record in records]
-            rows = grams(*fold(texts), self._question_size)
-            for number, name, share in self._index.find(rows, self.settings.overlap):
-                found[number] = f"holds {share:.0%} of {name}"
-        return found
-
-    def _read_rows(self) -> None:
-        files = card_of(self.task.name)["files"]
-        with Progress("reading the rows that are there", sum(files[split]["rows"] for split in SPLITS)) as progress:
-            for split in SPLITS:
-                rows = rows_of(self.task.name, split)
-                while part := list(islice(rows, AT_ONCE)):
-                    self.add((row["id"] for row in part), [record_of(row) for row in part])
-                    progress.step(len(part))
-
     def _sketch(self, records: list[Record]) -> Sketch:
         questions = fold([record.asked for record in records])
-        answers = fold(["\n".join([*(told for _, told in r.history), r.output]) for r in records])
-        asked = signatures(grams(*questions, self._near_size))
-        whole = numpy.minimum(asked, signatures(grams(*answers, self._near_size)))
+        answers = fold(["\n".join([*(answer for _, answer in r.history), r.output]) for r in records])
+        asked = signatures(grams(*questions, self._size))
+        whole = numpy.minimum(asked, signatures(grams(*answers, self._size)))
         return band_hashes(whole), whole.astype(numpy.uint8), asked[:, :KEY_BYTES].astype(numpy.uint8)
 
 

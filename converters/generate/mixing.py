@@ -6,54 +6,61 @@ are the base task's own, byte for byte, so that results can be compared.
 
 import hashlib
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
 
 from common.errors import UserError
 from common.files import read_jsonl, sha256, sha256_of, write_json, write_jsonl
-from common.names import VARIANT
+from common.names import MIX, VARIANT, MixName, root_task
 from common.paths import DATA, data_folder
 from common.process import only_one
-from converters.generate.base import Row, card_of, record_of, rows_of, with_output
-from converters.generate.names import MixName, is_mix, root_of
-from converters.generate.parts import folder_of, part_card
+from converters.corpus.judged_questions import judged_questions
+from converters.generate.known_rows import HeldOut, conversion_settings
+from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_card, record_of, rows_of, with_output
 from converters.generate.scoring import HIGHEST
 from converters.output.card import percentiles, read_card
 from converters.output.dataset_info import register
 from converters.registry import load_task
 from converters.rows.formats import WRITERS
-from converters.task import Record
+from converters.task import Record, Task
 from converters.variants import convert_variant
 
 THRESHOLD = 4.5
 """The lowest score that is kept, AlpaGasus's choice on the same scale."""
-AMOUNT = {"self_instruct": ("share", 1), "scored": ("threshold", HIGHEST)}
-"""What the amount of each kind of part is called in SET, and the most that it can be."""
+AMOUNT = {"self_instruct": "share", "scored": "threshold"}
+"""What the amount of each kind of part is called in SET."""
 
 
 @dataclass
 class Mixed:
-    """The rows of a mix, those left out with their reasons, and a line that tells both."""
+    """The rows of a mix, those left out with their reasons, and a line that sums them up."""
 
     rows: list[Row]
-    left_out: list[dict[str, Any]]
-    told: str
+    left_out: list[Row]
+    summary: str
 
 
 def mix(name: str, given: Mapping[str, Any] | None = None, force: bool = False) -> dict[str, Any]:
     """Write data/NAME unless it is up to date, its base first where that is a mix too; return the card."""
     named = MixName.parse(name)
-    load_task(root_of(name))
-    if is_mix(named.base):
+    load_task(root_task(name))
+    if MIX in named.base:
         mix(named.base, {}, force)
     elif VARIANT in named.base:
         convert_variant(named.base)
     base, part = card_of(named.base), part_card(named.base, named.part)
+    if part["made_from"]["rows"] != base["files"]["train"]["sha256"]:
+        again = f"make {COMMANDS[part['kind']]} TASK={named.base}"
+        again += "" if named.part == part["kind"] else f" NAME={named.part}"
+        raise UserError(
+            f"{folder_of(named.base, named.part)} was made from other rows of {named.base} than are there now",
+            again + (" FORCE=1 starts again" if part["kind"] == "self_instruct" else " asks for the new rows only"),
+        )
     amount = _amount(name, named, part["kind"], given or {})
-    folder = data_folder(name)
+    folder, task = data_folder(name), replace(load_task(root_task(name)), name=named.base)
     with only_one(folder, wait=True):
         before = read_card(name)
         if amount is None and before and not force:
@@ -63,12 +70,13 @@ def mix(name: str, given: Mapping[str, Any] | None = None, force: bool = False) 
             "part": part["identity"],
             "amount": amount,
             "settings": base["made_from"]["settings"],
+            "questions": sha256_of(judged_questions(task, conversion_settings(task))),
         }
         if before and before["made_from"] == made_from and not force:
             print(f"{folder} is up to date: {before['mix']}")
         else:
             (folder / "card.json").unlink(missing_ok=True)
-            before = _write(name, amount, made_from)
+            before = _write(name, task, amount, made_from)
             print(f"{folder}: {before['mix']}")
     register()
     return before
@@ -80,34 +88,36 @@ def refresh(task: str, part: str) -> None:
         mix(name)
 
 
-def _write(name: str, amount: float | None, made_from: dict[str, Any]) -> dict[str, Any]:
+def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any]) -> dict[str, Any]:
     named, folder = MixName.parse(name), data_folder(name)
     base, part = card_of(named.base), part_card(named.base, named.part)
     rows = list(rows_of(named.base))
-    made = {row["id"]: row for row in read_jsonl(folder_of(named.base, named.part) / "rows.jsonl")}
-    if part["kind"] == "self_instruct":
-        mixed = _added(rows, made, base, name, amount)
-    elif part["kind"] == "rewritten":
-        mixed = _rewritten(rows, made)
+    made = list(read_jsonl(folder_of(named.base, named.part) / "rows.jsonl"))
+    if part["kind"] == "scored":
+        mixed = _selected(rows, made, THRESHOLD if amount is None else amount, named.control)
     else:
-        mixed = _selected(rows, made, THRESHOLD if amount is None else amount)
+        made, contaminated = _clean(made, rows, HeldOut(task, conversion_settings(task)))
+        mixed = _added(rows, made, base, named, amount) if part["kind"] == "self_instruct" else _rewritten(rows, made)
+        mixed.left_out += contaminated
+        mixed.summary += f"; {len(contaminated):,} left out as contaminated" if contaminated else ""
     if not mixed.rows:
-        raise UserError(f"no row is left for {name}: {mixed.told}", f"less strict: TASK={named.base}+{named.part}@3")
-    counts = {key: write_jsonl(folder / f"{key}.jsonl", lines) for key, lines in
-              (("train", mixed.rows), ("rejected", mixed.left_out))}  # fmt: skip
+        raise UserError(f"no row is left for {name}: {mixed.summary}", f"lower it: TASK={named.base}+{named.part}@3")
+    counts = {
+        "train": write_jsonl(folder / "train.jsonl", mixed.rows),
+        "rejected": write_jsonl(folder / "rejected.jsonl", mixed.left_out),
+    }
     for split in ("val", "test"):
         shutil.copyfile(data_folder(named.base) / f"{split}.jsonl", folder / f"{split}.jsonl")
         counts[split] = base["files"][split]["rows"]
-    files = {key: {"rows": counts[key], "sha256": sha256(folder / f"{key}.jsonl")} for key in base["files"]}
     card = {
         **base,
         "task": name,
-        "title": f"{base['title']}; {mixed.told}",
+        "title": f"{base['title']}; {mixed.summary}",
         "source": f"{base['source']} + {folder_of(named.base, named.part)} ({part['model']})",
-        "files": files,
+        "files": {key: {"rows": counts[key], "sha256": sha256(folder / f"{key}.jsonl")} for key in base["files"]},
         "rows": counts["train"] + counts["rejected"],
         "lengths": _lengths(mixed.rows),
-        "mix": mixed.told,
+        "mix": mixed.summary,
         "part": {key: part[key] for key in ("task", "part", "kind", "model", "identity")},
         "made_from": made_from,
         "identity": sha256_of(made_from),
@@ -116,93 +126,112 @@ def _write(name: str, amount: float | None, made_from: dict[str, Any]) -> dict[s
     return card
 
 
-def _added(
-    rows: list[Row], made: dict[str, Row], base: dict[str, Any], name: str, share: float | None
-) -> Mixed:  # fmt: skip
-    """Add generated rows, all of both kinds or as many of each as give the share."""
+def _clean(made: list[Row], rows: list[Row], held_out: HeldOut) -> tuple[list[Row], list[Row]]:
+    """Return the made rows that hold no judged question and no test row of today, and the others as left out."""
+    asked = {row["id"]: record_of(row).asked for row in rows}  # of rewritten answers, which have no question
+    texts = [f"{asked.get(row['id']) or record_of(row).asked}\n{row['output']}" for row in made]
+    held = held_out.held(texts)
+    left_out = [{"step": "contaminated", "reason": why, "row": row} for row, why in zip(made, held, strict=True) if why]
+    return [row for row, why in zip(made, held, strict=True) if not why], left_out
+
+
+def _added(rows: list[Row], made: list[Row], base: dict[str, Any], named: MixName, amount: float | None) -> Mixed:
+    """Add generated rows to all real ones: all, a number, or as many as give a share."""
     system = next((record.system for row in rows[:1] if (record := record_of(row)).system), "")
     write = WRITERS[base["format"]]
     new = [
-        write(Record(row["instruction"], row["input"], row["output"], system), key, base["system"], base["history"])
-        for key, row in made.items()
-    ]
-    old_count, new_count = counts_for(len(rows), len(new), share)
-    kept_old, kept_new = _chosen(rows, old_count), _chosen(new, new_count)
+        write(Record(row["instruction"], row["input"], row["output"], system), row["id"], base["system"],
+              base["history"])
+        for row in made
+    ]  # fmt: skip
+    old = [] if amount == 1 else rows
+    count = len(new) if amount in (None, 1) else generated_count(len(rows), amount or 0)
+    if count > len(new):
+        most = len(new) / (len(new) + len(rows))
+        part = "" if named.part == "self_instruct" else f" NAME={named.part}"
+        raise UserError(
+            f"{named.base}+{named.part}@{amount:g} takes {count:,} generated rows beside all {len(rows):,} real ones; "
+            f"{len(new):,} are there",
+            f"make self-instruct TASK={named.base} N={count}{part}, or a share of at most {int(most * 100) / 100:g}",
+        )
+    kept = chosen(new, count)
     left_out = [
-        {"step": "share", "reason": f"left out for a share of {share:g}", "row": row}
-        for group, kept in ((rows, kept_old), (new, kept_new))
-        for row in group
-        if row["id"] not in kept
+        {"step": "share", "reason": f"not needed for {amount:g}", "row": row} for row in new if row["id"] not in kept
     ]
-    chosen = [row for row in rows if row["id"] in kept_old] + [row for row in new if row["id"] in kept_new]
-    told = (
-        f"{old_count:,} of {len(rows):,} rows of {MixName.parse(name).base} and {new_count:,} of {len(new):,} generated"
+    return Mixed(
+        old + [row for row in new if row["id"] in kept],
+        left_out,
+        f"{len(old):,} of {len(rows):,} rows of {named.base} and {count:,} of {len(new):,} generated",
     )
-    return Mixed(chosen, left_out, told)
 
 
-def counts_for(old: int, new: int, share: float | None) -> tuple[int, int]:
-    """Return how many old and new rows to take so that new ones make up `share`: all of whichever is scarcer."""
-    if share is None:
-        return old, new
-    if share in (0, 1):
-        return (old, 0) if share == 0 else (0, new)
-    wanted = round(old * share / (1 - share))
-    return (old, wanted) if wanted <= new else (round(new * (1 - share) / share), new)
+def generated_count(real: int, amount: float) -> int:
+    """Return how many generated rows to add: `amount` itself above 1, else as many as give that share of all rows."""
+    return int(amount) if amount > 1 else round(real * amount / (1 - amount))
 
 
-def _chosen(rows: list[Row], count: int) -> set[str]:
+def chosen(rows: Sequence[Row], count: int) -> set[str]:
     """Return the ids of `count` rows, the same ones in any process; more of them include the fewer."""
     ranked = sorted(rows, key=lambda row: hashlib.sha256(row["id"].encode()).digest())
     return {row["id"] for row in ranked[:count]}
 
 
-def _rewritten(rows: list[Row], made: dict[str, Row]) -> Mixed:
-    changed = [with_output(row, made[row["id"]]["output"]) if row["id"] in made else row for row in rows]
-    count = sum(row["id"] in made for row in rows)
-    _check_any(count)
-    return Mixed(changed, [], f"{count:,} of {len(rows):,} answers rewritten")
+def _rewritten(rows: list[Row], made: list[Row]) -> Mixed:
+    outputs = {row["id"]: row["output"] for row in made}
+    changed = [with_output(row, outputs[row["id"]]) if row["id"] in outputs else row for row in rows]
+    return Mixed(changed, [], f"{len(outputs):,} of {len(rows):,} answers rewritten")
 
 
-def _selected(rows: list[Row], made: dict[str, Row], threshold: float) -> Mixed:
-    _check_any(sum(row["id"] in made for row in rows))
-    kept, left_out = [], []
-    for row in rows:
-        score = made[row["id"]]["score"] if row["id"] in made else None
-        if score is not None and score >= threshold:
-            kept.append(row)
-        else:
-            reason = "not scored" if score is None else f"score {score:g}, below {threshold:g}"
-            left_out.append({"step": "score", "reason": reason, "row": row})
-    unscored = sum(row["id"] not in made for row in rows)
-    told = f"{len(kept):,} of {len(rows):,} rows with a score of {threshold:g} or more"
-    return Mixed(kept, left_out, told + (f"; {unscored:,} have no score" if unscored else ""))
+def _selected(rows: list[Row], made: list[Row], threshold: float, control: bool) -> Mixed:
+    """Select the rows that reach a threshold, or as many of the scored ones at random."""
+    scores = {row["id"]: row["score"] for row in made}
+    high = {name for name, score in scores.items() if score >= threshold}
+    keep = chosen([row for row in rows if row["id"] in scores], len(high)) if control else high
 
+    def reason(name: str) -> str:
+        if name not in scores:
+            return "not scored"
+        return "not drawn" if control else f"score {scores[name]:g}, below {threshold:g}"
 
-def _check_any(count: int) -> None:
-    if not count:
-        raise UserError("the part belongs to other rows: none of its ids is there", "make it anew with FORCE=1")
+    left_out = [{"step": "score", "reason": reason(row["id"]), "row": row} for row in rows if row["id"] not in keep]
+    how = (
+        f"at random, as many as have a score of {threshold:g} or more"
+        if control
+        else (f"with a score of {threshold:g} or more")
+    )
+    unscored = len(rows) - len(scores)
+    return Mixed(
+        [row for row in rows if row["id"] in keep],
+        left_out,
+        f"{len(keep):,} of {len(rows):,} rows {how}" + (f"; {unscored:,} have no score" if unscored else ""),
+    )
 
 
 def _amount(name: str, named: MixName, kind: str, given: Mapping[str, Any]) -> float | None:
     """Return the amount that the name or SET gives, None for the default."""
-    key, most = AMOUNT.get(kind, ("", 0))
+    key = AMOUNT.get(kind, "")
     unknown = [word for word in given if word != key]
-    if unknown or (named.amount is not None and (not key or given)):
+    if unknown or (named.amount is not None and (not key or given)) or (named.control and kind != "scored"):
         raise UserError(
-            f"SET {', '.join(given) or named.amount} cannot be used with {name}",
+            f"SET {', '.join(given)} cannot be used with {name}" if given else f"{named.part} has no such amount",
             f"SET={key}=number or TASK={named.base}+{named.part}@number" if key else "rewritten rows have no amount",
         )
     amount = given.get(key, named.amount)
     if amount is None:
         return None
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= most:
-        raise UserError(f"{key} must lie between 0 and {most}, got {amount!r}", f"TASK={named.base}+{named.part}")
+    right = not isinstance(amount, bool) and isinstance(amount, int | float) and amount >= 0
+    if key == "share" and not (right and (amount <= 1 or amount == int(amount))):
+        raise UserError(
+            f"share must be from 0 to 1, or a number of generated rows, got {amount!r}",
+            f"TASK={named.base}+{named.part}@0.1 or @500",
+        )
+    if key == "threshold" and not (right and amount <= HIGHEST):
+        raise UserError(f"threshold must be from 0 to {HIGHEST}, got {amount!r}", f"TASK={named.base}+{named.part}@4")
     return float(amount)
 
 
 def _lengths(rows: list[Row]) -> dict[str, Any]:
-    """Return the lengths of the training rows, told as a conversion tells them."""
+    """Return the lengths of the training rows, in the form in which a conversion has them."""
     records = [record_of(row) for row in rows]
     asked = [len(r.prompt) + sum(len(one) + len(other) for one, other in r.history) for r in records]
     prompt = numpy.array(asked, numpy.int64)

@@ -1,11 +1,10 @@
-"""Whether a text is new: its ROUGE-L similarity to every earlier kept text is below a threshold. Exact, and fast.
+"""Whether a text is new: its ROUGE-L similarity to every text kept before is below a threshold. Exact, and fast.
 
-Decides as the plain way does (compare with all kept texts, keep when none is similar), but computes few of the longest
-common subsequences. Two bounds from above sort out the others: the words that both texts have, estimated from bit
-sets for all kept texts at once, then counted for those that remain.
+The longest common subsequences are rapidfuzz's. A bound from above spares most of them: the tokens that two texts can
+share, counted in bit sets for all kept texts at once.
 
-A token is a word or number as in rouge_score (lower case, split at whatever is no letter or digit); for scripts written
-without spaces, one character. No segmentation: its mistakes would be ours.
+A token is a word or number as in rouge_score (lower case, split at whatever is no letter or digit); in scripts written
+without spaces it is one character, so that no segmenter's mistakes decide.
 """
 
 import re
@@ -14,6 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy
+from rapidfuzz.distance import LCSseq
+from rapidfuzz.process import cdist
 
 Array = numpy.ndarray[Any, Any]
 UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -28,118 +29,85 @@ def tokens(text: str) -> list[str]:
     return TOKEN.findall(text.lower())
 
 
-def common_lengths(one: Array, others: list[Array]) -> Array:
-    """Return the length of the longest common subsequence of `one` with each of `others`."""
-    width = max(len(other) for other in others)
-    padded = numpy.full((len(others), width), -1, numpy.int32)
-    for row, other in zip(padded, others, strict=True):
-        row[: len(other)] = other
-    best = numpy.zeros((len(others), width + 1), numpy.int32)
-    for token in one:
-        # Row of the usual table: from above, or one more than from above left; then the best so far to the left.
-        best[:, 1:] = numpy.maximum(best[:, 1:], best[:, :-1] + (padded == token))
-        numpy.maximum.accumulate(best, axis=1, out=best)
-    lengths: Array = best[:, -1]
-    return lengths
-
-
 class Novelty:
-    """The texts kept so far. Numbers its texts in the order of being kept."""
+    """The texts kept so far, numbered in the order of being kept."""
 
     def __init__(self, threshold: float = 0.7, mean_tokens: float = 20) -> None:
         self.threshold = Fraction(str(threshold))
         self._words = 4 if mean_tokens <= LONG_TEXT else 16
-        self._ids: dict[Any, int] = {}
-        self._items: list[Array] = []
-        self._bags: list[Array] = []
-        self._bits = numpy.zeros((self._words, 1024), numpy.uint64)
-        self._lengths = numpy.zeros(1024, numpy.int32)
-        self._needed = numpy.zeros(1024, numpy.int32)  # a text's part in what a pair needs to be similar
-        self._marks = numpy.zeros(1024, bool)
-        self._buffers = _buffers(1024)
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._texts: list[list[int]] = []
+        self._bits = numpy.zeros((self._words, 0), numpy.uint64)
+        self._lengths = numpy.zeros(0, numpy.int32)
+        self._needed = numpy.zeros(0, numpy.int32)  # a text's share of what a pair needs to be similar
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._texts)
 
     def similar(self, text: str) -> tuple[int, float] | None:
         """Return (number, similarity) of the kept text most similar to this one, None when all are below threshold."""
-        item, bag = self._encode(text)
-        if not len(item) or not self._items:
+        item, bits, lost = self._encode(text)
+        if not item or not self._texts:
             return None
-        near = self._candidates(len(item), bag)
-        if not near:
+        near = self._candidates(len(item), bits, lost)
+        if not len(near):
             return None
-        lengths = common_lengths(item, [self._items[number] for number in near])
+        texts = [self._texts[number] for number in near.tolist()]
+        common = cdist([item], texts, scorer=LCSseq.similarity, dtype=numpy.int64)[0]
         sizes = len(item) + self._lengths[near]
-        alike = 2 * lengths * self.threshold.denominator >= self.threshold.numerator * sizes
+        alike = 2 * common * self.threshold.denominator >= self.threshold.numerator * sizes
         if not alike.any():
             return None
-        scores = numpy.where(alike, 2 * lengths / sizes, 0)
+        scores = numpy.where(alike, 2 * common / sizes, 0)
         best = int(scores.argmax())
-        return near[best], float(scores[best])
+        return int(near[best]), float(scores[best])
 
     def add(self, text: str) -> int:
-        """Keep a text that has tokens; return its number."""
-        item, bag = self._encode(text)
-        number = len(self._items)
+        """Keep a text; return its number."""
+        item, bits, _ = self._encode(text)
+        number = len(self._texts)
         if number == len(self._lengths):
-            self._bits = numpy.concatenate([self._bits, numpy.zeros_like(self._bits)], axis=1)
-            self._lengths = numpy.concatenate([self._lengths, numpy.zeros_like(self._lengths)])
-            self._needed = numpy.concatenate([self._needed, numpy.zeros_like(self._needed)])
-            self._buffers = _buffers(len(self._needed))
-        self._items.append(item)
-        self._bags.append(bag)
-        self._bits[:, number] = self._set(bag)
+            self._make_room()
+        self._texts.append(item)
+        self._bits[:, number] = bits
         self._lengths[number] = len(item)
         self._needed[number] = self.threshold.numerator * len(item)
         return number
 
-    def _encode(self, text: str) -> tuple[Array, Array]:
-        """Return the numbers of a text's tokens, and numbers that tell its first "the" from its second."""
+    def _make_room(self) -> None:
+        more = max(1024, len(self._lengths))
+        self._bits = numpy.pad(self._bits, ((0, 0), (0, more)))
+        self._lengths, self._needed = numpy.pad(self._lengths, (0, more)), numpy.pad(self._needed, (0, more))
+        # Room for a search: asking the system for it each time takes longer than the search.
+        size = len(self._lengths)
+        self._both, self._ones = numpy.empty(size, numpy.uint64), numpy.empty(size, numpy.uint8)
+        self._shared = numpy.empty(size, numpy.int32)
+
+    def _encode(self, text: str) -> tuple[list[int], Array, int]:
+        """Return the numbers of a text's tokens, its bit set, and how many tokens fell on a bit that was set."""
         seen: Counter[str] = Counter()
         item, bag = [], []
         for token in tokens(text):
-            item.append(self._ids.setdefault(token, len(self._ids)))
-            bag.append(self._ids.setdefault((token, seen[token]), len(self._ids)) if seen[token] else item[-1])
+            item.append(self._numbers.setdefault((token, 0), len(self._numbers)))
+            # The first "the" and the second are two, as a common subsequence counts them.
+            bag.append(self._numbers.setdefault((token, seen[token]), len(self._numbers)))
             seen[token] += 1
-        while len(self._ids) > len(self._marks):
-            self._marks = numpy.zeros(2 * len(self._marks), bool)
-        return numpy.array(item, numpy.int32), numpy.array(bag, numpy.int64)
-
-    def _set(self, bag: Array) -> Array:
         # Numbers are given in the order of first appearance, so frequent tokens rarely share a bit.
+        places = numpy.unique(numpy.array(bag, numpy.int64) % (self._words * WORD_BITS))
         bits = numpy.zeros(self._words, numpy.uint64)
-        place = bag % (self._words * WORD_BITS)
-        numpy.bitwise_or.at(bits, place // WORD_BITS, numpy.uint64(1) << (place % WORD_BITS).astype(numpy.uint64))
-        return bits
+        numpy.bitwise_or.at(bits, places // WORD_BITS, numpy.uint64(1) << (places % WORD_BITS).astype(numpy.uint64))
+        return item, bits, len(bag) - len(places)
 
-    def _candidates(self, length: int, bag: Array) -> list[int]:
-        """Return the kept texts that share enough tokens with this one to be similar, in whatever order."""
-        kept = len(self._items)
-        bits = self._set(bag)
-        both, ones, shared = (buffer[:kept] for buffer in self._buffers)
-        # Tokens that fell on one bit are counted once: begin with what may be missing.
-        shared.fill(len(bag) - int(numpy.bitwise_count(bits).sum()))
+    def _candidates(self, length: int, bits: Array, lost: int) -> Array:
+        """Return the kept texts that may share enough tokens with this one to be similar."""
+        kept = len(self._texts)
+        both, ones, shared = self._both[:kept], self._ones[:kept], self._shared[:kept]
+        shared.fill(lost)
         for own, word in zip(self._bits, bits, strict=True):
             if word:
                 numpy.bitwise_and(own[:kept], word, out=both)
                 numpy.bitwise_count(both, out=ones)
                 numpy.add(shared, ones, out=shared)
-        doubled, mine = 2 * self.threshold.denominator, self.threshold.numerator * length
-        numpy.multiply(shared, doubled, out=shared)
+        numpy.multiply(shared, 2 * self.threshold.denominator, out=shared)
         numpy.subtract(shared, self._needed[:kept], out=shared)
-        possible = numpy.flatnonzero(shared >= mine)
-        if not len(possible):
-            return []
-        self._marks[bag] = True
-        bags = [self._bags[number] for number in possible.tolist()]
-        starts = numpy.cumsum([0, *(len(other) for other in bags[:-1])])
-        exact = numpy.add.reduceat(self._marks[numpy.concatenate(bags)].astype(numpy.int32), starts)
-        self._marks[bag] = False
-        near: list[int] = possible[exact * doubled >= self._needed[possible] + mine].tolist()
-        return near
-
-
-def _buffers(size: int) -> tuple[Array, Array, Array]:
-    """Return room for a search over so many texts: asking the system for it each time takes longer than the search."""
-    return numpy.empty(size, numpy.uint64), numpy.empty(size, numpy.uint8), numpy.empty(size, numpy.int32)
+        return numpy.flatnonzero(shared >= self.threshold.numerator * length)

@@ -1,35 +1,38 @@
-"""A part: rows that an LLM made from a task's rows, in data/TASK/NAME/.
+"""A part: rows that an LLM made from a task's rows, in data/TASK/NAME/; and the finished rows that it starts from.
 
 made_from.json says what decides the rows and is written first; rows.jsonl, rejected.jsonl and card.json come last.
 """
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import read_json, sha256, sha256_of, write_json, write_jsonl
+from common.files import read_json, read_jsonl, sha256, sha256_of, write_json, write_jsonl
 from common.llm.client import Endpoint
 from common.llm.reply import Reply
 from common.paths import data_folder
 from common.versions import versions
-from converters.generate.base import card_of
 from converters.generate.prompts import Prompt
-from converters.generate.settings import Asking, as_dict
+from converters.generate.settings import Asking
+from converters.output.card import read_card
+from converters.task import Record, Task
 
+Row = dict[str, Any]
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 TAKEN = ("shards", "train", "val", "test", "rejected")
-KINDS = {"self_instruct": "adds rows", "rewritten": "replaces answers", "scored": "selects rows"}
+COMMANDS = {"self_instruct": "self-instruct", "rewritten": "rewrite", "scored": "score"}
+"""The kinds of parts, which are their default names too, and the command that makes each."""
 
 
 @dataclass(frozen=True)
 class Part:
     """One part, and all that decides its rows."""
 
-    task: str
+    task: Task
     name: str
     kind: str
     endpoint: Endpoint
@@ -39,7 +42,12 @@ class Part:
     @property
     def folder(self) -> Path:
         """Where the part lies."""
-        return folder_of(self.task, self.name)
+        return folder_of(self.task.name, self.name)
+
+    @property
+    def mix(self) -> str:
+        """What the task's rows together with this part are called."""
+        return f"{self.task.name}+{self.name}"
 
     def begin(self, force: bool, **more: Any) -> None:
         """Take the folder for these settings; refuse one that holds rows made otherwise, unless `force`."""
@@ -48,19 +56,21 @@ class Part:
             "kind": self.kind,
             "endpoint": self.endpoint.cache_name,
             "prompt": self.prompt.version,
-            "settings": as_dict(self.settings),
-            "rows": card_of(self.task)["files"]["train"]["sha256"],
+            "settings": self.settings.model_dump(),
+            "rows": card_of(self.task.name)["files"]["train"]["sha256"],
             **more,
         }
         before = read_json(path) if path.is_file() else wanted
+        if self.kind != "self_instruct":  # only the rows that are new are asked for again
+            before |= {"rows": wanted["rows"]}
         if before != wanted:
             changed = ", ".join(_changes(before, wanted))
             if not force:
                 raise UserError(
-                    f"{self.folder} holds rows that were made otherwise; changed: {changed}",
-                    "keep both with NAME=another_name, or begin anew with FORCE=1 (paid replies stay in the cache)",
+                    f"{self.folder} holds rows made with other settings; changed: {changed}",
+                    "keep both with NAME=another_name, or start again with FORCE=1 (paid replies stay in the cache)",
                 )
-            print(f"{self.folder} is begun anew (changed: {changed})")
+            print(f"{self.folder} is started again (changed: {changed})")
             for old in self.folder.iterdir():
                 if old.name != ".lock":
                     shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -78,24 +88,24 @@ class Part:
             "settings": {**sent, "structured": structured},
         }
 
-    def finish(self, rows: Iterable[dict[str, Any]], rejected: Iterable[dict[str, Any]], **facts: Any) -> None:
+    def finish(self, rows: Iterable[Row], rejected: Iterable[Row], **facts: Any) -> None:
         """Write the rows, what was dropped, and the card last of all."""
         (self.folder / "card.json").unlink(missing_ok=True)
-        counts = {name: write_jsonl(self.folder / f"{name}.jsonl", lines) for name, lines in
-                  (("rows", rows), ("rejected", rejected))}  # fmt: skip
-        files = {
-            name: {"rows": count, "sha256": sha256(self.folder / f"{name}.jsonl")} for name, count in counts.items()
-        }
+        files = {}
+        for name, lines in (("rows", rows), ("rejected", rejected)):
+            path = self.folder / f"{name}.jsonl"
+            files[name] = {"rows": write_jsonl(path, lines), "sha256": sha256(path)}
         made_from = read_json(self.folder / "made_from.json")
-        card = {"task": self.task, "part": self.name, "kind": self.kind, "files": files, **facts,
-                "versions": versions("openai", "jinja2"), "made_from": made_from}  # fmt: skip
+        card = {"task": self.task.name, "part": self.name, "kind": self.kind, "files": files,
+                "model": self.endpoint.model, **facts, "versions": versions("openai", "jinja2"),
+                "made_from": made_from}  # fmt: skip
         write_json(self.folder / "card.json", {**card, "identity": sha256_of([made_from, files])})
 
 
 def folder_of(task: str, name: str) -> Path:
     """Return the folder of a part; UserError for a name that cannot be one."""
     if not NAME.fullmatch(name) or name in TAKEN:
-        raise UserError(f"NAME cannot be {name!r}", "small letters, digits, _ and -, beginning with a letter")
+        raise UserError(f"NAME cannot be {name!r}", "use small letters, digits, _ and -, starting with a letter")
     return data_folder(task) / name
 
 
@@ -104,18 +114,51 @@ def part_card(task: str, name: str) -> dict[str, Any]:
     path = folder_of(task, name) / "card.json"
     if not path.is_file():
         made = sorted(found.parent.name for found in data_folder(task).glob("*/card.json"))
-        command = {"rewritten": "rewrite", "scored": "score"}.get(name, "self-instruct")
-        named = "" if name in KINDS else f" NAME={name}"
+        named = "" if name in COMMANDS else f" NAME={name}"
         raise UserError(
             f"{task} has no finished part {name!r}; there are: {', '.join(made) or 'none'}",
-            f"make {command} TASK={task}{named}",
+            f"make {COMMANDS.get(name, 'self-instruct')} TASK={task}{named}",
         )
     card: dict[str, Any] = read_json(path)
     return card
 
 
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    flat = [{**told, **told["settings"]} for told in (before, after)]
+def card_of(task: str) -> dict[str, Any]:
+    """Return the card of a task's rows, which must be there."""
+    card = read_card(task)
+    if card is None:
+        raise UserError(f"{task} has no converted rows to start from", f"make convert TASK={task}")
+    return card
+
+
+def rows_of(task: str, split: str = "train") -> Iterator[Row]:
+    """Yield the rows of a split, as they stand in the file."""
+    path = data_folder(task) / f"{split}.jsonl"
+    if not path.is_file():
+        raise UserError(f"{path} is missing", f"make convert TASK={task}")
+    return read_jsonl(path)
+
+
+def record_of(row: Row) -> Record:
+    """Return an alpaca or sharegpt row as a record."""
+    if "conversations" in row:
+        texts = [turn["value"] for turn in row["conversations"]]
+        turns = list(zip(texts[0::2], texts[1::2], strict=True))
+        return Record(turns[-1][0], "", turns[-1][1], row.get("system", ""), turns[:-1])
+    turns = [(question, answer) for question, answer in row.get("history") or []]
+    return Record(row["instruction"], row["input"], row["output"], row.get("system", ""), turns)
+
+
+def with_output(row: Row, output: str) -> Row:
+    """Return a row with another last answer."""
+    if "conversations" in row:
+        *before, last = row["conversations"]
+        return {**row, "conversations": [*before, {**last, "value": output}]}
+    return {**row, "output": output}
+
+
+def _changes(before: Row, after: Row) -> list[str]:
+    flat = [{**made_from, **made_from["settings"]} for made_from in (before, after)]
     names = [name for name in sorted(flat[0].keys() | flat[1].keys()) if name != "settings"]
     return [
         f"{name} ({flat[0].get(name)} -> {flat[1].get(name)})" if name != "rows" else "the task's rows"

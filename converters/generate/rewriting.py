@@ -4,30 +4,20 @@ A rewritten answer that fails a check is dropped and the row keeps its original.
 """
 
 import re
-from collections import Counter
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from common.llm.cache import Cache
 from common.llm.client import Request
-from common.llm.quote import estimate
 from common.llm.reply import Reply
-from common.process import only_one
-from converters.corpus.contamination import Index
-from converters.corpus.judged_questions import judged_questions
-from converters.generate.ask import Limits, ask_all
-from converters.generate.base import Row, record_of, rows_of
-from converters.generate.filters import Patterns, load_banned
-from converters.generate.parts import Part
+from converters.generate.ask import Dropped
+from converters.generate.each_row import EachRow
+from converters.generate.known_rows import HeldOut, conversion_settings
+from converters.generate.parts import Row
+from converters.generate.selection import Patterns, load_banned
 from converters.generate.settings import Rewriting
-from converters.settings import build_settings
-from converters.task import Record, Task
+from converters.task import Record
 from converters.text.language import sample, shares, wrong_language
-from converters.text.sketch import fold, gram_sizes, grams
 
-OUT_TOKENS = 250
-"""Tokens that a rewritten answer usually has, for the price beforehand."""
 CHOICE = re.compile(r"^\s*([A-Z])\s*[.、．:：)）]")
-STEPS = ("failed", "refused", "cut_off", "empty", "unchanged", "language", "choice", "contaminated")
 FENCED = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
 PREAMBLE = re.compile(
     r"(?:(?:sure|certainly|of course|okay)[,.!]?\s+)?(?:here(?:['’]s| is)|below is)\s[^\n:]{0,60}"
@@ -39,51 +29,46 @@ PREAMBLE = re.compile(
 """What many models put before the answer that they were asked for alone."""
 
 
-def rewrite(part: Part, task: Task, settings: Rewriting, limits: Limits, *, limit: int | None = None,
-            force: bool = False, dry_run: bool = False) -> Counter[str]:  # fmt: skip
-    """Write the part with the rewritten answers; return how many rows were rewritten, and dropped by step."""
-    rows = [row for row in rows_of(part.task) if not settings.below or len(record_of(row).output) < settings.below]
-    rows = rows[:limit]
-    records = [record_of(row) for row in rows]
-    asked = [_request(part, settings, record) for record in records]
-    print(estimate(part.endpoint, asked, OUT_TOKENS, Cache()))
-    counts: Counter[str] = Counter()
-    if dry_run:
-        return counts
-    with only_one(part.folder):
-        part.begin(force)
-        replies = ask_all(part.endpoint, asked, str(part.folder), "rewritten answers", limits)
-        held = _judged(task, records, replies)
-        banned = load_banned()
-        made, rejected = [], []
-        for row, record, reply, judged in zip(rows, records, replies, held, strict=True):
-            why = problem(record, reply, task.language, banned) or (("contaminated", judged) if judged else None)
-            counts[why[0] if why else "rewritten"] += 1
-            if why:
-                rejected.append({"id": row["id"], "step": why[0], "reason": why[1], "reply": reply.text})
-            else:
-                made.append(_made(part, row, record, reply))
-        dropped = {step: counts[step] for step in STEPS}
-        part.finish(made, rejected, model=part.endpoint.model, calls=len(asked), dropped=dropped)
-    return counts
+class Rewriter(EachRow):
+    """Asks for a better answer to each row."""
+
+    label = "rewritten answers"
+    reply_tokens = 250
+
+    def chosen(self, record: Record) -> bool:
+        """Choose short answers where only those are wanted."""
+        assert isinstance(self.part.settings, Rewriting)
+        below = self.part.settings.below
+        return not below or len(record.output) < below
+
+    def request(self, record: Record) -> Request:
+        """Ask for a better answer."""
+        text = self.part.prompt.render(asked=record.asked, answer=record.output)
+        return Request([{"role": "user", "content": text}], self.part.settings.sampling())
+
+    def results(self, records: Sequence[Record], replies: Sequence[Reply]) -> Iterator[Row | Dropped]:
+        """Check the rewritten answers."""
+        task, banned = self.part.task, load_banned()
+        answers = [answer_of(reply.said) for reply in replies]
+        texts = [f"{record.asked}\n{answer}" for record, answer in zip(records, answers, strict=True)]
+        held = HeldOut(task, conversion_settings(task)).held(texts)
+        for record, reply, answer, judged in zip(records, replies, answers, held, strict=True):
+            cut = ("cut_off", "the reply reached max_tokens") if reply.finish_reason == "length" else None
+            why = (
+                cut or problem(record, answer, task.language, banned) or (("contaminated", judged) if judged else None)
+            )
+            yield why or {"output": answer, "original": record.output}
 
 
-def answer_of(reply: Reply) -> str:
+def answer_of(text: str) -> str:
     """Return the rewritten answer of a reply, without a fence or a preamble around it."""
-    text = reply.said.strip()
+    text = text.strip()
     fenced = FENCED.fullmatch(text)
     return PREAMBLE.sub("", fenced[1] if fenced else text, count=1).strip() if PREAMBLE.match(text) or fenced else text
 
 
-def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tuple[str, str] | None:
+def problem(record: Record, text: str, language: str, banned: Patterns) -> Dropped | None:
     """Return (step, reason) of the first check that a rewritten answer fails, None when it passes all."""
-    text = answer_of(reply)
-    if reply.error:
-        return "failed", reply.error
-    if reply.finish_reason in ("refusal", "content_filter"):
-        return "refused", text[:200] or reply.finish_reason
-    if reply.finish_reason == "length":
-        return "cut_off", "the reply reached max_tokens"
     if not text:
         return "empty", "no answer"
     if text == record.output.strip():
@@ -96,27 +81,3 @@ def problem(record: Record, reply: Reply, language: str, banned: Patterns) -> tu
     if before and (after is None or after[1] != before[1]):
         return "choice", f"the answer was {before[1]}, is {after[1] if after else 'no letter'}"
     return None
-
-
-def _request(part: Part, settings: Rewriting, record: Record) -> Request:
-    text = part.prompt.render(asked=record.asked, answer=record.output)
-    return Request([{"role": "user", "content": text}], settings.sampling())
-
-
-def _made(part: Part, row: Row, record: Record, reply: Reply) -> dict[str, Any]:
-    return {
-        "id": row["id"], "output": answer_of(reply), "original": record.output, "made_by": part.made_by(reply),
-    }  # fmt: skip
-
-
-def _judged(task: Task, records: list[Record], replies: list[Reply]) -> list[str]:
-    """Return for each reply what it holds of a judged question's reference answer, or ""."""
-    settings, _ = build_settings(task, {})
-    questions = judged_questions(task, settings)
-    found = [""] * len(replies)
-    if questions and replies:
-        size = gram_sizes(task.language)[1]
-        texts = [f"{record.asked}\n{answer_of(reply)}" for record, reply in zip(records, replies, strict=True)]
-        for number, name, share in Index.build(questions, size).find(grams(*fold(texts), size), settings.overlap):
-            found[number] = f"holds {share:.0%} of {name}"
-    return found

@@ -1,4 +1,4 @@
-"""Self-instruct: ask for batches of new tasks until N of them have passed every filter.
+"""Self-instruct: ask for batches of new tasks until N of them have passed every check.
 
 Calls are made in rounds. All calls of a round show rows kept before it, so that each request follows from the seed,
 the call's number and the replies before: a run that was killed asks the same again, and finds it in the journal or the
@@ -6,47 +6,50 @@ cache.
 """
 
 import asyncio
+import hashlib
+import heapq
+import random
+from collections.abc import Iterable
 from math import ceil
+
+import orjson
 
 from common.errors import UserError
 from common.files import sha256_of
-from common.llm.cache import Cache
-from common.llm.client import Client, Request, gather
-from common.llm.prices import Budget, BudgetSpentError
+from common.llm.client import Client, Request
 from common.llm.quote import told
-from common.llm.reply import Reply
 from common.process import only_one
 from common.progress import Progress
 from converters.corpus.judged_questions import judged_questions
-from converters.generate.ask import Limits, budget_reached
-from converters.generate.base import card_of, rows_of
-from converters.generate.journal import Call, append_round, read_rounds
-from converters.generate.parts import Part
+from converters.generate.ask import Asker, Call, Limits, append_round, read_rounds
+from converters.generate.known_rows import conversion_settings
+from converters.generate.parts import Part, Row, record_of, rows_of
 from converters.generate.prompts import TASKS
-from converters.generate.seeds import pool, shown_in
-from converters.generate.selection import STEPS, Selection
+from converters.generate.selection import Selection
 from converters.generate.settings import Generating
-from converters.settings import GENERAL, Settings
-from converters.task import Task
+from converters.task import Record
 
 ITEM_TOKENS = 150
 """Tokens that a generated task usually has, for the price beforehand."""
+LONGEST_EXAMPLE = 1_200
+"""Characters of an example; longer rows are shown only where there are not enough others."""
 
 
 class SelfInstruct:
     """One run: what it asks, what it has, and when it stops."""
 
-    def __init__(self, part: Part, task: Task, settings: Generating, limits: Limits) -> None:
-        self.part, self.settings, self.limits = part, settings, limits
-        made_with = card_of(part.task)["made_from"]["settings"]
-        self.rows_settings = Settings(**{key: value for key, value in made_with.items() if key in GENERAL})
-        self.task = task
-        self.real = pool(rows_of(part.task), settings.pool, settings.seed)
+    def __init__(self, part: Part, limits: Limits) -> None:
+        assert isinstance(part.settings, Generating)
+        self.part, self.settings = part, part.settings
+        self.rows_settings = conversion_settings(part.task)
+        self.real = example_pool(rows_of(part.task.name), self.settings.pool, self.settings.seed)
         if not self.real:
-            raise UserError(f"{part.task} has no training rows to start from", f"make convert TASK={part.task}")
-        self.budget = Budget(Cache(), str(part.folder), limits.budget)
-        self.calls = 0
-        self.rounds = 0
+            raise UserError(
+                f"{part.task.name} has no training rows to start from", f"make convert TASK={part.task.name}"
+            )
+        self.asker = Asker(part.endpoint, part.folder, limits)
+        self.selection: Selection | None = None
+        self.calls = self.rounds = 0
         self.stopped = ""
 
     def run(self, wanted: int, force: bool = False, dry_run: bool = False) -> Selection | None:
@@ -55,78 +58,85 @@ class SelfInstruct:
             print(self._estimate(wanted))
             return None
         with only_one(self.part.folder):
-            questions = judged_questions(self.task, self.rows_settings) if self.rows_settings.decontaminate else []
-            self.part.begin(force, questions=sha256_of(questions))
-            self.selection = Selection(self.part, self.task, self.settings, self.rows_settings, self.real)
-            if self.selection.compare == "prompt" and self.settings.compare == "auto":
+            rows = self.rows_settings
+            self.part.begin(
+                force, questions=sha256_of(judged_questions(self.part.task, rows) if rows.decontaminate else [])
+            )
+            self.selection = selection = Selection(self.part, rows, self.real)
+            if selection.compare == "prompt" and self.settings.compare == "auto":
                 print(
                     "compared by instruction and input: most real instructions are the same (SET compare=instruction)"
                 )
             for calls in read_rounds(self.part.folder / "replies.jsonl"):
-                self._take(calls)
-            kept = self.selection.kept
-            if len(kept) < wanted:
-                print(self._estimate(wanted - len(kept)))
-                asyncio.run(self._ask_until(wanted))
-            if kept:
-                self._write(wanted)
-        return self.selection
+                self._take(selection, calls)
+            if len(selection.kept) < wanted:
+                print(self._estimate(wanted - len(selection.kept)))
+                asyncio.run(self._ask_until(wanted, selection))
+            if selection.kept:
+                self.part.finish(
+                    selection.kept[:wanted], selection.rejected, wanted=wanted, stopped=self.stopped, calls=self.calls,
+                    items=selection.items, dropped=selection.dropped, compared_by=selection.compare,
+                    dollars=round(self.asker.budget.spent, 6),
+                )  # fmt: skip
+        return selection
 
-    async def _ask_until(self, wanted: int) -> None:
+    async def _ask_until(self, wanted: int, selection: Selection) -> None:
         """Ask round after round; sets `stopped` when it must end before enough rows are there."""
         useless = 0
-        kept = self.selection.kept
-        with Progress(f"{self.part.task}+{self.part.name}: new rows", wanted) as progress:
-            progress.done = progress.before = len(kept)
-            async with Client(
-                self.budget.cache,
-                concurrency=self.limits.concurrency,
-                per_minute=self.limits.per_minute,
-                budget=self.budget,
-            ) as client:
-                while len(kept) < wanted:
-                    try:
-                        calls = await self._round(client, wanted - len(kept))
-                    except BudgetSpentError:
-                        self.stopped = budget_reached(self.budget).message
-                        return
-                    append_round(self.part.folder / "replies.jsonl", calls)
-                    added = self._take(calls)
+        with Progress(f"{self.part.mix}: new rows", wanted) as progress:
+            progress.done = progress.before = len(selection.kept)
+            async with self.asker.connected() as client:
+                while len(selection.kept) < wanted and not self.stopped:
+                    calls = await self._round(client, wanted - len(selection.kept))
+                    added = self._take(selection, calls)
                     useless = 0 if added else useless + len(calls)
-                    progress.step(added, f"{self.calls} calls, ${self.budget.spent:.4f} spent")
+                    progress.step(added, f"{self.calls} calls, ${self.asker.budget.spent:.4f} spent")
                     if useless >= self.settings.patience:
-                        self.stopped = f"{useless} calls in a row brought no new row ({self._told_dropped()})"
-                        return
+                        counts = ", ".join(f"{step} {count:,}" for step, count in selection.dropped.items())
+                        self.stopped = (
+                            f"{useless} calls in a row brought no new row (dropped in all: {counts or 'nothing'}; "
+                            f"the last reply began {selection.last_reply[:80]!r})"
+                        )
 
     async def _round(self, client: Client, missing: int) -> list[Call]:
+        """Ask one round. One that the budget ends is not in the journal: with a larger budget it is asked whole."""
         count = min(self.settings.at_once, ceil(missing / self.settings.items))
         asked = [self.request(self.calls + number) for number in range(count)]
-        replies: list[Reply] = await gather(client.ask(self.part.endpoint, request) for request, _ in asked)
-        if all(reply.error for reply in replies):
-            raise UserError(
-                f"no call to {self.part.endpoint.url} was answered: {replies[0].error}",
-                "the same command goes on from here",
-            )
-        return [
+        replies = await self.asker.ask(client, [request for request, _ in asked])
+        calls = [
             Call(self.calls + number, self.rounds, count, shown, reply)
             for number, ((_, shown), reply) in enumerate(zip(asked, replies, strict=True))
+            if reply
         ]
+        if len(calls) == count:
+            append_round(self.part.folder / "replies.jsonl", calls)
+        else:
+            self.stopped = self.asker.over_budget
+        return calls
 
-    def _take(self, calls: list[Call]) -> int:
+    def _take(self, selection: Selection, calls: list[Call]) -> int:
         self.calls += len(calls)
         self.rounds += 1
-        return self.selection.take(calls)
+        return selection.take(calls)
 
     def request(self, call: int) -> tuple[Request, list[str]]:
-        """Return what a call asks, and the ids of the rows that it shows."""
+        """Return what a call asks, and the ids of the rows that it shows: real ones, then generated ones."""
         chosen = self.settings
-        kept = self.selection.kept if hasattr(self, "selection") else []
-        names, examples = shown_in(call, self.real, kept, (chosen.real, chosen.generated), chosen.seed)
+        draw = random.Random(f"{chosen.seed} {call}")
+        kept = self.selection.kept if self.selection else []
+        shown = draw.sample(self.real, min(chosen.real, len(self.real)))
+        shown += [(row["id"], record_of(row)) for row in draw.sample(kept, min(chosen.generated, len(kept)))]
+        examples = [
+            orjson.dumps(
+                {"instruction": record.instruction, "input": record.input or "noinput", "output": record.output}
+            ).decode()
+            for _, record in shown
+        ]
         text = self.part.prompt.render(
             count=chosen.items, words=chosen.words, structured=chosen.structured, examples=examples
         )
         sent = chosen.sampling() | ({"response_format": TASKS} if chosen.structured else {})
-        return Request([{"role": "user", "content": text}], sent, repeat=call), names
+        return Request([{"role": "user", "content": text}], sent, repeat=call), [name for name, _ in shown]
 
     def _estimate(self, missing: int) -> str:
         calls = ceil(missing / self.settings.items)
@@ -134,22 +144,15 @@ class SelfInstruct:
         cost = told(self.part.endpoint, calls, calls * self.request(self.calls)[0].tokens()[0], out)
         return f"{missing:,} new rows: at least {cost}; dropped items need more"
 
-    def _told_dropped(self) -> str:
-        dropped = self.selection.dropped
-        told = ", ".join(f"{step} {dropped[step]:,}" for step in STEPS if dropped[step]) or "nothing dropped"
-        return f"dropped in all: {told}; the last reply began {self.selection.last_reply[:80]!r}"
 
-    def _write(self, wanted: int) -> None:
-        found = self.selection
-        self.part.finish(
-            found.kept[:wanted],
-            found.rejected,
-            model=self.part.endpoint.model,
-            wanted=wanted,
-            stopped=self.stopped,
-            calls=self.calls,
-            items=found.items,
-            dropped={step: found.dropped[step] for step in STEPS},
-            compared_by=found.compare,
-            dollars=round(self.budget.spent, 6),
-        )
+def example_pool(rows: Iterable[Row], size: int, seed: int) -> list[tuple[str, Record]]:
+    """Return `size` rows to draw examples from: by a hash of their ids, those of readable length first."""
+
+    def rank(row: Row) -> tuple[int, str, str, Record]:
+        record = record_of(row)
+        length = len(record.prompt) + len(record.output)
+        place = hashlib.sha256(f"{seed} {row['id']}".encode()).hexdigest()
+        return max(0, length - LONGEST_EXAMPLE), place, str(row["id"]), record
+
+    ranked = heapq.nsmallest(size, map(rank, rows), key=lambda found: found[:2])
+    return [(name, record) for _, _, name, record in ranked]

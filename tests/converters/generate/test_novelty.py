@@ -1,13 +1,11 @@
 """The fast filter keeps just what the plain one keeps: every text against every kept one."""
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters.generate.novelty import Novelty, common_lengths, tokens
-from tests.bench.novelty import look_alikes, plain_length, plainly_kept
+from converters.generate.novelty import Novelty, tokens
+from tests.bench.novelty import look_alikes, plainly_kept
 
 
 def kept(texts: list[str], mean: float = 20) -> list[int]:
@@ -51,12 +49,3 @@ def test_texts_without_tokens_are_like_nothing() -> None:
     novelty = Novelty()
     novelty.add("a b c")
     assert novelty.similar("?!") is None
-
-
-def test_common_lengths_are_those_of_the_plain_table() -> None:
-    import numpy
-
-    draw = random.Random(0)
-    sequences = [[draw.randrange(6) for _ in range(draw.randint(1, 30))] for _ in range(40)]
-    one, *others = [numpy.array(sequence, numpy.int32) for sequence in sequences]
-    assert common_lengths(one, others).tolist() == [plain_length(sequences[0], other) for other in sequences[1:]]

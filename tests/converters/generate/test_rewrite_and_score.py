@@ -10,8 +10,7 @@ import pytest
 from common.errors import UserError
 from common.llm.reply import Reply
 from converters.__main__ import cli
-from converters.generate.filters import load_banned
-from converters.generate.mixing import counts_for
+from converters.generate.selection import load_banned
 from converters.generate.rewriting import answer_of, problem
 from converters.generate.scoring import read_score
 from converters.task import Record
@@ -86,7 +85,7 @@ def test_an_answer_of_the_judged_questions_is_not_taken_over(
     ],
 )
 def test_what_is_no_rewriting(before: str, text: str, step: str) -> None:
-    why = problem(Record("出发点是什么？", "", before), Reply(text), "zh", load_banned())
+    why = problem(Record("出发点是什么？", "", before), answer_of(text), "zh", load_banned())
     assert (why[0] if why else "") == step
 
 
@@ -121,19 +120,47 @@ def test_parts_build_on_each_other(endpoint: Endpoint, run: Run, read_rows: Read
     assert own == (BASE / "test.jsonl").read_bytes()
 
 
-def test_a_mix_is_written_once_and_again_when_its_base_changes(
-    endpoint: Endpoint, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mix_is_written_once(endpoint: Endpoint, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint.behaviour = by_length
     run("score")
     before = Path("data/medical_en+scored/train.jsonl").stat().st_mtime_ns
     convert("medical_en+scored")
     assert "is up to date" in capsys.readouterr().out
     assert Path("data/medical_en+scored/train.jsonl").stat().st_mtime_ns == before
+
+
+def test_a_part_made_of_other_rows_is_refused_and_made_again(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
+    endpoint.behaviour = by_length
+    run("score")
+    asked = len(endpoint.calls)
     source = Path(__file__).resolve().parents[3] / "converters/examples/medical_en"
-    convert("medical_en", "--source", str(source), "--set", "seed=1")
-    convert("medical_en+scored")
-    assert Path("data/medical_en+scored/test.jsonl").read_bytes() == (BASE / "test.jsonl").read_bytes()
+    convert("medical_en", "--source", str(source), "--set", "seed=1 test=0.2")
+    with pytest.raises(UserError, match="was made from other rows of medical_en") as caught:
+        convert("medical_en+scored")
+    assert caught.value.hint == "make score TASK=medical_en asks for the new rows only"
+    run("score")
+    assert 0 < len(endpoint.calls) - asked < 60  # rows that were in val and test before
+    rows, tested = (read_rows(f"{BASE}/{split}.jsonl") for split in ("train", "test"))
+    assert {row["id"] for row in read_rows(f"{BASE}/scored/rows.jsonl")} == {row["id"] for row in rows}
+    assert not {row["id"] for row in read_rows("data/medical_en+scored/train.jsonl")} & {row["id"] for row in tested}
+
+
+def test_the_control_of_a_score_is_as_many_rows_at_random(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
+    endpoint.behaviour = by_length
+    run("score", "--limit", "120")
+    for name in ("medical_en+scored@4", "medical_en+scored@random4", "medical_en+scored@random"):
+        convert(name)
+    scored = {row["id"] for row in read_rows(f"{BASE}/scored/rows.jsonl")}
+    high, control, default = (
+        [row["id"] for row in read_rows(f"data/medical_en+scored@{end}/train.jsonl")]
+        for end in ("4", "random4", "random")
+    )
+    assert len(control) == len(high) < 120
+    assert set(control) <= scored
+    assert control != high
+    assert default == control  # 4.5 and 4 select the same of scores 3 and 5
+    reasons = {row["reason"] for row in read_rows("data/medical_en+scored@random4/rejected.jsonl")}
+    assert reasons == {"not drawn", "not scored"}
 
 
 def test_a_threshold_that_leaves_nothing(endpoint: Endpoint, run: Run) -> None:
@@ -148,10 +175,10 @@ def test_amounts_that_cannot_be(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = by_length
     run("score")
     for name, setting, message in [
-        ("medical_en+scored@9", "", "threshold must lie between 0 and 5"),
+        ("medical_en+scored@9", "", "threshold must be from 0 to 5"),
         ("medical_en+scored", "share=0.5", "SET share cannot be used"),
         ("medical_en+scored@3", "threshold=4", "cannot be used with"),
-        ("medical_en+scored", "threshold=high", "threshold must lie between"),
+        ("medical_en+scored", "threshold=high", "threshold must be from 0 to 5"),
     ]:
         with pytest.raises(UserError, match=message):
             convert(name, *(["--set", setting] if setting else []))
@@ -160,7 +187,7 @@ def test_amounts_that_cannot_be(endpoint: Endpoint, run: Run) -> None:
 @pytest.mark.parametrize("bad", ["I think that it is good.", "Score: 9", '{"score": "high"}', '{"score": 4', "", "4"])
 def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, bad: str) -> None:
     endpoint.behaviour = lambda body, number: bad
-    with pytest.raises(UserError, match=r"no row was scored \(unread 4\)"):
+    with pytest.raises(UserError, match=r"there are no scored rows \(unread 4\)"):
         run("score", "--limit", "4")
     assert len(read_rows(f"{BASE}/scored/rejected.jsonl")) == 4
 
@@ -181,7 +208,7 @@ def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, ba
     ],
 )
 def test_what_models_put_around_an_answer_is_not_trained_on(text: str, answer: str) -> None:
-    assert answer_of(Reply(text)) == answer
+    assert answer_of(text) == answer
 
 
 @pytest.mark.parametrize(
@@ -198,20 +225,6 @@ def test_what_models_put_around_an_answer_is_not_trained_on(text: str, answer: s
     ],
 )
 def test_scores_are_read(text: str, score: float) -> None:
-    found = read_score(Reply(text))
-    assert not isinstance(found, str)
+    found = read_score(Reply(text).said)
+    assert found is not None
     assert found[0] == score
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "share", "counts"),
-    [
-        (100, 50, None, (100, 50)),
-        (100, 50, 0.2, (100, 25)),
-        (100, 50, 0.5, (50, 50)),
-        (100, 50, 0, (100, 0)),
-        (100, 50, 1, (0, 50)),
-    ],
-)
-def test_shares(old: int, new: int, share: float | None, counts: tuple[int, int]) -> None:
-    assert counts_for(old, new, share) == counts

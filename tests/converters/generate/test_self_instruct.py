@@ -90,7 +90,7 @@ def test_without_the_journal_the_cache_answers(endpoint: Endpoint, run: Run) -> 
 def test_other_settings_need_another_name_or_force(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "20")
-    with pytest.raises(UserError, match=r"made otherwise; changed: seed \(0 -> 1\)") as caught:
+    with pytest.raises(UserError, match=r"made with other settings; changed: seed \(0 -> 1\)") as caught:
         run("self-instruct", "--n", "20", "--set", "seed=1")
     assert "NAME=" in caught.value.hint
     run("self-instruct", "--n", "20", "--set", "seed=1", "--name", "second")
@@ -109,10 +109,57 @@ def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: 
     left_out = read_rows("data/medical_en+self_instruct@0.1/rejected.jsonl")
     assert {row["step"] for row in left_out} == {"share"}
     assert len(left_out) == 21
-    cli.main(["convert", "--task", "medical_en+self_instruct", "--set", "share=0.5"], standalone_mode=False)
-    made = [row for row in read_rows("data/medical_en+self_instruct/train.jsonl") if "self_instruct" in row["id"]]
-    assert len(made) == 40
-    assert card(Path("data/medical_en+self_instruct"))["files"]["train"]["rows"] == 80
+    cli.main(["convert", "--task", "medical_en+self_instruct", "--set", "share=12"], standalone_mode=False)
+    fewer = read_rows("data/medical_en+self_instruct/train.jsonl")
+    assert len(fewer) == 173 + 12  # the real rows stay: only the number of generated ones differs
+    assert {row["id"] for row in fewer} < {row["id"] for row in rows}
+    with pytest.raises(
+        UserError, match="0.5 takes 173 generated rows beside all 173 real ones; 40 are there"
+    ) as caught:
+        cli.main(["convert", "--task", "medical_en+self_instruct@0.5"], standalone_mode=False)
+    assert caught.value.hint == "make self-instruct TASK=medical_en N=173, or a share of at most 0.18"
+
+
+@pytest.mark.parametrize(
+    ("amount", "old", "new"), [("0", 173, 0), ("0.1", 173, 19), ("1", 0, 40), ("25", 173, 25), ("40", 173, 40)]
+)
+def test_amounts(endpoint: Endpoint, run: Run, read_rows: ReadRows, amount: str, old: int, new: int) -> None:
+    endpoint.behaviour = writes()
+    run("self-instruct", "--n", "40")
+    cli.main(["convert", "--task", f"medical_en+self_instruct@{amount}"], standalone_mode=False)
+    rows = read_rows(f"data/medical_en+self_instruct@{amount}/train.jsonl")
+    made = [row for row in rows if "self_instruct" in row["id"]]
+    assert (len(rows) - len(made), len(made)) == (old, new)
+
+
+def test_what_is_mixed_in_holds_no_question_of_today(
+    endpoint: Endpoint, run: Run, read_rows: ReadRows, workplace: Path
+) -> None:
+    """Questions that came to be judged after the rows were made."""
+    endpoint.behaviour = writes()
+    run("self-instruct", "--n", "40")
+    row = read_rows(f"{PART}/rows.jsonl")[7]
+    (workplace / "eval" / "questions").mkdir(parents=True)
+    judged = {"id": "q1", "question": f"{row['instruction']} {row['input']}"}
+    (workplace / "eval" / "questions" / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
+    cli.main(["convert", "--task", "medical_en+self_instruct"], standalone_mode=False)
+    mixed = read_rows("data/medical_en+self_instruct/train.jsonl")
+    assert len(mixed) == 173 + 39
+    assert row["id"] not in {found["id"] for found in mixed}
+    left_out = read_rows("data/medical_en+self_instruct/rejected.jsonl")
+    assert [(found["step"], found["row"]["id"]) for found in left_out] == [("contaminated", row["id"])]
+
+
+def test_a_part_of_other_rows_is_not_mixed_in(endpoint: Endpoint, run: Run) -> None:
+    endpoint.behaviour = writes()
+    run("self-instruct", "--n", "20")
+    source = str(Path(__file__).resolve().parents[3] / "converters/examples/medical_en")
+    convert = ["convert", "--task", "medical_en", "--source", source, "--set", "seed=1 test=0.3"]
+    cli.main(convert, standalone_mode=False)
+    with pytest.raises(UserError, match="was made from other rows of medical_en than are there now") as caught:
+        cli.main(["convert", "--task", "medical_en+self_instruct"], standalone_mode=False)
+    assert caught.value.hint == "make self-instruct TASK=medical_en FORCE=1 starts again"
+    run("self-instruct", "--n", "20", "--force")
 
 
 def test_judged_questions_test_rows_and_repeats_are_dropped(
