@@ -88,8 +88,8 @@ twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things o
 answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
 	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
 
-judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 STRUCTURED=1 BATCH=1 PROMPTS=folder DRY=1.
-	@$(PY) -m eval judge $(EVAL_OPTIONS) $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries) $(call option,MAX_TOKENS,max-tokens) $(call option,PROMPTS,prompts)$(if $(GUIDED), --guided)$(if $(STRUCTURED), --structured)$(if $(BATCH), --batch)$(if $(DRY), --dry-run)
+judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 STRUCTURED=1 PROMPTS=folder DRY=1.
+	@$(PY) -m eval judge $(EVAL_OPTIONS) $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries) $(call option,MAX_TOKENS,max-tokens) $(call option,PROMPTS,prompts)$(if $(GUIDED), --guided)$(if $(STRUCTURED), --structured)$(if $(DRY), --dry-run)
 
 result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several and ranks all their models.
 	@$(PY) -m eval result $(RUN_OPTIONS) $(foreach run,$(RUN),--run "$(run)")

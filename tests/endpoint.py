@@ -43,11 +43,6 @@ class Endpoint:
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = self.most_in_flight = 0
-        self.uploads: list[bytes] = []
-        self.polls, self.polls_needed = 0, 3
-        self.polls_at_upload: list[int] = []
-        self.failing_in_batch: set[int] = set()
-        self.has_batches = True
         self.models = ["fake-judge-1"]
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -64,10 +59,6 @@ class Endpoint:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/files", self._upload)
-        app.router.add_post("/v1/batches", self._batch)
-        app.router.add_get("/v1/batches/{id}", self._batch_state)
-        app.router.add_get("/v1/files/{id}/content", self._download)
         runner = web.AppRunner(app)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -101,41 +92,6 @@ class Endpoint:
         if isinstance(answer, dict):
             return web.json_response(text=json.dumps(answer))
         return answer
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        if not self.has_batches:
-            raise web.HTTPNotFound
-        self.polls_at_upload.append(self.polls)
-        form = await request.post()
-        self.uploads.append(form["file"].file.read())  # type: ignore[union-attr]
-        return web.json_response({"id": f"file-{len(self.uploads)}", "object": "file", "purpose": "batch"})
-
-    async def _batch(self, request: web.Request) -> web.Response:
-        await request.json()
-        return web.json_response(self._batch_object("validating"))
-
-    async def _batch_state(self, request: web.Request) -> web.Response:
-        self.polls += 1
-        return web.json_response(self._batch_object("completed" if self.polls >= self.polls_needed else "in_progress"))
-
-    def _batch_object(self, status: str) -> dict[str, Any]:
-        lines = len(self.uploads[-1].splitlines())
-        made = [number for number in range(lines) if number not in self.failing_in_batch]
-        done = {"output_file_id": "file-out"} if made else {"error_file_id": "file-errors"}
-        done = done if status == "completed" else {}
-        return {"id": "batch_1", "object": "batch", "status": status, "endpoint": "/v1/chat/completions", **done}
-
-    async def _download(self, request: web.Request) -> web.Response:
-        rows = []
-        for number, line in enumerate(self.uploads[-1].splitlines()):
-            call = json.loads(line)
-            failed = number in self.failing_in_batch
-            answer = (
-                {"error": {"message": "out of order"}} if failed else completion(self.behaviour(call["body"], number))
-            )
-            status = 500 if failed else 200
-            rows.append({"custom_id": call["custom_id"], "response": {"status_code": status, "body": answer}})
-        return web.Response(body="\n".join(map(json.dumps, rows)).encode())
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,116 +1,74 @@
 """Get a contestant's answers: from any endpoint, from a run's own models, or from a file."""
 
-import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint, Request, gather
-from common.llm.prices import Budget, BudgetSpentError
+from common.llm.client import Endpoint, Request
+from common.llm.pool import Pool
 from common.llm.reply import Reply
-from common.progress import Progress
 from eval.answering.serve import served
 from eval.answering.served_model import ensure_here, identity, settings_of
-from eval.records.answers import REFUSED, Answer, save
-from eval.records.questions import COLUMNS, Question
-from eval.records.reading import first_of, read_rows
+from eval.records.answers import REFUSED, Answer
+from eval.records.questions import COLUMNS, Question, first_of, language_of, read_rows, refuse
 
 SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
 BATCHING = ("vllm", "sglang")  # backends that batch what is in flight
 BATCHED_AT_ONCE = 32
 HINT = 'a line is {"id": "...", "answer": "..."}; a table has the columns question,answer'
-ANSWER = ("answer", "output", "response", "回答", "答案")  # what the column may be called
+# What the column of the answers may be called, in any case.
+ANSWER = ("answer", "output", "response", "model_answer", "model_output", "completion", "prediction", "回答", "答案")
 CHOICE = {
     "en": "{question}\n{choices}\nAnswer with the letter of the right choice first.",
     "zh": "{question}\n{choices}\n请先写出正确选项的字母。",
 }
 
 
-def prompt(question: Question, language: str) -> str:
-    """Return what the model is asked: the question, with its choices where it has some."""
-    if not question.choices:
-        return question.text
-    choices = "\n".join(f"{letter}. {text}" for letter, text in question.choices.items())
-    return CHOICE[language].format(question=question.text, choices=choices)
-
-
-def requests(questions: list[Question], language: str, system: str, settings: dict[str, Any]) -> list[Request]:
-    """Return one request for each question; the chat template is the server's, the model's own."""
+def requests_for(questions: list[Question], system: str, settings: dict[str, Any]) -> list[Request]:
+    """Return one request for each question, with its choices; the chat template is the server's, the model's own."""
     before = [{"role": "system", "content": system}] if system else []
-    return [
-        Request([*before, {"role": "user", "content": prompt(question, language)}], settings) for question in questions
-    ]
+    language = language_of([question.text for question in questions])
+    requests = []
+    for question in questions:
+        choices = "\n".join(f"{letter}. {text}" for letter, text in question.choices.items())
+        text = CHOICE[language].format(question=question.text, choices=choices) if choices else question.text
+        requests.append(Request([*before, {"role": "user", "content": text}], settings))
+    return requests
 
 
-def answer_by_endpoint(
-    endpoint: Endpoint,
-    asked: list[Request],
-    cache: Cache,
-    label: str,
-    *,
-    concurrency: int,
-    per_minute: int = 0,
-    budget: Budget | None = None,
-) -> list[Reply]:
-    """Ask an endpoint for all answers at once; a failed call is a Reply with its error."""
-
-    async def all_of_them() -> list[Reply]:
-        with Progress(label, len(asked)) as progress:
-            async with Client(cache, concurrency=concurrency, per_minute=per_minute, budget=budget) as client:
-                replies = await gather((client.ask(endpoint, request) for request in asked), lambda _: progress.step())
-                progress.note = f"{client.calls} calls, {client.from_cache} from the cache"
-                return replies
-
-    try:
-        return asyncio.run(all_of_them())
-    except BudgetSpentError:
-        assert budget is not None
-        raise UserError(
-            f"BUDGET={budget.limit:g} is reached: ${budget.spent:.4f} spent; what was answered is kept",
-            "the same command with a larger BUDGET goes on from here",
-        ) from None
-
-
-def answer_by_run(
-    run: Path, who: str, asked: list[Request], cache: Cache, *, concurrency: int, start_timeout: float
-) -> tuple[str, list[Reply]]:
+def ask_run(who: str, requests: list[Request], pool: Pool, start_timeout: float) -> tuple[list[Reply], str]:
     """Answer with a run's own model (`serve/<who>.yaml`); no server is started when all is in the cache.
 
-    Returns the model's name and the replies.
+    Returns the replies and the model's name.
     """
-    config = run / "serve" / f"{who}.yaml"
+    config = pool.folder / "serve" / f"{who}.yaml"
     settings = settings_of(config)
     model = str(settings.get("model_name_or_path", config.stem))
     stored = Endpoint(model, identity=f"{identity(config)} {model}")
-    known = [cache.get(request.key(stored)) for request in asked]
+    known = [pool.cache.get(request.key(stored)) for request in requests]
     if all(known):
-        return model, [Reply(**value) for value in known if value]
-    at_once = concurrency or (BATCHED_AT_ONCE if settings.get("infer_backend") in BATCHING else SERVED_AT_ONCE)
-    ensure_here(run, config)
-    with served(
-        config, run / "logs" / f"serve-{who}.log", concurrency=at_once, start_timeout=start_timeout
-    ) as endpoint:
-        return model, answer_by_endpoint(endpoint, asked, cache, f"{who} answers", concurrency=at_once)
+        return [Reply(**value) for value in known if value], model
+    batched = settings.get("infer_backend") in BATCHING
+    at_once = pool.limits.concurrency or (BATCHED_AT_ONCE if batched else SERVED_AT_ONCE)
+    pool = replace(pool, limits=replace(pool.limits, concurrency=at_once))
+    ensure_here(pool.folder, config)
+    log = pool.folder / "logs" / f"serve-{who}.log"
+    with served(config, log, concurrency=at_once, start_timeout=start_timeout) as endpoint:
+        return pool.ask_all(f"{who} answers", endpoint, requests), model
 
 
-def keep(
-    folder: Path,
-    who: str,
-    questions: list[Question],
-    asked: list[Request],
-    replies: list[Reply],
-    *,
-    model: str = "",
-) -> tuple[Path, list[Answer]]:
-    """Write the answers of `who`; return the file and what is in it."""
-    answers = [
+def answers_of(
+    who: str, questions: list[Question], requests: list[Request], replies: list[Reply], model: str
+) -> list[Answer]:
+    """Return the answers that replies to `questions` are."""
+    return [
         Answer(
             id=question.id,
             who=who,
             question=question.text,
             answer=reply.said,
-            model=model or reply.model,
+            model=model,
             finish_reason=reply.finish_reason,
             error=reply.error or (REFUSED if reply.finish_reason == "content_filter" else ""),
             tokens_in=reply.tokens_in,
@@ -120,9 +78,8 @@ def keep(
                 "system": request.messages[0]["content"] if len(request.messages) > 1 else "",
             },
         )
-        for question, request, reply in zip(questions, asked, replies, strict=True)
+        for question, request, reply in zip(questions, requests, replies, strict=True)
     ]
-    return save(folder, who, answers), answers
 
 
 def answers_in(source: Path, who: str, questions: list[Question]) -> list[Answer]:
@@ -130,13 +87,21 @@ def answers_in(source: Path, who: str, questions: list[Question]) -> list[Answer
     if not source.is_file():
         raise UserError(f"there is no file of answers {source}", HINT)
     problems: list[str] = []
-    rows = [(place, row) for place, row in read_rows(source, problems)]
-    problems += [f"{place}: no answer" for place, row in rows if not isinstance(row, dict) or _said(row) is None]
-    if problems:
-        raise UserError(f"{source} cannot be used:\n  " + "\n  ".join(problems[:10]), HINT)
-    texts = {place: first_of(row, COLUMNS["question"]) for place, row in rows}
-    by_text = {texts[place]: row for place, row in rows if texts[place]}
-    by_id = {str(row["id"]): row for place, row in rows if "id" in row and not texts[place]}
+    by_text: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, dict[str, Any]] = {}
+    for place, row in read_rows(source, problems):
+        name = next((name for name in ANSWER if row.get(name) is not None), None)
+        if name is None:
+            problems.append(f"{place}: no answer; its columns are {', '.join(filter(None, row))}")
+        elif not isinstance(row[name], str | int | float):
+            problems.append(f"{place}: {name} is not a text but {type(row[name]).__name__}")
+        else:
+            text, id_ = first_of(row, COLUMNS["question"]), first_of(row, COLUMNS["id"])
+            known, key = (by_text, text) if text else (by_id, id_)
+            row["answer"] = str(row[name])
+            if known.setdefault(key, row)["answer"] != row["answer"]:
+                problems.append(f"{place}: a second answer to {key[:60]!r}")
+    refuse(source, problems, HINT)
     found = [(question, by_text.get(question.text) or by_id.get(question.id)) for question in questions]
     missing = [question.id for question, row in found if row is None]
     if missing:
@@ -145,13 +110,8 @@ def answers_in(source: Path, who: str, questions: list[Question]) -> list[Answer
             "give each row the question's exact text, or only its id",
         )
     return [
-        Answer(question.id, who, question.text, _said(row) or "", **_provenance(row)) for question, row in found if row
+        Answer(question.id, who, question.text, row["answer"], **_provenance(row)) for question, row in found if row
     ]
-
-
-def _said(row: dict[str, Any]) -> str | None:
-    """Return a row's answer, which may be "", or None when it has none."""
-    return next((str(row[name]) for name in ANSWER if row.get(name) is not None), None)
 
 
 def _provenance(row: dict[str, Any]) -> dict[str, Any]:

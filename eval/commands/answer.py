@@ -1,99 +1,146 @@
 """`python -m eval answer`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Endpoint
-from common.llm.prices import Budget
+from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
-from common.options import existing_run, run_options
-from common.paths import run_folder
-from eval.answering.ask import answer_by_endpoint, answer_by_run, answers_in, keep, requests
-from eval.records.answers import REFUSED, Answer, path_of, save
-from eval.records.folder import Folder
-from eval.records.questions import Question, bundled, language_of, load_questions, test_split
+from eval.answering.ask import answers_in, answers_of, ask_run, requests_for
+from eval.commands import options
+from eval.records.answers import REFUSED, Answer, path_of
+from eval.records.questions import Question, bundled, load_questions, test_split
 
-ENDPOINT_AT_ONCE = 32
 OWN = ("base", "tuned")  # what a run serves itself; every other name is a model behind an endpoint
 MODELS = {"chatgpt": "gpt-4o-mini"}
 
 
+@dataclass(frozen=True)
+class Contestants:
+    """Who answers, and where: a run's own models, one model behind an endpoint, or a file."""
+
+    who: tuple[str, ...]
+    endpoint: str
+    model_name: str
+    source: Path | None
+    start_timeout: float
+
+    @property
+    def own(self) -> bool:
+        """Tell whether the run's own models are to answer."""
+        return not (self.endpoint or self.model_name or self.source) and all(name in OWN for name in self.who)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the contestants' names, which become names of files; UserError when one cannot."""
+        if self.endpoint and not (self.who or self.model_name):
+            raise UserError(
+                f"which model at {self.endpoint} is to answer?", f"--model-name; curl {self.endpoint}/models lists them"
+            )
+        names = list(self.who) or (list(OWN) if self.own else [self.model_name.rpartition("/")[2] or "answers"])
+        if not self.own and len(names) != 1:
+            raise UserError("an endpoint or a file answers for one contestant", "give one --who")
+        for name in names:
+            path_of(Path(), name)
+        return names
+
+    def endpoint_of(self, name: str, *, needs_key: bool) -> Endpoint | None:
+        """Return the endpoint that answers as `name`, None for a run's own models and for a file."""
+        if self.own or self.source:
+            return None
+        return Endpoint.from_environment(self.model_name or MODELS.get(name, name), self.endpoint, needs_key=needs_key)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked."""
+
+    questions: Path | None
+    limit: int
+    test_rows: int
+    system: str | None
+
+    def load(self, task: str) -> list[Question]:
+        """Return the questions of a file, or the task's own with its multiple choice, and rows of the test split."""
+        if not (self.questions or task):
+            raise UserError("no questions were named", "give TASK=medical_en, or QUESTIONS=my.jsonl")
+        choice = bundled(task, choice=True)
+        files = [self.questions] if self.questions else [bundled(task), *([choice] if choice.exists() else [])]
+        return [question for file in files for question in load_questions(file, self.limit)] + test_split(
+            task, self.test_rows
+        )
+
+    def system_of(self, task: str) -> str:
+        """Return the system prompt: as given, or the task's own."""
+        if self.system is not None or not task:
+            return self.system or ""
+        from converters.registry import load_task
+
+        return str(load_task(task).system)
+
+
 @click.command()
-@run_options
-@click.option("--run", default="", help="A run's folder, instead of its names.")
-@click.option("--who", multiple=True, help="base, tuned (default: both), or a name for --endpoint and --file.")
-@click.option("--endpoint", default="", help="URL of an OpenAI-compatible API (default: OPENAI_BASE_URL).")
-@click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-4o-mini.")
-@click.option("--file", "source", type=click.Path(path_type=Path), help="Take the answers from this JSONL file.")
-@click.option("--questions", type=click.Path(path_type=Path), help="Your own JSONL or CSV; default: the task's 20.")
-@click.option("--limit", default=0, help="Only the first N questions.")
-@click.option("--test-rows", default=0, help="Answer N rows of the test split too, for chrF and ROUGE-L.")
-@click.option("--max-tokens", default=512, show_default=True, help="Longest answer.")
-@click.option("--temperature", default=0.0, show_default=True)
-@click.option("--system", default=None, help="System prompt; default: the task's own.")
-@click.option("--concurrency", default=0, help="Calls in flight (default: 32; 2 for a model served by transformers).")
-@click.option("--per-minute", default=0, help="At most this many calls a minute (0: no limit).")
-@click.option("--budget", type=float, help="Never spend more US dollars than this on the run, retries counted.")
-@click.option("--start-timeout", default=900.0, show_default=True, help="Seconds that a served model may take to load.")
-@click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
+@options.place
+@options.grouped(
+    Contestants,
+    "contestants",
+    click.option("--who", multiple=True, help="base, tuned (default: both), or a name for --endpoint and --file."),
+    click.option("--endpoint", default="", help="URL of an OpenAI-compatible API (default: OPENAI_BASE_URL)."),
+    click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-4o-mini."),
+    click.option("--file", "source", type=click.Path(path_type=Path), help="Take the answers from this file."),
+    click.option("--start-timeout", default=900.0, show_default=True, help="Seconds a served model may take to load."),
+)
+@options.grouped(
+    Questions,
+    "questions",
+    click.option("--questions", type=click.Path(path_type=Path), help="Your own file; default: the task's 20."),
+    click.option("--limit", default=0, help="Only the first N questions."),
+    click.option("--test-rows", default=0, help="Answer N rows of the test split too, for chrF and ROUGE-L."),
+    click.option("--system", default=None, help="System prompt; default: the task's own."),
+)
+@options.sampling(512)
+@options.limits
+@options.dry_run
 def command(
-    *, task: str, model: str, method: str, variant: str, run: str, who: tuple[str, ...], endpoint: str,
-    model_name: str, source: Path | None, questions: Path | None, limit: int, test_rows: int, max_tokens: int,
-    temperature: float, system: str | None, concurrency: int, per_minute: int, budget: float | None,
-    start_timeout: float, dry_run: bool,
-) -> None:  # fmt: skip
+    *,
+    place: options.Place,
+    contestants: Contestants,
+    questions: Questions,
+    sampling: options.Sampling,
+    limits: Limits,
+    dry_run: bool,
+) -> None:
     """Get answers to a task's questions and keep them in <run>/answers/<who>.jsonl."""
-    elsewhere = bool(endpoint or model_name or source) or any(name not in OWN for name in who)
-    names = list(who) or (["base", "tuned"] if not elsewhere else [model_name.rpartition("/")[2] or "answers"])
-    if endpoint and not (who or model_name):
-        raise UserError(f"which model at {endpoint} is to answer?", f"--model-name; curl {endpoint}/models lists them")
-    if elsewhere and len(names) != 1:
-        raise UserError("an endpoint or a file answers for one contestant", "give one --who")
-    for name in names:
-        path_of(Path(), name)  # a name that cannot be a file's is told before anything is paid for
-    folder = Folder((_folder if elsewhere else existing_run)(run, task, model, method, variant))
-    task = task or folder.task
-    asked_questions = _questions(task, questions, limit) + test_split(task, test_rows)
-    language = language_of([question.text for question in asked_questions])
-    system = _system(task) if system is None else system
-    settings: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
-    asked = requests(asked_questions, language, system, settings)
-    asked_model = model_name or MODELS.get(names[0], names[0])
-    asks = elsewhere and not source
-    place = Endpoint.from_environment(asked_model, endpoint, needs_key=not dry_run) if asks else None
-    cache = Cache()
-    if place:
-        click.echo(estimate(place, asked, max_tokens, cache, about="at most"))
+    names = contestants.names
+    folder = place.existing() if contestants.own else place.any()
+    task = place.task or folder.task
+    asked = questions.load(task)
+    requests = requests_for(asked, questions.system_of(task), sampling.settings)
+    pool = Pool(Cache(), folder.path, limits)
+    endpoint = contestants.endpoint_of(names[0], needs_key=not dry_run)
+    if endpoint:
+        click.echo(estimate(endpoint, requests, sampling.max_tokens, pool.cache, about="at most"))
     if dry_run:
         return
-    given = answers_in(source, names[0], asked_questions) if source else []
-    folder.save_questions(asked_questions, names)
-    if source:
-        click.echo(f"{save(folder.path, names[0], given)}: {_told(given)}")
-        return
+    given = answers_in(contestants.source, names[0], asked) if contestants.source else []
+    folder.save_questions(asked, names)
     for name in names:
-        if place is None:
-            answering, replies = answer_by_run(
-                folder.path, name, asked, cache, concurrency=concurrency, start_timeout=start_timeout
-            )
-        else:
-            answering, replies = place.model, answer_by_endpoint(
-                place, asked, cache, f"{name} answers",
-                concurrency=concurrency or ENDPOINT_AT_ONCE,
-                per_minute=per_minute,
-                budget=Budget(cache, str(folder.path.resolve()), budget),
-            )  # fmt: skip
-        if all(reply.error for reply in replies):
-            raise UserError(f"no call for {name} was answered: {replies[0].error}", "mend it and run the same again")
-        path, given = keep(folder.path, name, asked_questions, asked, replies, model=answering)
-        click.echo(f"{path}: {_told(given)}")
+        if not contestants.source:
+            if endpoint:
+                replies, model = pool.ask_all(f"{name} answers", endpoint, requests), endpoint.model
+            else:
+                replies, model = ask_run(name, requests, pool, contestants.start_timeout)
+            if all(reply.error for reply in replies):
+                raise UserError(f"no call for {name} was answered: {replies[0].error}", "the same command tries again")
+            given = answers_of(name, asked, requests, replies, model)
+        click.echo(f"{folder.save_answers(name, given)}: {_summary(given)}")
 
 
-def _told(given: list[Answer]) -> str:
+def _summary(given: list[Answer]) -> str:
     """Say how many answers there are, and what is wrong with them."""
     failed = [answer.error for answer in given if answer.error not in ("", REFUSED)]
     counts = {
@@ -102,33 +149,5 @@ def _told(given: list[Answer]) -> str:
         "empty": sum(answer.empty for answer in given),
         "cut off: MAX_TOKENS= allows longer ones": sum(answer.cut_off for answer in given),
     }
-    return "; ".join(
-        [f"{sum(not answer.error for answer in given)} answers", *(f"{n} {what}" for what, n in counts.items() if n)]
-    )
-
-
-def _folder(run: str, task: str, model: str, method: str, variant: str) -> Path:
-    """Return the folder to answer in; unlike a run's own models, an endpoint needs no run."""
-    if run:
-        return Path(run)
-    if task:
-        return run_folder(task, model, method, variant) if model else Path("runs") / task / "endpoints"
-    raise UserError("nowhere to keep the answers", "give RUN=folder, or TASK=...")
-
-
-def _questions(task: str, path: Path | None, limit: int) -> list[Question]:
-    if path:
-        return load_questions(path, limit)
-    if not task:
-        raise UserError("no questions were named", "give TASK=medical_en, or QUESTIONS=my.jsonl")
-    found = load_questions(bundled(task), limit)
-    choice = bundled(task, choice=True)
-    return found + (load_questions(choice, limit) if choice.exists() else [])
-
-
-def _system(task: str) -> str:
-    if not task:
-        return ""
-    from converters.registry import load_task
-
-    return str(load_task(task).system)
+    answered = f"{sum(not answer.error for answer in given)} answers"
+    return "; ".join([answered, *(f"{count} {what}" for what, count in counts.items() if count)])

@@ -15,9 +15,9 @@ import orjson
 
 from common.errors import UserError
 from common.files import read_json, write_json, write_jsonl
-from common.options import existing_run, run_options
 from common.paths import folder_name
-from eval.records.answers import Answer, rows_of, save
+from eval.commands import options
+from eval.records.answers import Answer, rows_of
 from eval.records.folder import Folder
 from eval.records.judgments import Judgment, pairs_judged
 from eval.records.questions import Question, load_questions
@@ -25,34 +25,37 @@ from eval.statistics.outcomes import outcomes
 
 
 @click.command()
-@run_options
-@click.option("--run", default="", help="A run's folder, instead of its names.")
+@options.place
 @click.option(
     "--format", "layout", type=click.Choice(["fastchat", "alpaca_eval"]), default="fastchat", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to (default: <run>/exported-<format>).")
-def export(*, task: str, model: str, method: str, variant: str, run: str, layout: str, out: Path | None) -> None:
+def export(*, place: options.Place, layout: str, out: Path | None) -> None:
     """Write questions, answers and judgments in another tool's layout."""
-    folder = existing_run(run, task, model, method, variant)
-    files = LAYOUTS[layout](Folder(folder))
-    for name, rows in files.items():
-        path = (out or folder / f"exported-{layout}") / name
+    folder = place.existing()
+    for name, rows in LAYOUTS[layout](folder).items():
+        path = (out or folder.path / f"exported-{layout}") / name
         (write_jsonl if path.suffix == ".jsonl" else write_json)(path, rows)
         click.echo(path)
 
 
 @click.command("import")
-@click.option("--run", required=True, help="The folder to put the answers in; made when it is not there.")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder to put the answers in; made when it is not there.",
+)
 @click.option("--questions", type=click.Path(path_type=Path), help="Default: those already answered in the folder.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def import_(*, run: str, questions: Path | None, files: tuple[Path, ...]) -> None:
+def import_(*, run: Path, questions: Path | None, files: tuple[Path, ...]) -> None:
     """Read answers from FastChat's model_answer/*.jsonl or alpaca_eval's model_outputs.json."""
-    folder = Folder(Path(run))
+    folder = Folder(run)
     asked = load_questions(questions) if questions else folder.questions
     found = {who: answers for file in files for who, answers in import_answers(file, asked).items()}
     folder.save_questions(asked, found)
     for who, answers in found.items():
-        click.echo(f"{save(folder.path, who, answers)}: {len(answers)} answers")
+        click.echo(f"{folder.save_answers(who, answers)}: {len(answers)} answers")
 
 
 def fastchat(folder: Folder) -> dict[str, list[dict[str, Any]]]:

@@ -1,10 +1,12 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from common.errors import UserError
 from common.llm.client import Client, Endpoint, Request
+from common.llm.default_judge import auto_judge
 from common.llm.reply import Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, version
 from eval.judging.read_verdict import read_structured, read_verdict
@@ -84,6 +86,26 @@ def _status(reply: Reply, verdict: Verdict | None) -> str:
     return "refused" if reply.finish_reason in ("content_filter", "refusal") else "unparsed"
 
 
-def work_of(judges: list[ModelJudge], client: Client, all_pairings: list[Pairing]) -> list[Awaitable[Judgment]]:
-    """Return one coroutine for each judge and pairing, for one pool."""
-    return [judge.judge(client, pairing) for judge in judges for pairing in all_pairings]
+def judge_names(wanted: tuple[str, ...]) -> list[str]:
+    """Return the judges to use; `auto` is JUDGE_MODEL when there is a key or a URL, else the offline stand-in."""
+    names = [name for names in wanted for name in names.replace(",", " ").split()] or ["auto"]
+    return list(dict.fromkeys(auto_judge() if name == "auto" else name for name in names))
+
+
+def model_judges(
+    names: list[str], style: Style, settings: dict[str, Any], *, needs_key: bool = True
+) -> list[ModelJudge]:
+    """Build judges from `model` or `model@url`; the style is part of a judge's name, so that files do not mix."""
+    judges: dict[str, ModelJudge] = {}
+    for name in names:
+        model, _, url = name.partition("@")
+        if not model or model == "panel" or model.startswith("human"):
+            raise UserError(
+                f"{name!r} cannot name a judge", "write JUDGE=gpt-4o-mini or JUDGE=model@http://host:8000/v1"
+            )
+        endpoint = Endpoint.from_environment(model, url, needs_key=needs_key)
+        called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
+        if called in judges:  # the same model at another place
+            called += f"@{urlsplit(endpoint.url).netloc}"
+        judges[called] = ModelJudge(called, endpoint, style, settings)
+    return list(judges.values())

@@ -5,6 +5,7 @@ network and no key, gives the same verdict every time and does not care for the 
 chrF: Popovic 2015, as in sacrebleu (character 6-grams, beta 2); it needs no word boundaries, so Chinese is fine.
 """
 
+from common.errors import UserError
 from common.llm.default_judge import STAND_IN
 from eval.records.judgments import Judgment, Pairing, Verdict, winner
 from eval.statistics.reference_scores import chrf
@@ -13,11 +14,21 @@ NAME = STAND_IN
 MARGIN = 1.0  # chrF points (of 100) within which two answers count as equal
 
 
-def judge(pairing: Pairing, margin: float = MARGIN) -> Judgment:
-    """Return the judgment on one pairing."""
+def judge_all(pairings: list[Pairing]) -> list[Judgment]:
+    """Return the judgments on all pairings; UserError when a question has no reference answer."""
+    without = sorted({pairing.question.id for pairing in pairings if not pairing.question.reference})
+    if without:
+        raise UserError(
+            f"the stand-in judge needs reference answers; {len(without)} questions have none: {without[0]} ...",
+            "add a reference to each, or name a model: JUDGE=gpt-4o-mini",
+        )
+    return [_judge(pairing) for pairing in pairings]
+
+
+def _judge(pairing: Pairing) -> Judgment:
     first = chrf(pairing.first.answer, pairing.question.reference)
     second = chrf(pairing.second.answer, pairing.question.reference)
-    verdict: Verdict = "equal" if abs(first - second) <= margin else "better" if first > second else "worse"
+    verdict: Verdict = "equal" if abs(first - second) <= MARGIN else "better" if first > second else "worse"
     return Judgment(
         pairing.question.id,
         NAME,
@@ -27,5 +38,5 @@ def judge(pairing: Pairing, margin: float = MARGIN) -> Judgment:
         verdict=verdict,
         pair_sha256=pairing.sha256,
         canary=pairing.canary,
-        note=f"chrF to the reference answer: {first:.1f} and {second:.1f}; equal within {margin:g}",
+        note=f"chrF to the reference answer: {first:.1f} and {second:.1f}; equal within {MARGIN:g}",
     )

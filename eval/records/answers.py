@@ -3,14 +3,13 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from common.errors import UserError
-from common.files import write_jsonl
 
 REFUSED = "refused"  # the error of an answer that a content filter held back
 WHO = re.compile(r"[\w.+-]+")
@@ -52,13 +51,6 @@ def path_of(folder: Path, who: str) -> Path:
     return folder / "answers" / f"{who}.jsonl"
 
 
-def save(folder: Path, who: str, answers: list[Answer]) -> Path:
-    """Write a contestant's answers."""
-    path = path_of(folder, who)
-    write_jsonl(path, (asdict(answer) for answer in answers))
-    return path
-
-
 def load(path: Path) -> list[Answer]:
     """Read a contestant's answers; `who` is the file's name when a row does not say."""
     answers = []
@@ -74,7 +66,7 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         try:
             row = orjson.loads(line) if line.strip() else None
         except orjson.JSONDecodeError as error:
-            raise UserError(f"{path} line {number} is not JSON ({error})", "mend or delete the file") from None
+            raise UserError(f"{path} line {number} is not JSON ({error})", "correct or delete that line") from None
         if row is None:
             continue
         missing = [name for name in needed if not isinstance(row, dict) or name not in row]

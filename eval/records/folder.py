@@ -1,6 +1,7 @@
 """What eval keeps in a run's folder, or in any other: questions, answers, judgments. Each file is read once."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json, write_jsonl
 from common.paths import folder_name
-from eval.records import answers as answer_files
-from eval.records.answers import Answer, rows_of
+from eval.records.answers import Answer, contestants, load, path_of, rows_of
 from eval.records.judgments import Judgment, Pairing, pairings, pairs_of
 from eval.records.questions import Question, load_questions
 
@@ -46,10 +46,7 @@ class Folder:
     @cached_property
     def answers(self) -> dict[str, dict[str, Answer]]:
         """Return contestant -> question id -> answer, of all who answered anything."""
-        given = {
-            who: {answer.id: answer for answer in answer_files.load(answer_files.path_of(self.path, who))}
-            for who in answer_files.contestants(self.path)
-        }
+        given = {who: {answer.id: answer for answer in load(path_of(self.path, who))} for who in contestants(self.path)}
         return {who: answers for who, answers in given.items() if answers}
 
     @cached_property
@@ -117,6 +114,14 @@ class Folder:
             )
         self.questions = [*questions, *(question for question in kept if question.id not in new)]
         write_jsonl(path, (question.row() for question in self.questions))
+
+    def save_answers(self, who: str, answers: list[Answer]) -> Path:
+        """Write a contestant's answers; return the file."""
+        path = path_of(self.path, who)
+        write_jsonl(path, (asdict(answer) for answer in answers))
+        self.answers[who] = {answer.id: answer for answer in answers}
+        self.__dict__.pop("judgments", None)
+        return path
 
     def save_judgments(self, judge: str, judgments: Iterable[Judgment]) -> None:
         """Write a judge's judgments, one row for each pair and order."""

@@ -1,5 +1,8 @@
 """Questions: the 20 of each task that come with Whetstone, or the user's own file."""
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -7,17 +10,20 @@ from typing import Any
 
 from common.errors import UserError, unknown
 from common.files import read_jsonl
-from common.llm.prices import HAN
 from common.paths import QUESTIONS, data_folder, questions_file
-from eval.records.reading import TABLES, first_of, read_rows
+from common.progress import notice
+from converters.read.files import Broken, parse_line, read_chunks
 
-# What a column may be called in a user's own file; the first is ours.
+# What a column may be called in a user's own file, in any case; the first is ours.
 COLUMNS = {
-    "id": ("id", "question_id", "qid"),
-    "category": ("category", "type", "类别"),
-    "question": ("question", "instruction", "prompt", "query", "问题"),
+    "id": ("id", "question_id", "qid", "uid"),
+    "category": ("category", "type", "subject", "类别"),
+    "question": ("question", "instruction", "prompt", "query", "问题", "题目"),
     "reference": ("reference", "output", "answer", "reference_answer", "参考答案", "答案"),
 }
+LETTERS = "abcdefgh"  # columns of a table that hold the choices
+SHOWN = 10  # problems of one file
+HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 LANGUAGE_FROM_HAN_SHARE = 0.2
 
 
@@ -56,39 +62,64 @@ def bundled(task: str, choice: bool = False) -> Path:
 
 
 def load_questions(path: Path, limit: int = 0, *, repeats: bool = False) -> list[Question]:
-    """Read questions from JSON Lines, JSON, a table (CSV, TSV) or plain lines; all that is broken is told at once.
+    """Read questions from any file of rows, or from plain lines; all that is wrong is said at once.
 
     `repeats` allows one question under two ids, as two users' files can bring it into a folder; in one file it would
     count twice.
     """
     if not path.is_file():
         raise UserError(f"there is no file of questions {path}", "QUESTIONS=my.jsonl or my.csv")
-    questions: list[Question] = []
     problems: list[str] = []
-    ids: set[str] = set()
+    questions: dict[str, Question] = {}
     texts: dict[str, str] = {}
+    turns = 0
     for place, row in read_rows(path, problems):
         question = _question(row, f"{path.stem}-{len(questions) + 1:02d}", place, problems)
         if question is None:
             continue
-        if question.id in ids:
+        if question.id in questions:
             problems.append(f"{place}: id {question.id!r} is there twice")
         elif question.text in texts and question.use == "judge" and not repeats:
             problems.append(f"{place}: the same question as {texts[question.text]}")
-        ids.add(question.id)
+        turns += isinstance(row.get("turns"), list) and len(row["turns"]) > 1
+        questions[question.id] = question
         texts.setdefault(question.text, place)
-        questions.append(question)
-    hint = (
-        "the first row names the columns: question,reference,category"
-        if path.suffix.lower() in TABLES
-        else 'a line is {"question": "...", "reference": "..."}'
-    )
-    if problems:
-        shown = "\n  ".join(problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else []))
-        raise UserError(f"{path} cannot be used:\n  {shown}", hint)
+    refuse(path, problems, "the columns are question, reference, category, id; only question is needed")
     if not questions:
-        raise UserError(f"{path} holds no questions", hint)
-    return questions[:limit] if limit else questions
+        raise UserError(f"{path} holds no questions", 'a line is {"question": "...", "reference": "..."}')
+    if turns:
+        notice(f"{path}: of {turns} questions with several turns only the first turn is asked")
+    found = list(questions.values())
+    return found[:limit] if limit else found
+
+
+def refuse(path: Path, problems: list[str], hint: str) -> None:
+    """Raise UserError when a file has problems: the first of them, and how many more."""
+    if problems:
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise UserError(f"{path} cannot be used:\n  " + "\n  ".join(problems[:SHOWN] + more), hint)
+
+
+def read_rows(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, row) of a user's file, with its columns in lower case; rows that are none go to `problems`."""
+    if path.suffix.lower() == ".txt":
+        text = path.read_text("utf-8-sig", errors="replace")
+        yield from ((f"line {n}", {"question": line}) for n, line in enumerate(text.split("\n"), 1) if line.strip())
+        return
+    for chunk in read_chunks(path):
+        for number, raw in enumerate(chunk.rows, chunk.first):
+            row = parse_line(raw) if isinstance(raw, bytes) else raw
+            if isinstance(row, Broken) and path.suffix == ".json" and row.raw.startswith('"'):
+                row = {"question": json.loads(row.raw)}  # a list of texts
+            if isinstance(row, Broken):
+                problems.append(f"row {number}: {row.reason}")
+            else:
+                yield f"row {number}", {str(name).strip().lower(): value for name, value in row.items()}
+
+
+def first_of(row: dict[str, Any], columns: tuple[str, ...]) -> str:
+    """Return the text of the first of `columns` that a row has something in, or ""."""
+    return next((str(row[name]).strip() for name in columns if row.get(name) not in (None, "")), "")
 
 
 def test_split(task: str, count: int) -> list[Question]:
@@ -107,35 +138,28 @@ def test_split(task: str, count: int) -> list[Question]:
     return found
 
 
-def _question(row: Any, default_id: str, place: str, problems: list[str]) -> Question | None:
-    if isinstance(row, str):
-        row = {"question": row}
-    if not isinstance(row, dict):
-        problems.append(f"{place}: not an object, got {type(row).__name__}")
-        return None
+def _question(row: dict[str, Any], default_id: str, place: str, problems: list[str]) -> Question | None:
     values = {name: first_of(row, columns) for name, columns in COLUMNS.items()}
+    if isinstance(row.get("turns"), list) and row["turns"]:  # MT-bench
+        values["question"] = str(row["turns"][0]).strip()
     if not values["question"]:
-        problems.append(f"{place}: no question; its columns are {', '.join(map(str, row))}")
+        problems.append(f"{place}: no question; its columns are {', '.join(filter(None, row))}")
         return None
     if row.get("input"):
         values["question"] += f"\n{row['input']}"
-    choices, letter = row.get("choices") or {}, ""
+    columns = {letter.upper(): str(row[letter]).strip() for letter in LETTERS if row.get(letter) not in (None, "")}
+    choices, letter = row.get("choices") or (columns if len(columns) > 1 else {}), ""
     if not isinstance(choices, dict) or not all(isinstance(text, str) for text in choices.values()):
         problems.append(f'{place}: choices must be {{"A": "...", "B": "..."}}, or columns A, B, C ... of a table')
         return None
     if choices:
-        letter = str(row.get("letter") or row.get("answer") or "").strip()
+        letter = first_of(row, ("letter", "answer", "答案"))
         if letter not in choices:
             problems.append(f"{place}: answer {letter!r} is none of the choices {', '.join(choices)}")
             return None
+    use = str(row.get("use") or ("choice" if choices else "judge"))
     return Question(
-        values["id"] or default_id,
-        values["question"],
-        values["reference"],
-        values["category"],
-        choices,
-        letter,
-        str(row.get("use") or ("choice" if choices else "judge")),
+        values["id"] or default_id, values["question"], values["reference"], values["category"], choices, letter, use
     )
 
 

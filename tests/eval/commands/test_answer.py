@@ -137,7 +137,7 @@ def test_answers_from_a_file_by_id_or_by_text(run: Path, workplace: Path) -> Non
     )  # fmt: skip
     assert rows(run, "again")[0]["model"] == "models/tuned"
     Path("mine.jsonl").write_text('{"id": "q0", "output": null}\n')
-    with pytest.raises(UserError, match="line 1: no answer"):
+    with pytest.raises(UserError, match="row 1: no answer; its columns are id, output"):
         eval_command("answer", "--run", run, "--who", "x", "--file", "mine.jsonl", "--task", "law_en")
     Path("mine.jsonl").write_text('{"id": "q0", "answer": "A"}\n{"id": "q1", "question": "Another", "answer": "B"}\n')
     with pytest.raises(UserError, match="no answer to 5 of 6 questions"):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from eval.judging.fence import defuse, mark
-from eval.judging.prompt import Style, pair_prompt
+from eval.judging.prompt import Style, defuse, mark, pair_prompt
 from eval.judging.read_verdict import LABELS, read_structured, read_verdict
 
 B, W, E = LABELS["better"], LABELS["worse"], LABELS["equal"]

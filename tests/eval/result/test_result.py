@@ -221,7 +221,7 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
         ("answers/base.jsonl", "[1]", "line 1 has no id, question, answer"),
         ("answers/base.jsonl", '{"id": "q0", "question": "Q", "answer": null}', "line 1: answer is None, no text"),
         ("judgments/x.jsonl", '{"id": "q0"}', "line 1 has no judge, first, second, winner"),
-        ("questions.jsonl", "{broken", "line 1: not JSON"),
+        ("questions.jsonl", "{broken", "row 1: broken JSON"),
     ],
 )
 def test_a_file_that_was_edited_badly_is_told(run: Path, name: str, line: str, said: str) -> None:

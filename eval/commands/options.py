@@ -1,0 +1,131 @@
+"""Options that several commands take, handed to them in groups."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import UserError
+from common.llm.pool import Limits
+from common.options import existing_run, run_options
+from common.paths import RUNS, run_folder
+from eval.records.folder import Folder
+from eval.records.judgments import Pairing
+from eval.records.questions import Question, language_of, load_questions
+from eval.result import metrics, page
+from eval.result.tables import show
+
+Command = Callable[..., Any]
+
+
+def grouped(kind: type, name: str, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Add `options` whose values a command takes together, as one `kind` (a dataclass), as its argument `name`."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapped(**given: Any) -> Any:
+            group = kind(**{field.name: given.pop(field.name) for field in fields(kind) if field.name in given})
+            return command(**{name: group}, **given)
+
+        made: Command = wrapped
+        for option in reversed(options):
+            made = option(made)
+        return made
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which folder: by a run's names, or by its path."""
+
+    task: str
+    model: str
+    method: str
+    variant: str
+    run: str
+
+    def existing(self) -> Folder:
+        """Return the folder of a run; UserError when it is not there."""
+        return Folder(existing_run(self.run, self.task, self.model, self.method, self.variant))
+
+    def any(self) -> Folder:
+        """Return a folder that need not be there: an endpoint or a file answers without a run."""
+        if self.run:
+            return Folder(Path(self.run))
+        if not self.task:
+            raise UserError("nowhere to keep the answers", "give RUN=folder, or TASK=...")
+        if not self.model:
+            return Folder(RUNS / self.task / "endpoints")
+        return Folder(run_folder(self.task, self.model, self.method, self.variant))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Whose answers are compared."""
+
+    who: tuple[str, ...]
+    baseline: str
+
+    def pairings(self, folder: Folder, questions: Path | None = None) -> tuple[list[Question], list[Pairing], str]:
+        """Return the questions (all that were answered, or those of a file), the pairs, and the pairs' language."""
+        asked = [q for q in (load_questions(questions) if questions else folder.questions) if q.use == "judge"]
+        work = folder.pairings(asked, self.who, self.baseline)
+        return asked, work, language_of([pairing.question.text for pairing in work])
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model is to write."""
+
+    max_tokens: int
+    temperature: float
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what is sent with each request."""
+        return {"temperature": self.temperature, "max_tokens": self.max_tokens}
+
+
+place = grouped(
+    Place, "place", run_options, click.option("--run", default="", help="A run's folder, instead of its names.")
+)
+compared = grouped(
+    Compared,
+    "compared",
+    click.option("--who", multiple=True, help="Only these contestants (default: all who answered)."),
+    click.option("--baseline", default="", help="Compare everyone with this contestant only."),
+)
+
+
+def sampling(max_tokens: int) -> Callable[[Command], Command]:
+    """Add the options of `Sampling`, with a default for the longest reply."""
+    return grouped(
+        Sampling,
+        "sampling",
+        click.option("--max-tokens", default=max_tokens, show_default=True, help="Longest reply, in tokens."),
+        click.option("--temperature", default=0.0, show_default=True),
+    )
+
+
+limits = grouped(
+    Limits,
+    "limits",
+    click.option(
+        "--concurrency", default=0, help="Calls in flight (default: 32; 2 for a model served by transformers)."
+    ),
+    click.option("--per-minute", default=0, help="At most this many calls a minute (0: no limit)."),
+    click.option("--budget", type=float, help="Never spend more US dollars than this on the run, retries counted."),
+)
+dry_run = click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
+
+
+def show_result(folder: Folder) -> None:
+    """Compute a folder's result, write metrics.json and result.html, and show it."""
+    found = metrics.build(folder.path)
+    metrics.save(folder.path, found)
+    page.save(folder.path, found)
+    show(found)
