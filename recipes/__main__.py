@@ -113,9 +113,10 @@ def show_plan(recipe: Any) -> Any:
 @click.option("--if-it-fits", is_flag=True, help="Pass over a model that this machine can serve but not merge.")
 def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
     """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
+    from common.hub import Repository
     from recipes import assemble, run
     from recipes.export import gguf as gguf_export
-    from recipes.export import model_card, publish
+    from recipes.export import model_card
     from recipes.preflight.expected import in_four_bits
 
     kind = gguf.lower()
@@ -131,7 +132,7 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
     card = model_card.write_model_card(recipe)
     click.echo(f"model card: {card}")
     if push:
-        click.echo(f"uploaded to {publish.push(card.parent, push)}")
+        click.echo(f"uploaded to {Repository(push).upload(card.parent, 'Upload a fine-tuned model')}")
 
 
 @main.command()

@@ -1,19 +1,16 @@
 """Where a task's rows come from: a local file or folder (SOURCE), or the hub through huggingface_hub."""
 
-import os
 import re
-import sys
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.errors import REFUSALS, UserError
+from common.errors import UserError
 from common.files import sha256
+from common.hub import Repository
 from converters.read.files import SUFFIXES
 from converters.task import File, Task
 
-TRIES = 4
 SPLIT_WORDS = {
     "test": "test|testing|eval|evaluation",
     "val": "val|valid|validation|dev",
@@ -114,138 +111,20 @@ def split_of(path: Path) -> str:
 
 
 def _from_hub(task: Task) -> Source:
-    from huggingface_hub.utils import disable_progress_bars
-    from huggingface_hub.utils import logging as hub_logging
-
-    hub_logging.set_verbosity_error()  # what goes wrong is told in our own words, once
-    if not sys.stderr.isatty():
-        disable_progress_bars()
-    commit = _commit(task)
-    wanted = task.files or _data_files(task, commit)
-    files = tuple(SourceFile(_download(task, file.path, commit), file) for file in wanted)
+    hub = Repository(task.hub, "dataset", task.revision, EXPLICIT_SOURCE, task.url)
+    commit = hub.commit()
+    wanted = task.files or _data_files(task, hub.files(commit))
+    files = tuple(SourceFile(hub.download(file.path, commit, _is_data_file), file) for file in wanted)
     return Source(f"{task.hub}@{commit}", files, {"hub": task.hub, "commit": commit})
 
 
-def _data_files(task: Task, commit: str) -> tuple[File, ...]:
+def _data_files(task: Task, names: list[str]) -> tuple[File, ...]:
     """Return all data files of the hub's repository, for a task that names none."""
-    import httpx
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        names = HfApi().list_repo_files(task.hub, repo_type="dataset", revision=commit)
-    except HfHubHTTPError as error:
-        raise _hub_error(task, "", error) from error
-    except (OfflineModeIsEnabled, OSError, httpx.HTTPError) as error:
-        raise _no_network(task, error) from None
-    found = sorted(name for name in names if _holds_rows(Path(name)))
+    found = [name for name in names if _is_data_file(name)]
     if not found:
         raise UserError(f"{task.hub} has no file of a kind that can be read", f"it needs one of {', '.join(SUFFIXES)}")
     return tuple(File(name, task.columns, split_of(Path(name)), task.optional) for name in found)
 
 
-def _commit(task: Task) -> str:
-    """Return the commit that the task's revision stands for; without network, the one that was downloaded last."""
-    if len(task.revision) == 40:
-        return task.revision
-    import httpx
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        return str(HfApi().dataset_info(task.hub, revision=task.revision, timeout=20).sha)
-    except HfHubHTTPError as error:
-        raise _hub_error(task, "", error) from error
-    except (OfflineModeIsEnabled, OSError, httpx.HTTPError) as error:
-        cached = _cached_commit(task)
-        if cached:
-            return cached
-        raise _no_network(task, error) from None
-
-
-def _cached_commit(task: Task) -> str:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    reference = Path(HF_HUB_CACHE) / f"datasets--{task.hub.replace('/', '--')}" / "refs" / task.revision
-    return reference.read_text().strip() if reference.is_file() else ""
-
-
-def _download(task: Task, path: str, commit: str) -> Path:
-    """Download one file into the hub's cache, resuming what was broken off, and return where it lies."""
-    import httpx
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    for attempt in range(1, TRIES + 1):
-        try:
-            got = hf_hub_download(task.hub, path, repo_type="dataset", revision=commit)
-            _remember(task, Path(got), commit)
-            return Path(got)
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-            raise _no_network(task, error) from None
-        except HfHubHTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
-            if status < 500 or attempt == TRIES:
-                raise _hub_error(task, path, error) from error
-            wrong: Exception = error
-        except (OSError, httpx.HTTPError) as error:
-            if isinstance(error, OSError) and error.errno in REFUSALS:  # a full disk is not the network's fault
-                raise
-            wrong = error
-        if attempt == TRIES:
-            break
-        print(f"the download of {path} broke off ({wrong}); going on, try {attempt + 1} of {TRIES}", file=sys.stderr)
-        time.sleep(min(2**attempt, 10) * float(os.environ.get("WHETSTONE_RETRY_SECONDS", "1")))
-    raise UserError(
-        f"the download of {path} from {task.hub} broke off {TRIES} times: {wrong}",
-        f"the same command goes on where it stopped; or {EXPLICIT_SOURCE}",
-    ) from wrong
-
-
-def _remember(task: Task, downloaded: Path, commit: str) -> None:
-    """Note in the hub's own cache which commit the revision stood for, so that it is found again without network."""
-    if len(task.revision) == 40:
-        return
-    for folder in downloaded.parents:
-        if folder.name == "snapshots":
-            reference = folder.parent / "refs" / task.revision
-            if not reference.is_file() or reference.read_text() != commit:
-                reference.parent.mkdir(parents=True, exist_ok=True)
-                reference.write_text(commit)
-
-
-def _no_network(task: Task, error: Exception) -> UserError:
-    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-    why = "HF_HUB_OFFLINE is set" if offline else "no network?"
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return UserError(f"{task.hub} cannot be reached ({why}): {first}", EXPLICIT_SOURCE)
-
-
-def _hub_error(task: Task, path: str, error: Exception) -> UserError:
-    """Say what the hub's refusal means."""
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):
-        return UserError(
-            f"{task.hub} is gated: its owner wants to know who downloads it",
-            f"accept the terms on {task.url or 'its page'} and log in (`hf auth login`), or {EXPLICIT_SOURCE}",
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return UserError(f"{task.hub} is not on the hub, or private", f"log in (`hf auth login`), or {EXPLICIT_SOURCE}")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return UserError(f"{task.hub} has no revision {task.revision}", EXPLICIT_SOURCE)
-    if isinstance(error, errors.EntryNotFoundError):
-        return UserError(f"{task.hub}@{task.revision} has no file {path}{_there(task)}", EXPLICIT_SOURCE)
-    first = str(error).strip().splitlines()[0]
-    return UserError(f"the hub refused {task.hub} {path}: {first}", f"try again later, or {EXPLICIT_SOURCE}")
-
-
-def _there(task: Task) -> str:
-    """Return " (there are: ...)" with the data files that the repository has, "" when it cannot be asked."""
-    from huggingface_hub import HfApi
-
-    try:
-        names = HfApi().list_repo_files(task.hub, repo_type="dataset", revision=task.revision)
-    except Exception:  # an addition to an error that is told anyway
-        return ""
-    return f" (there are: {', '.join(name for name in names if _holds_rows(Path(name)))})"
+def _is_data_file(name: str) -> bool:
+    return _holds_rows(Path(name))

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from common.errors import UserError
+from common.hub import snapshot
 from recipes.catalog.catalog import Backbone, Shape, backbones
 from recipes.catalog.known_models import known_models
-from recipes.hub_cache import snapshot
 
 WEIGHTS = ("*.safetensors", "*.bin")
 DTYPES = ("bfloat16", "float16", "float32")

@@ -6,10 +6,10 @@ from importlib import metadata
 from pathlib import Path
 
 from common.files import read_json
+from common.hub import hub_cache, hub_home, snapshot
 from recipes.catalog.datasets import card_of
 from recipes.catalog.machine import ram_gb, resolve_hardware
 from recipes.choices.sharding import uses_ray
-from recipes.hub_cache import hub_cache, hub_home, snapshot
 from recipes.llamafactory.keys import known_templates
 from recipes.preflight.checks import Surroundings
 from recipes.preflight.conflicts import form_of, packages_of

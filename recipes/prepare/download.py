@@ -1,14 +1,12 @@
 """A backbone's files from the Hugging Face hub (or ModelScope, when LLaMA-Factory's own switch says so)."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json
+from common.hub import Repository, snapshot
 from recipes.catalog.catalog import Backbone
-from recipes.hub_cache import snapshot
 
 NOT_NEEDED = ("original/*", "*.pth", "*.gguf", "*.onnx*", "*.h5", "*.msgpack", "*.pdf")
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -31,70 +29,20 @@ def download(backbone: Backbone) -> Path:
 
         folder = Path(snapshot_download(backbone.modelscope, ignore_file_pattern=list(NOT_NEEDED)))
     else:
-        folder = _from_hub(backbone)
+        folder = repository(backbone).snapshot(NOT_NEEDED, (".safetensors", "*.bin"))  # the same weights again
     check_whole(folder, backbone.hub)
     return folder
 
 
-def _from_hub(backbone: Backbone) -> Path:
-    from huggingface_hub import HfApi, constants, snapshot_download
-
-    with clear_errors(backbone):
-        # Without network what was downloaded earlier will do.
-        unneeded = list(NOT_NEEDED)
-        if not constants.HF_HUB_OFFLINE:
-            names = HfApi().list_repo_files(backbone.hub, revision=backbone.revision)
-            if any(name.endswith(".safetensors") for name in names):
-                unneeded.append("*.bin")  # the same weights again
-        return Path(snapshot_download(backbone.hub, revision=backbone.revision, ignore_patterns=unneeded))
+def repository(backbone: Backbone) -> Repository:
+    """Return where the backbone is on the hub."""
+    return Repository(backbone.hub, revision=backbone.revision, way_out=f"make prepare MODEL={backbone.name}")
 
 
 def ensure_config(backbone: Backbone) -> None:
     """Fetch the config.json of a hub id that no entry speaks for: a plan needs its shape, and a wrong id shows."""
-    if backbone.shape or not backbone.hub or uses_modelscope() or snapshot(backbone.hub):
-        return
-    from huggingface_hub import hf_hub_download
-
-    with clear_errors(backbone):
-        hf_hub_download(backbone.hub, "config.json", revision=backbone.revision)
-
-
-@contextmanager
-def clear_errors(backbone: Backbone) -> Iterator[None]:
-    """Turn what the hub's client raises into one clear error."""
-    from huggingface_hub import errors
-
-    where = f"{backbone.hub} (revision {backbone.revision})"
-    again = f"make prepare MODEL={backbone.name}"
-    try:
-        yield
-    except errors.GatedRepoError:
-        raise UserError(
-            f"{where} is gated: the hub gives it only to who has accepted its licence",
-            f"accept it on the model's page on the hub, then: hf auth login; then: {again}",
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise UserError(
-            f"the hub has no {where}, or it is private",
-            f"check the id; if it is private: hf auth login; then: {again}",
-        ) from None
-    except errors.RemoteEntryNotFoundError as error:
-        raise UserError(f"{where} is no model: {_short(error)}", "check the id") from None
-    except errors.RevisionNotFoundError:
-        raise UserError(f"the hub has no such revision of {where}", "check it in recipes/backbones/") from None
-    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, ConnectionError) as error:
-        raise UserError(f"{where} cannot be downloaded: {_short(error)}", f"with a network: {again}") from None
-    except Exception as error:
-        if isinstance(error, UserError) or not type(error).__module__.startswith(("httpx", "httpcore", "huggingface")):
-            raise
-        raise UserError(
-            f"the download of {where} was broken off: {type(error).__name__}: {_short(error)}",
-            f"{again} goes on where it stopped",
-        ) from None
-
-
-def _short(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no network"])[0]
+    if not (backbone.shape or not backbone.hub or uses_modelscope() or snapshot(backbone.hub)):
+        repository(backbone).download("config.json", backbone.revision)
 
 
 def check_whole(folder: Path, source: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import UserError
 from recipes.catalog.catalog import Backbone
 from recipes.catalog.unknown_model import template_hint
-from recipes.prepare.download import clear_errors
+from recipes.prepare.download import repository
 
 TEXTS = (
     "Hello there",
@@ -82,7 +82,7 @@ def check_unknown(backbone: Backbone) -> None:
     from transformers import AutoTokenizer
 
     where = backbone.hub or backbone.name
-    with clear_errors(backbone):
+    with repository(backbone).clear_errors():
         try:
             tokenizer = AutoTokenizer.from_pretrained(where, revision=backbone.revision, trust_remote_code=False)
         except ValueError as error:

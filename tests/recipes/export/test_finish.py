@@ -6,12 +6,10 @@ import sys
 import pytest
 import yaml
 
-from common.errors import UserError
 from recipes.catalog.catalog import find_backbone, find_hardware, find_method
 from recipes.choices.settings import DataFacts
 from recipes.export.finish import positions_as_of_4, tokenizer_as_of_4
 from recipes.export.model_card import render
-from recipes.export.publish import push
 from recipes.rehearsal.twins import make_twin
 from recipes.render import Recipe
 from tests.checkout import ROOT
@@ -71,36 +69,6 @@ def test_what_was_not_measured_is_not_on_the_card(recipe):
     assert "Nothing yet." in card
     assert "Held-out loss" not in card
     assert "win rate" not in card
-
-
-def test_an_upload_needs_a_repository_and_a_login(tmp_path, hub):
-    with pytest.raises(UserError, match="is no repository"):
-        push(tmp_path, "just-a-name")
-    assert "hf auth login" in upload(tmp_path, hub, "").stderr
-
-
-def test_an_exported_folder_is_uploaded_whole(tmp_path, hub):
-    folder = tmp_path / "export"
-    folder.mkdir()
-    (folder / "README.md").write_text("a card")
-    (folder / "model.safetensors").write_bytes(bytes(range(256)))
-    done = upload(folder, hub, "hf_secret")
-    assert done.returncode == 0, done.stderr
-    assert "me/mine" in done.stdout
-    assert (hub.root / "models/me/mine/model.safetensors").read_bytes() == bytes(range(256))
-    assert (hub.root / "models/me/mine/README.md").read_text() == "a card"
-
-
-def upload(folder, hub, token):
-    """Push from a process of its own: the hub's client reads its settings once, at import."""
-    program = (
-        "import sys; from pathlib import Path; from common.errors import run_cli\n"
-        "from recipes.export.publish import push\n"
-        "run_cli(lambda: print(push(Path(sys.argv[1]), 'me/mine')))"
-    )
-    environment = {**hub.environment(), "HF_TOKEN": token, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", program, str(folder)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.slow

@@ -184,10 +184,14 @@ def fill(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("trouble", "says", "then"),
     [
-        ("gated", "is gated: the hub gives it only to who has accepted its licence", "hf auth login"),
-        ("private", "the hub has no hiyouga/Baichuan2-7B-Chat-LLaMAfied", "hf auth login"),
-        ("offline", "cannot be downloaded", "with a network: make prepare MODEL=baichuan2-7b"),
-        ("nobody", "hiyouga/Baichuan2-7B-Chat-LLaMAfied (revision main)", "make prepare MODEL=baichuan2-7b"),
+        ("gated", "is gated: the hub gives it only to those who have accepted its terms", "hf auth login"),
+        ("private", "hiyouga/Baichuan2-7B-Chat-LLaMAfied is not on the hub, or private", "hf auth login"),
+        ("offline", "cannot be reached (HF_HUB_OFFLINE is set)", "make prepare MODEL=baichuan2-7b"),
+        (
+            "nobody",
+            "Baichuan2-7B-Chat-LLaMAfied cannot be reached (no network?)",
+            "make prepare MODEL=baichuan2-7b",
+        ),
         ("partial", "lacks any weights", "prepare again"),
     ],
 )
@@ -263,7 +267,7 @@ def test_the_same_weights_are_not_downloaded_twice(hub: Hub) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("trouble", "says"), [("missing", "the hub has no org/other"), ("gated", "is gated")])
+@pytest.mark.parametrize(("trouble", "says"), [("missing", "org/other is not on the hub"), ("gated", "is gated")])
 def test_an_unknown_model_that_cannot_be_had_is_told_in_one_message(
     hub: Hub, tmp_path: Path, trouble: str, says: str
 ) -> None:

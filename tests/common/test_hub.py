@@ -1,0 +1,125 @@
+"""The hub's client: what it fetches, and what its errors mean, on a stand-in hub that refuses as the real one does."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from common.hub import Repository, snapshot
+from tests.checkout import ROOT
+from tests.stand_in_hub import COMMIT, Hub
+
+
+def run(hub: Hub, what: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Evaluate `what` in a process of its own: the hub's client reads its settings once, at import."""
+    program = (
+        "from pathlib import Path; from common.errors import run_cli; from common.hub import *\n"
+        "R = Repository('org/name', 'dataset', way_out='another way')\n"
+        f"run_cli(lambda: print({what}))"
+    )
+    environment = {**os.environ, **hub.environment(), "PYTHONPATH": str(ROOT), "WHETSTONE_RETRY_SECONDS": "0", **more}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def filled(hub: Hub) -> Hub:
+    folder = hub.root / "datasets" / "org" / "name"
+    folder.mkdir(parents=True)
+    (folder / "rows.jsonl").write_text('{"a": 1}\n')
+    (folder / "notes.txt").write_text("x")
+    return hub
+
+
+def test_a_file_is_fetched_once_and_found_again_without_a_network(filled: Hub) -> None:
+    fetch = "(c := R.commit(), R.download('rows.jsonl', c).read_text())"
+    done = run(filled, fetch)
+    assert done.stdout.strip() == str((COMMIT, '{"a": 1}\n')), done.stderr
+    asked = len(filled.requests)
+    assert run(filled, fetch, HF_HUB_OFFLINE="1").stdout == done.stdout
+    assert len(filled.requests) == asked
+    assert run(filled, "R.files()").stdout.strip() == "['notes.txt', 'rows.jsonl']"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said", "then"),
+    [
+        ("gated", "org/name is gated: the hub gives it only to those who have accepted its terms", "accept them on"),
+        ("private", "org/name is not on the hub, or private", "hf auth login; then: another way"),
+        ("offline", "org/name cannot be reached (HF_HUB_OFFLINE is set)", "another way"),
+        ("nobody", "org/name cannot be reached (no network?)", "another way"),
+        ("no file", "org/name (revision main) has no file gone.csv (there are: rows.jsonl)", "another way"),
+        ("no name", "is no name of a repository on the hub", "org/name"),
+    ],
+)
+def test_each_refusal_is_one_message_and_a_way_out(filled: Hub, trouble: str, said: str, then: str) -> None:
+    more, what = {}, "R.download('rows.jsonl', R.commit())"
+    if trouble in ("gated", "private"):
+        getattr(filled, trouble).add("org/name")
+    elif trouble == "offline":
+        more["HF_HUB_OFFLINE"] = "1"
+    elif trouble == "nobody":
+        more["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    elif trouble == "no file":
+        what = "R.download('gone.csv', R.commit(), lambda name: name.endswith('.jsonl'))"
+    else:
+        what = "Repository('org/na/me', 'dataset').commit()"
+    done = run(filled, what, **more)
+    assert done.returncode == 2, done.stderr
+    error, hint = done.stderr.strip().splitlines()
+    assert said in error
+    assert then in hint
+
+
+def test_weights_in_two_forms_are_fetched_once(hub: Hub) -> None:
+    folder = hub.root / "models" / "org" / "both"
+    folder.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "pytorch_model.bin", "read.pdf"):
+        (folder / name).write_bytes(b"{}")
+    what = "sorted(p.name for p in Repository('org/both').snapshot(['*.pdf'], ('.safetensors', '*.bin')).iterdir())"
+    assert run(hub, what).stdout.strip() == "['config.json', 'model.safetensors']"
+
+
+def test_the_cache_is_seen_without_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert snapshot("org/name") is None
+    for number, name in enumerate(("old", "new")):
+        folder = tmp_path / "models--org--name" / "snapshots" / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (number, number))
+    assert snapshot("org/name") == tmp_path / "models--org--name" / "snapshots" / "new"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full", "x"), FileNotFoundError(2, "no", "x"), ValueError("x")]
+)
+def test_what_is_not_of_the_hub_goes_through(error: Exception) -> None:
+    with pytest.raises(type(error)), Repository("org/name").clear_errors():
+        raise error
+
+
+def test_an_upload_needs_a_repository_and_a_login(tmp_path: Path, hub: Hub) -> None:
+    with pytest.raises(UserError, match="is no repository"):
+        Repository("just-a-name").upload(tmp_path, "x")
+    assert "hf auth login" in upload(tmp_path, hub, "").stderr
+
+
+def test_a_folder_is_uploaded_whole(tmp_path: Path, hub: Hub) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "README.md").write_text("a card")
+    (folder / "model.safetensors").write_bytes(bytes(range(256)))
+    done = upload(folder, hub, "hf_secret")
+    assert done.returncode == 0, done.stderr
+    assert "me/mine" in done.stdout
+    assert (hub.root / "models/me/mine/model.safetensors").read_bytes() == bytes(range(256))
+    assert (hub.root / "models/me/mine/README.md").read_text() == "a card"
+
+
+def upload(folder: Path, hub: Hub, token: str) -> subprocess.CompletedProcess[str]:
+    return run(hub, f"Repository('me/mine').upload(Path({str(folder)!r}), 'Upload')", HF_TOKEN=token)
