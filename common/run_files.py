@@ -232,11 +232,15 @@ class Plan:
 
     name: str
     file: str
+    """The sweep file's path, as it was typed."""
     runs: list[Run]
+    content: str = ""
+    """The sweep file with the command line's words in their place, as YAML: what the sweep goes on as."""
+    typed: str = ""
+    """The command that started it."""
     title: str = ""
     question: str = ""
     axes: dict[str, list[Any]] = field(default_factory=dict)
-    baseline: str | None = None
     source: str = ""
     limit: int | None = None
     judge: str = "auto"

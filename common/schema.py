@@ -140,7 +140,8 @@ def _told(kind: type[BaseModel], error: ValidationError, names: Sequence[str]) -
         elif code == "missing":
             problems.append(f"missing key {place!r}")
         elif code == "value_error":
-            problems.append(": ".join(filter(None, [place, str(one["ctx"]["error"])])))
+            lines = str(one["ctx"]["error"]).splitlines()  # a rule may find several problems, one a line
+            problems += [": ".join(filter(None, [place, line])) for line in lines]
         elif code in KINDS or code == "literal_error":
             kinds, _ = alternatives.setdefault(place, ([], got))
             choices = str(one.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "")

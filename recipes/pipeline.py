@@ -17,6 +17,15 @@ DEMO = {
 }
 """What `make demo` runs: rows and weights that come with the installation, answers short enough for a CPU."""
 
+TITLES = {
+    "train": "convert the rows and train",
+    "heldout": "held-out loss, before and after",
+    "export": "export the tuned model",
+    "answer": "answers of the base and the tuned model",
+    "judge": "judge the answers, both orders",
+    "card": "put what was measured into the model card",
+}
+
 
 def run_all(**options: Any) -> None:
     """Run every step; end at the first that fails, whose own message says why."""
@@ -26,43 +35,29 @@ def run_all(**options: Any) -> None:
             f"{options['task']} has no questions to be judged on, and none were named",
             "QUESTIONS=my.jsonl names yours (docs/judging.md); `make train` and `make heldout` need none",
         )
-    steps = plan(**options)
     began = time.monotonic()
-    for number, (title, line) in enumerate(steps, 1):
-        print(f"\n[{number}/{len(steps)}] {title}\n  $ python {shlex.join(line[1:])}", flush=True)
+    for number, (step, line) in enumerate(commands(**options).items(), 1):
+        print(f"\n[{number}/{len(TITLES)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
         run(line)
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
-    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s; as a report: make report {words}")
+    print(f"\nall {len(TITLES)} steps done in {time.monotonic() - began:.0f} s; as a report: make report {words}")
 
 
-def plan(
-    *,
-    task: str,
-    model: str,
-    method: str = "lora",
-    variant: str = "",
-    hardware: str = "auto",
-    overrides: str = "",
-    source: str = "",
-    limit: int | None = None,
-    force: bool = False,
-    judge: str = "auto",
-    questions: str = "",
+def commands(
+    *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
+    source: str = "", limit: int | None = None, force: bool = False, judge: str = "auto", questions: str = "",
     max_tokens: int | None = None,
-) -> list[tuple[str, list[str]]]:
-    """Return (title, command) of every step."""
+) -> dict[str, list[str]]:  # fmt: skip
+    """Return the command of every step."""
     names = {"task": task, "model": model, "method": method, "variant": variant}
     recipe = {**names, "hardware": hardware, "set": overrides}
     asked = {**names, "questions": questions}
-    return [
-        (
-            "convert the rows and train",
-            command("recipes", "train", **recipe, source=source, limit=limit, force=force),
-        ),
-        ("held-out loss, before and after", command("recipes", "heldout", **recipe)),
-        ("export the tuned model", command("recipes", "export", "--if-it-fits", **recipe)),
-        ("answers of the base and the tuned model", command("eval", "answer", **asked, max_tokens=max_tokens)),
-        ("judge the answers, both orders", command("eval", "judge", **asked, judge=judge)),
-        ("put what was measured into the model card", command("recipes", "card", **recipe)),
-    ]
+    return {
+        "train": command("recipes", "train", **recipe, source=source, limit=limit, force=force),
+        "heldout": command("recipes", "heldout", **recipe),
+        "export": command("recipes", "export", "--if-it-fits", **recipe),
+        "answer": command("eval", "answer", **asked, max_tokens=max_tokens),
+        "judge": command("eval", "judge", **asked, judge=judge),
+        "card": command("recipes", "card", **recipe),
+    }

@@ -1,66 +1,66 @@
 """`python -m recipes sweep`: plan, run, compare; again, it goes on."""
 
-import importlib
 import os
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from common.errors import UserError, nearest
-from common.overrides import parse_settings
+from common.overrides import as_set, parse_settings
 from common.process import only_one
+from common.run_files import FAILED, SWEEPS, Plan, read_state, read_sweep, sweep_name
 from recipes.sweeping.planning.preview import completed, refuse
 from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve
-from recipes.sweeping.planning.spec import build, read_file
-from recipes.sweeping.running import one_run as one
-from recipes.sweeping.running import progress_table as table
+from recipes.sweeping.planning.sweep_file import read, read_yaml, replaced
+from recipes.sweeping.running import local, on_ray, one_run, progress_table, slurm
 from recipes.sweeping.running import state as states
 from recipes.sweeping.running.compare import compare
-from recipes.sweeping.running.share import prepare_shared
-from recipes.sweeping.sweep import Plan, load, name_of
 
-EXECUTORS = {"local": "local", "ray": "on_ray", "slurm": "on_slurm"}
+EXECUTORS = {"local": local.execute, "ray": on_ray.execute, "slurm": slurm.execute}
 
 
 def do_one(sweep: str, wanted: str) -> bool:
     """Do one run of a sweep that was started; return whether it is done."""
-    plan = load(name_of(sweep))
-    return one.do(plan, plan.run(wanted))
+    plan = read_sweep(sweep)
+    return one_run.do(plan, plan.run(wanted))
 
 
 def status(sweep: str) -> str:
     """Return the table of a sweep's runs, wherever it runs."""
-    return "\n".join(table.lines(load(name_of(sweep))))
+    return "\n".join(progress_table.lines(read_sweep(sweep)))
 
 
 def compare_only(sweep: str) -> None:
     """Compare what is done, and run nothing."""
-    plan = load(name_of(sweep))
+    plan = read_sweep(sweep)
     with only_one(plan.folder / "compare"):
         compare(plan)
 
 
-def sweep(
-    file: str, *, name: str, dry: bool, force: bool, executor: str, jobs: int, overrides: str, **words: Any
-) -> bool:
+def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, executor: str = "local", jobs: int = 0,
+          **words: Any) -> bool:  # fmt: skip
     """Plan a sweep, run what is not done yet, compare; return whether all runs are done.
 
-    `words` (task, model, source ...) and `overrides` take the place of what the file says.
+    `words` (task, model, overrides, source ...) take the place of what the file says.
     """
     if executor not in EXECUTORS:
         hint = nearest(executor, EXECUTORS) or ", ".join(EXECUTORS)
         raise UserError(f"there is no executor {executor!r}", f"EXECUTOR={hint}")
-    given = words | ({"set": parse_settings(overrides)} if overrides else {})
-    plan = planned(file, given, name, force)
+    plan = planned(file, name=name, force=force, **words)
     if dry:
         ready, problems = completed(plan)
         print(plan_table(ready))
-        refuse(ready, problems)
+        print("".join(f"this run cannot work: {problem}\n" for problem in problems), end="")
         return True
     with only_one(plan.folder):
+        _refuse_another(plan)
         before, problems = completed(plan)  # what cannot work is told before rows are converted
         refuse(before, problems)
-        prepare_shared(plan, plan.runs, anew=True)
+        one_run.prepare_shared(plan, plan.runs, anew=True)
         plan, problems = completed(plan)
         print(plan_table(plan), flush=True)
         refuse(plan, problems)
@@ -69,25 +69,69 @@ def sweep(
         if len(waiting) < len(plan.runs):
             print(f"{len(plan.runs) - len(waiting)} of {len(plan.runs)} are done already", flush=True)
         if waiting:
-            doing = importlib.import_module(f"recipes.sweeping.{EXECUTORS[executor]}")
-            doing.execute(plan, waiting, table.View(plan).show, jobs)
+            with progress_table.View(plan) as view:
+                EXECUTORS[executor](plan, waiting, view.show, jobs)
             if executor == "slurm":
                 return True  # it has only handed the runs on
         compare(plan)
     return _ended(plan)
 
 
-def planned(file: str, given: dict[str, Any], name: str, force: bool) -> Plan:
-    """Return the plan of a sweep file, or of the file that a started sweep is of."""
-    path = Path(file) if file.endswith((".yaml", ".yml")) else Path(load(name_of(file)).file)
-    spec = build(read_file(path), given, name or name_of(str(path)), str(path))
-    return resolve(spec, force)
+def planned(file: str, *, name: str = "", force: bool = False, overrides: str = "", **words: Any) -> Plan:
+    """Return the plan of a sweep file, or of a started sweep, which goes on as what it was."""
+    given = {key: value for key, value in words.items() if value not in (None, "")}
+    given |= {"set": parse_settings(overrides)} if overrides else {}
+    if file.endswith((".yaml", ".yml")):
+        path, name = file, name or sweep_name(file)
+        content, typed = (
+            read_yaml(Path(file)),
+            [f"SWEEP={file}", *([f"NAME={name}"] if name != sweep_name(file) else [])],
+        )
+        before = _started(name)
+    else:
+        before = read_sweep(file)
+        path, name = before.file, before.name
+        content = yaml.safe_load(before.content) if before.content else read_yaml(Path(path))
+        typed = shlex.split(before.typed)[2:] or [f"SWEEP={path}"]
+    plan = resolve(read(content, given, path), name, path, before)
+    typed += [f"{key.upper()}={as_set(value) if key == 'set' else value}" for key, value in given.items()]
+    return replace(
+        plan, force=force, typed=shlex.join(["make", "sweep", *typed]),
+        content=yaml.safe_dump(replaced(content, given), allow_unicode=True, sort_keys=False),
+    )  # fmt: skip
+
+
+def _started(name: str) -> Plan | None:
+    return read_sweep(name) if (SWEEPS / name / "sweep.json").is_file() else None
+
+
+def _refuse_another(plan: Plan) -> None:
+    """Raise when a plan would lose runs, or change the rows, of the one that was started under its name."""
+    before = _started(plan.name)
+    if not before or plan.force:
+        return
+    kept = {run.id for run in plan.runs}
+    lost = [
+        f"run {run.name} ({run.folder}) is not in it"
+        for run in before.runs
+        if run.id not in kept and read_state(before, run).state != FAILED
+    ]
+    lost += [
+        f"{key.upper()} was {getattr(before, key) or 'not given'}, now {getattr(plan, key) or 'not given'}"
+        for key in ("source", "limit")
+        if getattr(before, key) != getattr(plan, key)
+    ]
+    if lost:
+        raise UserError(
+            f"{plan.name} was started as another plan ({before.typed or before.file}):\n  - " + "\n  - ".join(lost),
+            f"SWEEP={plan.name} goes on with that one, NAME=another keeps both, FORCE=1 replaces it",
+        )
 
 
 def _ended(plan: Plan) -> bool:
     """Say how it ended; return whether all runs are done."""
     undone = [run for run in plan.runs if not states.is_done(plan, run)]
-    print("\n" + "\n".join(table.lines(plan)))
+    print("\n" + "\n".join(progress_table.lines(plan)))
     for task in plan.tasks:
         if (page := plan.compare(task) / "result.html").is_file():
             print(f"{task}: {os.path.relpath(page)}")

@@ -1,8 +1,8 @@
 """From a sweep's axes to its runs: every combination, or one axis off the baseline at a time, or a list. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -10,12 +10,16 @@ from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
 from recipes.llamafactory.keys import known_keys
 from recipes.run import NOT_IDENTITY
-from recipes.sweeping.planning.spec import Spec
-from recipes.sweeping.planning.values import WORDS, Settings, Value, same
+from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
-LONGEST = 60
-"""Characters of a variant or a name, which become parts of paths."""
-DEFAULT_WORDS = {"method": "lora", "hardware": "auto", "gpus": 1}
+LONGEST = 40
+"""Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
+DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {})}
+SHORT = {
+    "lora_rank": "rank", "lora_alpha": "alpha", "learning_rate": "rate", "num_train_epochs": "epochs",
+    "max_samples": "rows", "per_device_train_batch_size": "batch", "max_steps": "steps", "cutoff_len": "cutoff",
+}  # fmt: skip
+"""What recipe keys are called in the names of runs and folders."""
 
 
 @dataclass(frozen=True)
@@ -23,120 +27,106 @@ class Draft:
     """A run as the sweep file means it, before anything was looked up."""
 
     words: Settings
+    """task, model, method, hardware, gpus; data: name of the data variant and the converter's settings."""
     settings: Settings
-    data: tuple[str, Settings] = ("", {})
-    """Name of the data variant ("" for the task's own rows) and the converter's settings."""
-    point: dict[str, Any] = field(default_factory=dict)
+    """Recipe keys."""
+    point: dict[str, Any]
     """Axis -> what this run's value is called; None where the baseline leaves it to the recipe."""
     off: str = ""
     """In a sweep of one axis at a time: the axis that is off the baseline; "" in the baseline itself."""
     group: tuple[Any, ...] = ()
-    """The words that the whole comparison is done for: a baseline holds within a group."""
-    prefix: str = ""
-    """VARIANT, in front of every run's own."""
+    """The values of the words that the whole comparison is done for: a baseline holds within a group."""
 
 
-def drafts(spec: Spec) -> list[Draft]:
+def drafts(file: SweepFile) -> list[Draft]:
     """Return every run of a sweep, in the order in which it is meant to be read."""
-    outer = {key: [Value(one, words={key: one}) for one in values] for key, values in spec.words.items()}
-    varying = [key for key, values in outer.items() if len(values) > 1]
+    outer = {key: values for key in WORDS if (values := getattr(file, key))}
     found = []
-    for words in product(*outer.values()):
-        fixed = dict(zip(outer, words, strict=True))
-        group = tuple(fixed[key].label for key in varying)
-        for off, inner in _design(spec):
-            values = {**fixed, **inner}
-            point = {key: one.label for key, one in values.items() if key in inner or key in varying}
-            found.append(_draft(spec, values, point, off, group))
+    for combination in product(*outer.values()):
+        fixed = dict(zip(outer, combination, strict=True))
+        group = {key: value for key, value in fixed.items() if len(outer[key]) > 1}
+        for off, chosen in _design(file):
+            merged: Settings = {**DEFAULTS, **file.set, **fixed}
+            for value in chosen.values():
+                merged |= value.changes
+            words = {key: merged.pop(key) for key in DEFAULTS}
+            point = group | {axis: value.label for axis, value in chosen.items()}
+            found.append(Draft(words, merged, point, off, tuple(group.values())))
     return found
 
 
-def _design(spec: Spec) -> Iterator[tuple[str, Mapping[str, Value]]]:
+def _design(file: SweepFile) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """Yield (axis that is off the baseline, values) of each run of the comparison."""
-    if spec.runs:
-        yield from (("", run) for run in spec.runs)
-    elif spec.mode == "one-at-a-time":
-        start = {axis: baseline_value(spec, axis) for axis in spec.axes}
+    if file.runs:
+        yield from (("", run) for run in file.runs)
+    elif file.mode == "one-at-a-time":
+        start = {axis: _baseline_value(file, axis) for axis in (*file.compare, *file.baseline)}
         yield "", start
-        for axis, values in spec.axes.items():
+        for axis, values in file.compare.items():
             yield from ((axis, start | {axis: one}) for one in values if not same(one.label, start[axis].label))
     else:
-        yield from (("", dict(zip(spec.axes, values, strict=True))) for values in product(*spec.axes.values()))
+        yield from (("", dict(zip(file.compare, values, strict=True))) for values in product(*file.compare.values()))
 
 
-def baseline_value(spec: Spec, axis: str) -> Value:
+def _baseline_value(file: SweepFile, axis: str) -> Value:
     """Return where an axis begins: what `baseline:` names, the recipe's own for a recipe key, or its first value."""
-    values = spec.axes[axis]
-    if axis in spec.baseline:
-        wanted = spec.baseline[axis]
-        found = next((one for one in values if same(one.label, wanted)), None)
-        return found or Value(wanted, settings={axis: wanted})
-    if is_key_axis(axis, values):
-        return Value(None)
-    return values[0]
+    values = file.compare.get(axis, ())
+    if axis in file.baseline:
+        wanted = file.baseline[axis]
+        return next((one for one in values if same(one.label, wanted)), Value(wanted, {axis: wanted}))
+    own = axis in known_keys() and axis not in WORDS and all(set(one.changes) <= {axis} for one in values)
+    return Value(None, {}) if own else values[0]
 
 
-def is_key_axis(axis: str, values: list[Value]) -> bool:
-    """Tell whether an axis is a plain recipe key, whose value the recipe has by itself."""
-    return axis in known_keys() and axis not in WORDS and all(set(one.settings) <= {axis} for one in values)
+def baselines(file: SweepFile, found: list[Draft], points: list[dict[str, Any]]) -> list[int | None]:
+    """Return for each run the number of the one that it is compared with."""
+    if file.mode == "one-at-a-time" and not file.runs:
+        starts = {draft.group: number for number, draft in enumerate(found) if not draft.off}
+        return [starts[draft.group] for draft in found]
+    if not file.baseline:
+        return [None] * len(found)
+    wanted = [{key: str(value) for key, value in (point | file.baseline).items()} for point in points]
+    texts = [{key: str(value) for key, value in point.items()} for point in points]
+    return [texts.index(one) if one in texts else None for one in wanted]
 
 
-def _draft(
-    spec: Spec, values: Mapping[str, Value], point: dict[str, Any], off: str, group: tuple[Any, ...]
-) -> Draft:  # fmt: skip
-    words, settings = dict(DEFAULT_WORDS), dict(spec.settings)
-    data: tuple[str, Settings] = ("", {})
-    for one in values.values():
-        words |= one.words
-        settings |= one.settings
-        data = one.data or data
-    return Draft(words, settings, data, point, off, group, slug(spec.variant) if spec.variant else "")
+def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], named: str) -> str:
+    """Return what tells a run's folder from that of the plain recipe: `rank-8`.
 
-
-def variant_of(draft: Draft, own: Mapping[str, Any], varying: set[str]) -> str:
-    """Return what tells a run's folder from that of the plain recipe: every setting that differs from its `own`."""
-    parts = [draft.prefix] if draft.prefix else []
-    parts += [
-        f"{key}-{value}"
+    It spells out every setting that differs from the recipe's `own`, so that sweeps share a run that is the same in
+    both; where that is too long, it is `named`.
+    """
+    settings = {
+        key: value
         for key, value in draft.settings.items()
         if key not in NOT_IDENTITY and not (key in own and same(own[key], value))
-    ]
-    parts += [f"{key}-{draft.words[key]}" for key in ("hardware", "gpus") if key in varying]
-    return shortened("-".join(slug(part) for part in parts))
+    }
+    settings |= {key: draft.words[key] for key in ("hardware", "gpus") if key in varying}
+    text = "-".join(slug(f"{SHORT.get(key, key)}-{value}") for key, value in settings.items())
+    return text if len(text) <= LONGEST else named
+
+
+def name_of(draft: Draft, point: Mapping[str, Any], varying: Iterable[str], start: bool) -> str:
+    """Return what a run is called among those of its sweep that are asked the same questions.
+
+    Its task is left out; what is mixed with the task's own rows (law_zh+rewritten) is not.
+    """
+    parts = []
+    for key in varying:
+        if key not in point or (key not in WORDS and (start or (draft.off and key != draft.off))):
+            continue
+        label = str(point[key])
+        if key == "task":
+            label = label.removeprefix(root_task(label)).lstrip(MIX + VARIANT)
+        elif key == "model":
+            label = folder_name(label)
+        elif key not in ("method", "hardware", "data"):
+            label = f"{SHORT.get(key, key)}-{label}"
+        parts.append(slug(label) if label else "")
+    parts.append("baseline" if start else "")
+    return "-".join(filter(None, parts)) or f"{folder_name(draft.words['model'])}-{draft.words['method']}"
 
 
 def slug(text: Any) -> str:
     """Return a text as one part of a path."""
     return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-.") or "x"
-
-
-def shortened(text: str) -> str:
-    """Return a text that is at most LONGEST characters long, and still unlike any other."""
-    from common.files import sha256_of
-
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 7]}-{sha256_of(text)[:6]}"
-
-
-def name_of(draft: Draft, point: Mapping[str, Any], varying: set[str], baseline: bool) -> str:
-    """Return what a run is called among those of its sweep that are asked the same questions.
-
-    Its task is left out; what is mixed with the task's own rows (law_zh+rewritten) is not.
-    """
-    task = str(point.get("task", ""))
-    mixed = task.removeprefix(root_task(task)).lstrip(MIX + VARIANT)
-    parts = [mixed] if mixed and "task" in varying else []
-    for key, label in point.items():
-        if (
-            key == "task"
-            or key not in varying
-            or (baseline and key not in WORDS)
-            or (draft.off and key != draft.off and key not in WORDS)
-        ):
-            continue
-        shown = folder_name(str(label)) if key == "model" else str(label)
-        parts.append(shown if key in (*WORDS, "data") and key != "gpus" else f"{key}-{shown}")
-    if baseline:
-        parts.append("baseline")
-    return shortened(
-        "-".join(slug(part) for part in parts) or f"{folder_name(draft.words['model'])}-{draft.words['method']}"
-    )

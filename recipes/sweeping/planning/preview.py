@@ -1,15 +1,15 @@
 """What a plan says before anything runs: what each run takes, whether it fits, what the judge will be asked."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
+from common.run_files import Plan
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
 from recipes.preflight.surroundings import look_around
 from recipes.sweeping.planning.resolve import content_key, recipe_of
-from recipes.sweeping.sweep import Plan
 
 MOST_TO_COMPARE_ALL = 6
 """Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
@@ -18,6 +18,8 @@ MOST_TO_COMPARE_ALL = 6
 def completed(plan: Plan) -> tuple[Plan, list[str]]:
     """Return the plan with what each run takes, and every run that cannot work, with the reason."""
     runs, problems = [], []
+    fetched: set[str] = set()
+    free = float("inf")
     for run in plan.runs:
         recipe = recipe_of(run)
         around = look_around(recipe)
@@ -29,11 +31,21 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
             "room_gib": round(recipe.hardware.memory_gb, 1),
             "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
             "seconds": round(expected_seconds(recipe)),
-            "disk_gb": round(disk_gb(recipe, around.downloaded), 1),
+            "disk_gb": round(disk_gb(recipe, around.downloaded or recipe.model_path in fetched), 1),
         }
+        fetched.add(recipe.model_path)
+        free = min(free, around.disk_free_gb)
         devices = recipe.hardware.devices if recipe.hardware.kind == "cuda" else 0
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
-    return replace(plan, runs=runs), problems
+    plan = replace(plan, runs=runs)
+    if (needed := disk_of(plan)) > free:
+        problems.append(f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free")
+    return plan, problems
+
+
+def disk_of(plan: Plan) -> float:
+    """Return what all runs leave on the disk, GB."""
+    return sum(run.expected["disk_gb"] for run in plan.runs)
 
 
 def refuse(plan: Plan, problems: list[str]) -> None:
@@ -46,37 +58,35 @@ def refuse(plan: Plan, problems: list[str]) -> None:
 
 def table(plan: Plan) -> str:
     """Return the plan as a person reads it: a line for each run, the totals below."""
-    rows = [("run", "memory", "time", "disk")]
+    rows = [("run", "memory", "time", "disk", "folder")]
     for run in plan.runs:
         expected = run.expected
         room = f" of {expected['room_gib']}" if expected["room_gib"] else ""
         memory = f"{expected['memory_gib']}{room} GiB" if expected["memory_gib"] else "not known"
         memory += ", may be too much" if expected["unsure"] and expected["memory_gib"] and room else ""
         time = in_words(expected["seconds"]) if expected["seconds"] else "not known"
-        rows.append((run.name, memory, time, f"{expected['disk_gb']} GB"))
+        rows.append((run.name, memory, time, f"{expected['disk_gb']} GB", run.folder))
     known = [run.expected["seconds"] for run in plan.runs if run.expected["seconds"]]
-    unknown = len(plan.runs) - len(known)
-    disk = sum(run.expected["disk_gb"] for run in plan.runs)
-    lines = [f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows)]
-    disk_words = f"disk: {disk:.1f} GB, if all is kept"
-    if known:
-        without = f", {unknown} runs not counted" if unknown else ""
-        lines.append(f"training: {in_words(sum(known))} one after another{without}; {disk_words}")
-    else:
-        lines.append(f"training: not known before the rows are here (make convert TASK={plan.tasks[0]}); {disk_words}")
-    if "judge" in plan.steps:
-        lines.append(_judging(plan))
-    return "\n".join(lines)
+    unknown = f", {len(plan.runs) - len(known)} runs not counted" if len(known) < len(plan.runs) else ""
+    training = f"{in_words(sum(known))} one after another{unknown}"
+    if not known:
+        training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
+    return "\n".join([
+        f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows),
+        f"training: {training}; disk: {disk_of(plan):.1f} GB, if all is kept",
+        *([_judging(plan)] if "judge" in plan.steps else []),
+    ])  # fmt: skip
 
 
 def _judging(plan: Plan) -> str:
     judges = [auto_judge() if name == "auto" else name for name in plan.judge.replace(",", " ").split()]
     count = judgments(plan)
-    prices = [likely_dollars(judge, count, plan.max_tokens) for judge in judges]
-    known = sum(price for price in prices if price)
-    cost = f"about ${known:.2f}" if known else "no cost"
-    unknown = [judge for judge, price in zip(judges, prices, strict=True) if price is None]
-    cost = f"{cost}, {', '.join(unknown)} not counted: not in common/llm/prices.yaml" if unknown else cost
+    prices = {judge: likely_dollars(judge, count, plan.max_tokens) for judge in judges}
+    known = sum(price for price in prices.values() if price)
+    unknown = ", ".join(judge for judge, price in prices.items() if price is None)
+    cost = (f"about ${known:.2f}" if known else "no cost") + (
+        f", {unknown} not counted: no known price" if unknown else ""
+    )
     return f"judging ({', '.join(judges)}): about {count} judgments each at 20 questions a task, both orders; {cost}"
 
 
@@ -91,10 +101,7 @@ def judgments(plan: Plan) -> int:
     return found
 
 
-def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines, each column as wide as its widest cell."""
-    rows = list(rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import orjson
-
-from common.files import write_jsonl, write_text
+from common.files import read_jsonl, write_jsonl, write_text
+from common.run_files import Plan, Run
 from common.subprocesses import call
 from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
 from recipes.sweeping.running import state as states
-from recipes.sweeping.sweep import Plan, Run
 
 
 def compare(plan: Plan) -> None:
@@ -24,11 +22,8 @@ def compare(plan: Plan) -> None:
         print(f"\n{task}: {len(runs)} tuned models and their bases are compared in {folder}", flush=True)
         for contestant in plan.contestants:
             call("eval", "answer", run=folder, **asked(contestant, task, plan.questions))
-        if len(runs) <= MOST_TO_COMPARE_ALL:
-            call("eval", "judge", run=folder, judge=plan.judge)
-            continue
-        start = next((run.contestant for run in runs if run.id == (run.baseline or plan.baseline)), "")
-        call("eval", "judge", run=folder, judge=plan.judge, baseline=start or names[-1])
+        baseline = next((run.contestant for run in runs if run.id == run.baseline), names[-1])
+        call("eval", "judge", run=folder, judge=plan.judge, baseline=baseline * (len(runs) > MOST_TO_COMPARE_ALL))
 
 
 def asked(contestant: str, task: str, questions: str) -> dict[str, str]:
@@ -41,17 +36,12 @@ def asked(contestant: str, task: str, questions: str) -> dict[str, str]:
 def gather(folder: Path, runs: list[Run]) -> list[str]:
     """Put the runs' answers into a folder, each under its run's own name; return the names, the bases last."""
     sources = {run.contestant: Path(run.folder) / "answers" / "tuned.jsonl" for run in runs}
-    bases = {run.base: Path(run.folder) / "answers" / "base.jsonl" for run in runs}
+    sources |= {run.base: Path(run.folder) / "answers" / "base.jsonl" for run in runs}
     for old in folder.glob("answers/*.jsonl"):
-        if old.stem not in sources and old.stem not in bases and _is_ours(old):
+        if old.stem not in sources and "of" in next(read_jsonl(old), {}):
             old.unlink()  # of a run that is no longer part of the sweep
     write_text(folder / "questions.jsonl", (Path(runs[0].folder) / "questions.jsonl").read_text(encoding="utf-8"))
-    for who, path in (sources | bases).items():
-        rows = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
-        write_jsonl(folder / "answers" / f"{who}.jsonl", ({**row, "who": who, "of": str(path)} for row in rows))
-    return [*sources, *bases]
-
-
-def _is_ours(path: Path) -> bool:
-    line = path.read_bytes().partition(b"\n")[0]
-    return bool(line) and "of" in orjson.loads(line)
+    for who, path in sources.items():
+        rows = ({**row, "who": who, "of": str(path)} for row in read_jsonl(path))
+        write_jsonl(folder / "answers" / f"{who}.jsonl", rows)
+    return list(sources)

@@ -15,9 +15,8 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
-from common.run_files import DONE, FAILED
+from common.run_files import DONE, FAILED, Plan, Run, read_state, write_state
 from recipes.sweeping.running import on_ray_task, state
-from recipes.sweeping.sweep import Plan, Run
 
 RETRIES = 5
 """So many nodes may die under a run."""
@@ -79,10 +78,10 @@ def _end(ray: Any, plan: Plan, run: Run, task: Any) -> None:
         return
     except ray.exceptions.RayError as error:
         why = str(error).strip().splitlines()[0]
-    known = state.read(plan, run)
+    known = read_state(plan, run)
     if known.state not in (DONE, FAILED):
         known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", state.now()
-        state.write(plan, run, known)
+        write_state(plan, run, known)
 
 
 def _check_shared(ray: Any, plan: Plan, nodes: list[dict[str, Any]]) -> None:

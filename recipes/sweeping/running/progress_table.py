@@ -2,36 +2,38 @@
 
 import sys
 from pathlib import Path
+from typing import Self
 
-from common.run_files import DONE, FAILED, RUNNING, LogRow, State, training
+from rich.live import Live
+from rich.text import Text
+
+from common.run_files import DONE, FAILED, RUNNING, LogRow, Plan, Run, State, read_heldout, read_state, training
 from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
 from recipes.sweeping.running import state as states
-from recipes.sweeping.sweep import Plan, Run
 
-HEAD = ("run", "state", "step", "loss", "tokens/s", "left", "where")
+HEAD = ("run", "state", "step", "loss", "held-out", "tokens/s", "left", "where")
 
 
 def lines(plan: Plan) -> list[str]:
     """Return the table as it stands now."""
-    found = [(run, states.read(plan, run)) for run in plan.runs]
-    rows = [HEAD, *(_row(run, state) for run, state in found)]
-    failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
+    found = [(run, read_state(plan, run)) for run in plan.runs]
     done = sum(state.state == DONE for _, state in found)
-    return [f"{plan.name}: {done} of {len(found)} done", *aligned(rows), *failed]
+    failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
+    return [f"{plan.name}: {done} of {len(found)} done", *aligned([HEAD, *(_row(*one) for one in found)]), *failed]
 
 
 def _row(run: Run, state: State) -> tuple[str, ...]:
-    now = state.state
-    if now == RUNNING and not states.is_alive(run):
-        now = "broken off"
-    last = training(Path(run.folder)) if now == RUNNING and state.step == "train" else LogRow()
-    step = state.step + (f" {last['current_steps']}/{last['total_steps']}" if last.get("total_steps") else "")
+    broken = state.state == RUNNING and not states.is_alive(run)
+    last = training(Path(run.folder)) if state.state == RUNNING and state.step == "train" else LogRow()
     loss, speed = last.get("loss"), last.get("throughput")
+    tuned = read_heldout(Path(run.folder)).get("tuned") if state.state == DONE else None
     spent = in_words(sum(state.seconds.values())) if state.state == DONE else ""
     return (
-        run.name, now, step, f"{loss:.3f}" if loss is not None else "", f"{speed:.0f}" if speed else "",
-        str(last.get("remaining_time") or spent), state.where,
+        run.name, "broken off" if broken else state.state,
+        state.step + (f" {last['current_steps']}/{last['total_steps']}" if last.get("total_steps") else ""),
+        f"{loss:.3f}" if loss is not None else "", f"{tuned['loss']:.3f}" if tuned else "",
+        f"{speed:.0f}" if speed else "", str(last.get("remaining_time") or spent), state.where,
     )  # fmt: skip
 
 
@@ -40,19 +42,25 @@ class View:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._drawn = 0
         self._seen: dict[str, tuple[str, str]] = {}
+        self._live = Live(auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if sys.stdout.isatty():
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def show(self) -> None:
         """Show what is new."""
         if sys.stdout.isatty():
-            text = lines(self._plan)
-            up = f"\x1b[{self._drawn}A" if self._drawn else ""
-            print(up + "".join(f"\x1b[2K{line}\n" for line in text), end="", flush=True)
-            self._drawn = len(text)
+            table = Text("\n".join(lines(self._plan)), no_wrap=True, overflow="ellipsis")
+            self._live.update(table, refresh=True)
             return
         for run in self._plan.runs:
-            state = states.read(self._plan, run)
+            state = read_state(self._plan, run)
             now = (state.state, state.step)
             if self._seen.get(run.id, ("waiting", "")) != now:
                 self._seen[run.id] = now

@@ -9,18 +9,19 @@ import psutil
 import pytest
 
 from common.errors import UserError
-from recipes.sweeping.running import on_ray, state
-from recipes.sweeping.sweep import Plan, Run
+from common.run_files import Plan, read_state
+from recipes.sweeping.running import on_ray
 from tests.checkout import Checkout
+from tests.recipes.sweeping.samples import run_of as any_run
 
 TWIN = "models/twins/smollm2-135m"
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 # What `recipes sweep --only` does, without its reading of the command line.
 DO_ONE = """import sys
-from recipes.sweeping import one
-from recipes.sweeping.sweep import load
-plan = load(sys.argv[1])
-sys.exit(0 if one.do(plan, plan.run(sys.argv[2])) else 1)
+from recipes.sweeping.running import one_run
+from common.run_files import read_sweep
+plan = read_sweep(sys.argv[1])
+sys.exit(0 if one_run.do(plan, plan.run(sys.argv[2])) else 1)
 """
 
 
@@ -32,11 +33,9 @@ class Direct(Plan):
 
 
 def run_of(number, devices=0):
-    name, settings = f"r{number}", "max_steps=24 save_steps=2 cutoff_len=128 preprocessing_num_workers=1"
-    return Run(
-        name, name, name, "base", f"runs/medical_en/models--twins--smollm2-135m/lora-{number}", "medical_en", TWIN,
-        "lora", str(number), "cpu", set=f"{settings} seed={number}", devices=devices,
-    )  # fmt: skip
+    settings = "max_steps=24 save_steps=2 cutoff_len=128 preprocessing_num_workers=1"
+    folder = f"runs/medical_en/models--twins--smollm2-135m/lora-{number}"
+    return any_run(number, devices, folder=folder, model=TWIN, hardware="cpu", set=f"{settings} seed={number}")
 
 
 def test_a_run_that_no_node_has_cards_for_is_told():
@@ -52,7 +51,7 @@ def test_a_run_that_no_node_has_cards_for_is_told():
 def test_an_address_where_nothing_answers_is_told_at_once(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(UserError, match="nothing answers") as told:
-        on_ray.execute(Plan("s", "s.yaml", []), [], lambda: None)
+        on_ray.execute(Plan(name="s", file="s.yaml", runs=[]), [], lambda: None)
     assert "ray start --head" in told.value.hint
 
 
@@ -99,7 +98,7 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
     checkout("python -m converters convert --task medical_en --source converters/examples/medical_en")
     (tmp_path / "do_one.py").write_text(DO_ONE)
     monkeypatch.chdir(tmp_path)
-    plan = Direct("rays", "rays.yaml", [run_of(number) for number in (1, 2, 3)], steps=("train",), keep=("adapter",))
+    plan = Direct(name="rays", file="rays.yaml", runs=list(map(run_of, (1, 2, 3))), steps=("train",), keep=("adapter",))
     plan.save()
     killed = []
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
@@ -114,7 +113,7 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
         cluster.shutdown()
     assert len(killed) == 1
     for run in plan.runs:
-        ended = state.read(plan, run)
+        ended = read_state(plan, run)
         assert (ended.state, ended.error) == ("done", None)
         assert ended.attempts == (2 if run.id == killed[0] else 1)
         assert plan.log(run).read_text().count("trained: ") == 1

@@ -6,12 +6,10 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
-from common.run_files import DONE, FAILED, State
+from common.run_files import DONE, FAILED, State, read_state, write_state
 from recipes.sweeping.command import planned, sweep
-from recipes.sweeping.planning import preview as ready
-from recipes.sweeping.running import one_run as one
-from recipes.sweeping.running import state
-from tests.checkout import ROOT
+from recipes.sweeping.planning import preview
+from recipes.sweeping.running import one_run, state
 
 SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "compare": {"lora_rank": [4, 8]}}
 
@@ -20,7 +18,7 @@ SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "comp
 def plan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(SWEEP))
-    return planned("s.yaml", {}, "", force=False)
+    return planned("s.yaml")
 
 
 def finish(plan, run):
@@ -28,7 +26,7 @@ def finish(plan, run):
     for path in state.RESULTS.values():
         write_json(plan.folder.parents[2] / run.folder / path, {})
     write_json(plan.folder.parents[2] / run.folder / "manifest.json", {"steps": {}})
-    state.write(plan, run, State(DONE, key=run.key))
+    write_state(plan, run, State(DONE, key=run.key))
 
 
 def test_a_run_whose_folder_was_deleted_is_to_be_done_again_and_the_other_is_not(plan, tmp_path):
@@ -39,41 +37,31 @@ def test_a_run_whose_folder_was_deleted_is_to_be_done_again_and_the_other_is_not
     assert all(state.is_done(plan, run) for run in plan.runs)
     shutil.rmtree(plan.runs[0].folder)
     assert [state.is_done(plan, run) for run in plan.runs] == [False, True]
-    assert state.undone(plan, plan.runs[0], state.read(plan, plan.runs[0])).endswith("is gone")
+    assert state.undone(plan, plan.runs[0], read_state(plan, plan.runs[0])).endswith("is gone")
     (tmp_path / plan.runs[1].folder / "heldout.json").unlink()
     assert "heldout.json is gone" in state.missing(plan, plan.runs[1])
 
 
 def test_a_second_start_of_the_same_sweep_is_refused(plan):
     with only_one(plan.folder), pytest.raises(UserError, match=str(plan.folder)):
-        sweep("s.yaml", name="", dry=False, force=False, executor="local", jobs=0, overrides="")
+        sweep("s.yaml")
 
 
 def test_a_run_that_the_disk_has_no_room_for_fails_alone_and_says_so(plan, monkeypatch, capsys):
-    monkeypatch.setattr(one, "disk_gb", lambda recipe, downloaded: 1e9)
-    monkeypatch.setattr(one, "prepare_shared", lambda *_: None)
-    assert not one.do(plan, plan.runs[0])
-    found = state.read(plan, plan.runs[0])
+    monkeypatch.setattr(one_run, "disk_gb", lambda recipe, downloaded: 1e9)
+    monkeypatch.setattr(one_run, "prepare_shared", lambda *_: None)
+    assert not one_run.do(plan, plan.runs[0])
+    found = read_state(plan, plan.runs[0])
     assert found.state == FAILED
     assert "no space left on disk: about 1000000000.0 GB are needed" in found.error
     assert "no space left on disk" in capsys.readouterr().err
-    assert state.read(plan, plan.runs[1]).state == "waiting"
+    assert read_state(plan, plan.runs[1]).state == "waiting"
 
 
 def test_a_state_file_that_was_cut_off_is_begun_anew(plan):
-    state.write(plan, plan.runs[0], State(DONE))
-    state.path_of(plan, plan.runs[0]).write_text('{"state": "do')
-    assert state.read(plan, plan.runs[0]).state == "waiting"
-
-
-def test_combinations_that_cannot_be_are_all_told_at_once(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    wrong = SWEEP | {"compare": {"method": ["lora", "dpo"], "model": ["smollm2-135m", "qwen3-06b"]}}
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump({key: value for key, value in wrong.items() if key != "model"}))
-    with pytest.raises(UserError) as told:
-        planned("s.yaml", {}, "", force=False)
-    assert "qwen3-06b" in told.value.message
-    assert "qwen3-0.6b" in told.value.message
+    write_state(plan, plan.runs[0], State(DONE))
+    plan.state_file(plan.runs[0]).write_text('{"state": "do')
+    assert read_state(plan, plan.runs[0]).state == "waiting"
 
 
 @pytest.mark.parametrize(
@@ -81,20 +69,13 @@ def test_combinations_that_cannot_be_are_all_told_at_once(tmp_path, monkeypatch)
     [
         ("auto", "", "judging (reference): about 200 judgments each at 20 questions a task, both orders; no cost"),
         ("auto", "k", "judging (gpt-4o-mini): about 200 judgments each at 20 questions a task, both orders; about $"),
-        ("gpt-4o-mini odd-9", "k", "odd-9 not counted: not in common/llm/prices.yaml"),
+        ("gpt-4o-mini odd-9", "k", "odd-9 not counted: no known price"),
     ],
 )
 def test_the_plan_says_what_the_judge_will_cost(plan, monkeypatch, judge, key, words):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.delenv("JUDGE_MODEL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    found, problems = ready.completed(planned("s.yaml", {"judge": judge}, "", force=False))
+    found, problems = preview.completed(planned("s.yaml", judge=judge))
     assert not problems
-    assert words in ready.table(found)
-
-
-def test_the_ready_made_sweeps_are_listed_where_a_file_is_not_found(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    with pytest.raises(UserError, match="there is no sweep file") as told:
-        planned("recipes/sweeps/method.yaml", {}, "", force=False)
-    assert "recipes/sweeps/methods.yaml" in told.value.hint
+    assert words in preview.table(found)

@@ -1,4 +1,4 @@
-"""The Slurm scripts, run by an sbatch that does what Slurm does with their text: one shell for each index."""
+"""The Slurm scripts, run by a stand-in for sbatch that does what Slurm does with them."""
 
 import os
 import shlex
@@ -8,25 +8,34 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes.sweeping.running import on_slurm
-from recipes.sweeping.sweep import Plan, Run
+from common.run_files import Plan
+from recipes.sweeping.running import slurm
+from tests.recipes.sweeping.samples import run_of as any_run
 
 SBATCH = """#!/bin/bash
+# Reads the headers as sbatch does: only before the first command; the output's folder must be there, or the job
+# fails without a word; each index is a shell of its own that begins in the folder sbatch was called in.
 echo "$@" >> sbatch.txt
 for script; do :; done
 bash -n "$script" || exit 1
-last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
+headers=$(sed '/^[^#]/,$d' "$script" | sed -n 's/^#SBATCH //p')
+last=$(echo "$headers" | sed -n 's/^--array=0-\\([0-9]*\\).*/\\1/p')
 number=$(wc -l < sbatch.txt)
-if [ -z "$last" ]; then (bash "$script" > /dev/null); fi
-for index in $([ -n "$last" ] && seq 0 "$last"); do (SLURM_ARRAY_TASK_ID=$index bash "$script" > /dev/null); done
+output=$(echo "$headers" | sed -n 's/^--output=//p')
+for index in $(seq 0 "${last:-0}"); do
+    into=$(echo "$output" | sed "s/%A/$number/; s/%a/$index/; s/%j/$number/")
+    [ -d "$(dirname "$into")" ] && (SLURM_ARRAY_TASK_ID=$index bash "$script" > "$into" 2>&1)
+done
 echo "$number;cluster"
 """
 
 
 def run_of(number, devices):
-    return Run(f"medical_en.m.lora-{number}", f"r{number}", f"r{number}", "base", f"runs/medical_en/m/lora-{number}",
-               "medical_en", "m", "lora", str(number), devices=devices, gpus=max(1, devices),
-               expected={"seconds": 7200})  # fmt: skip
+    return any_run(number, devices, id=f"medical_en.m.lora-{number}", expected={"seconds": 7200})
+
+
+def plan_of(*runs):
+    return Plan(name="ranks", file="ranks.yaml", runs=list(runs))
 
 
 @pytest.fixture
@@ -39,7 +48,7 @@ def place(tmp_path, monkeypatch):
     for name, text in programs.items():
         (folder / "bin" / name).write_text(text)
         (folder / "bin" / name).chmod(0o755)
-    monkeypatch.setattr(on_slurm.sys, "executable", str(folder / "bin" / "python"))
+    monkeypatch.setattr(slurm.sys, "executable", str(folder / "bin" / "python"))
     monkeypatch.setenv("PATH", f"{folder}/bin{os.pathsep}{os.environ['PATH']}")
     return folder
 
@@ -49,9 +58,9 @@ def started():
 
 
 def test_each_index_does_its_run_and_the_comparison_comes_last(place, monkeypatch):
-    plan = Plan("ranks", "ranks.yaml", [run_of(1, 1), run_of(2, 4), run_of(3, 1)])
+    plan = plan_of(run_of(1, 1), run_of(2, 4), run_of(3, 1))
     monkeypatch.setenv("SUBMIT", "1")
-    on_slurm.execute(plan, [run.id for run in plan.runs], lambda: None)
+    slurm.execute(plan, [run.id for run in plan.runs], lambda: None)
     sweep = "-m recipes sweep --sweep ranks"
     order = [1, 3, 2]
     assert started() == [
@@ -67,8 +76,8 @@ def test_each_index_does_its_run_and_the_comparison_comes_last(place, monkeypatc
 
 
 def test_without_submit_it_only_writes_and_says_what_to_type(place, capsys):
-    plan = Plan("ranks", "ranks.yaml", [run_of(1, 0), run_of(2, 0)])
-    on_slurm.execute(plan, [run.id for run in plan.runs], lambda: None, jobs=1)
+    plan = plan_of(run_of(1, 0), run_of(2, 0))
+    slurm.execute(plan, [run.id for run in plan.runs], lambda: None, jobs=1)
     assert not Path("started.txt").exists()
     assert "bash runs/sweeps/ranks/slurm-submit.sh" in capsys.readouterr().out
     script = Path("runs/sweeps/ranks/slurm.sh").read_text()
@@ -81,6 +90,6 @@ def test_without_submit_it_only_writes_and_says_what_to_type(place, capsys):
 def test_submitting_without_slurm_says_where_to(place, monkeypatch):
     (place / "bin" / "sbatch").unlink()
     monkeypatch.setenv("SUBMIT", "1")
-    plan = Plan("ranks", "ranks.yaml", [run_of(1, 0)])
+    plan = plan_of(run_of(1, 0))
     with pytest.raises(UserError, match="no sbatch"):
-        on_slurm.execute(plan, [plan.runs[0].id], lambda: None)
+        slurm.execute(plan, [plan.runs[0].id], lambda: None)

@@ -1,0 +1,286 @@
+"""A sweep file as a user writes it: what is compared, what stays fixed. Everything that is wrong is told at once.
+
+title: Which rank?
+task: medical_en            # a name or a list; a list does the whole comparison for each
+model: qwen3-4b
+compare:                    # the axes
+  lora_rank: [4, 16, 64]    # any recipe key, task, model, method, hardware, gpus
+  data: {full: "", short: "max_output=600"}     # name: settings of the converter
+mode: grid                  # or one-at-a-time; or `runs:` with one mapping a run in place of `compare:`
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
+
+from common.errors import UserError
+from common.overrides import parse_settings, unchecked
+from common.run_files import STEPS
+from common.schema import MALFORMED, Schema, Text, Texts, build, unknown_key
+from recipes.llamafactory.keys import known_keys, sorted_out
+
+WORDS = ("task", "model", "method", "hardware", "gpus")
+"""What names a run besides its recipe keys and its data; each may be a list, an axis, or stand in a run of `runs`."""
+NEEDS = {"heldout": "train", "export": "train", "answer": "export", "judge": "answer", "card": "export"}
+"""Steps that cannot be without another."""
+
+Settings = dict[str, Any]
+
+
+class Value(NamedTuple):
+    """One value of an axis: what it is called, and the words, recipe keys and `data` that it sets in a run."""
+
+    label: Any
+    changes: Settings
+
+
+def _listed(value: Any) -> Any:
+    """Take one name, a list of names, or the command line's `a b`."""
+    if isinstance(value, str):
+        return [value] if value and Path(value).is_dir() else value.replace(",", " ").split()
+    return [value] if value is not None and not isinstance(value, list | tuple) else value or []
+
+
+def _settings(value: Any) -> Settings:
+    checked, problems = _read_settings(value)
+    return _or_raise(checked, problems)
+
+
+def _read_settings(value: Any) -> tuple[Settings, list[str]]:
+    """Return recipe keys out of a mapping or a SET text, brought to their types, and what is wrong."""
+    if not isinstance(value, str | Mapping):
+        return {}, [f'must be settings ("key=value ..." or a mapping), got {value!r}']
+    given = unchecked(value) if isinstance(value, str) else dict(value)
+    malformed = [key for key, one in given.items() if one is MALFORMED]
+    checked, problems = sorted_out({str(key): one for key, one in given.items() if key not in malformed})
+    return checked, [*(f"{word!r} is not key=value" for word in malformed), *problems]
+
+
+def _axes(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value  # pydantic says what it must be
+    found, problems = {}, []
+    for key, entry in value.items():
+        if not isinstance(entry, list | dict) or not entry:
+            problems.append(f"{key} must be a list, or a mapping of names to settings; got {entry!r}")
+            continue
+        named = entry.items() if isinstance(entry, dict) and key not in WORDS else [(None, one) for one in entry]
+        read = [_value(key, label, one) for label, one in named]
+        found[key] = [one for one, _ in read if one]
+        problems += [f"{key}: {problem}" for _, wrong in read for problem in wrong]
+        labels = [str(one.label) for one in found[key]]
+        problems += [f"{key} holds {label!r} twice" for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    return _or_raise(found, problems)
+
+
+def _value(key: str, label: Any, value: Any) -> tuple[Value | None, list[str]]:
+    """Read one value of the axis `key`: `value` itself, or settings that are called `label`."""
+    if key == "data":
+        if label is None or not isinstance(value, str | dict | None):
+            return None, ['must name settings of the converter: {full: "", short: "max_output=600"}']
+        try:
+            settings = parse_settings(value) if isinstance(value, str) else dict(value or {})
+        except UserError as error:
+            return None, [f"{label}: {error.message}"]
+        return Value(str(label), {"data": (str(label) if settings else "", settings)}), []
+    if label is not None:
+        settings, problems = _read_settings(value or {})
+        return Value(label, settings), [f"{label}: {problem}" for problem in problems]
+    if key in WORDS:
+        right = isinstance(value, int if key == "gpus" else str | int) and not isinstance(value, bool) and value
+        wrong = [] if right else [f"must be {'a whole number above 0' if key == 'gpus' else 'a name'}, got {value!r}"]
+        word = value if key == "gpus" else str(value)
+        return Value(word, {key: word}), wrong
+    if key not in known_keys():
+        return None, [unknown_key(key, [*WORDS, "data", *known_keys()])]
+    checked, problems = sorted_out({key: value})
+    return (Value(checked[key], checked) if checked else None), problems
+
+
+def _runs(value: Any) -> Any:
+    """Read the runs of `runs`: each a mapping of words, recipe keys, `data` or `set`."""
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise ValueError(f"must be a list of mappings, got {value!r}")
+    found, problems = [], []
+    for number, entry in enumerate(value, 1):
+        settings, wrong = _read_settings(entry.get("set") or {})
+        run = {key: Value(one, {key: one}) for key, one in settings.items()}
+        for key, one in entry.items():
+            if key == "data" and isinstance(one, dict) and len(one) == 1:
+                read, more = _value(key, *next(iter(one.items())))
+            elif key == "data":
+                read, more = None, ["data names one variant: {name: settings}"]
+            elif key != "set":
+                read, more = _value(str(key), None, one)
+            else:
+                continue
+            wrong += more
+            run |= {str(key): read} if read else {}
+        found.append(run)
+        problems += [f"[{number}] {problem}" for problem in wrong]
+    return _or_raise(found, problems)
+
+
+def _or_raise(read: Any, problems: list[str]) -> Any:
+    if problems:
+        raise ValueError("\n".join(problems))
+    return read
+
+
+Words = Annotated[tuple[Text, ...], Strict(False), BeforeValidator(_listed)]
+Values = Annotated[tuple[Value, ...], Strict(False)]
+
+
+def _in_order(steps: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(step for step in STEPS if step in steps)
+
+
+class SweepFile(Schema):
+    """A sweep file with the command line's words in their place."""
+
+    title: Text = ""
+    question: Text = ""
+    task: Words = ()
+    model: Words = ()
+    method: Words = ()
+    hardware: Words = ()
+    gpus: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Strict(False), BeforeValidator(_listed)] = ()
+    set: Annotated[Settings, BeforeValidator(_settings)] = Field(default_factory=dict)
+    """Recipe keys of all runs."""
+    compare: Annotated[dict[str, Values], BeforeValidator(_axes)] = Field(default_factory=dict)
+    """The axes."""
+    runs: Annotated[tuple[dict[str, Value], ...], Strict(False), BeforeValidator(_runs)] = ()
+    """Runs one by one, in place of axes."""
+    mode: Literal["grid", "one-at-a-time"] = "grid"
+    baseline: Settings = Field(default_factory=dict)
+    """Axis -> the value that the others are compared with."""
+    variant: Text = ""
+    """In front of every run's own variant."""
+    source: str = ""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    judge: str = "auto"
+    questions: str = ""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[
+        tuple[Literal["train", "heldout", "export", "answer", "judge", "card"], ...], Strict(False),
+        AfterValidator(_in_order),
+    ] = ("train", "heldout", "export", "answer", "judge", "card")  # fmt: skip
+    keep: Annotated[tuple[Literal["adapter", "export"], ...], Strict(False)] = ("adapter", "export")
+    """Without export, the merged model is removed when its answers are judged."""
+    contestants: Texts = ()
+    """Outside contestants of the comparison at the end: `chatgpt`, or `name=model@url`."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "SweepFile":
+        problems = (
+            ["compare and runs exclude each other: axes, or runs one by one"] if self.compare and self.runs else []
+        )
+        problems += [f"steps: {one} needs {other}" for one, other in NEEDS.items()
+                     if one in self.steps and other not in self.steps]  # fmt: skip
+        for key in WORDS:
+            fixed = getattr(self, key)
+            if key in self.compare and fixed:
+                problems.append(f"{key} is both fixed and an axis of compare")
+            everywhere = key in self.compare or (self.runs and all(key in run for run in self.runs))
+            if key in ("task", "model") and not fixed and not everywhere:
+                problems.append(
+                    f"no {key} is named: `{key}: ...` in the file, or {key.upper()}=... on the command line"
+                )
+        for key, value in self.baseline.items():
+            problems += self._wrong_baseline(key, value)
+        return _or_raise(self, problems)
+
+    def _wrong_baseline(self, key: str, value: Any) -> list[str]:
+        off_axis = self.mode == "one-at-a-time" and key in known_keys()
+        if off_axis or (self.runs and any(key in run for run in self.runs)):
+            return []  # a recipe key may start at any value
+        if key not in self.compare:
+            return [f"baseline: {unknown_key(key, self.compare)}"]
+        labels = [one.label for one in self.compare[key]]
+        there = any(same(value, label) for label in labels)
+        return [] if there else [f"baseline: {key} has no value {value!r}; it has {', '.join(map(str, labels))}"]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, and 1e-4 is a number."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"]
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a sweep file's mapping."""
+    if not path.is_file():
+        own = ", ".join(file.as_posix() for file in sorted(Path("recipes/sweeps").glob("*.yaml")))
+        raise UserError(
+            f"there is no sweep file {path}", f"ready-made ones: {own}; docs/sweeps.md shows how to write one"
+        )
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8", f"iconv -f gb18030 -t utf-8 {path} > new.yaml") from None
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"{path} is not YAML: {error}", "correct that line; docs/sweeps.md shows a whole file"
+        ) from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no mapping", "see recipes/sweeps/*.yaml and docs/sweeps.md")
+    return content
+
+
+def read(content: Mapping[str, Any], given: Mapping[str, Any], path: str) -> SweepFile:
+    """Return a file's content with the command line's words in their place; UserError with everything that is wrong."""
+    content = replaced(content, given)
+    if isinstance(data := content.pop("data", None), Mapping) and isinstance(content.setdefault("compare", {}), dict):
+        content["compare"] = {"data": data, **content["compare"]}
+    content = {key: value for key, value in content.items() if value is not None}
+    return build(
+        SweepFile, content, path, known=[*SweepFile.model_fields, "data"],
+        hint="docs/sweeps.md shows every key, `python -m recipes list` every name",
+    )  # fmt: skip
+
+
+def replaced(content: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's content with what the command line says in place of what the file says about it.
+
+    A word (TASK, MODEL ...) takes the place of an axis of that name; a key of SET wins over the file's, axes included.
+    """
+    found, given = dict(content), dict(given)
+    overrides = given.pop("set", {})
+    taken = {*(key for key in given if key in WORDS), *overrides}
+
+    def without(mapping: Any) -> Any:
+        return {key: one for key, one in mapping.items() if key not in taken} if isinstance(mapping, dict) else mapping
+
+    for key in ("compare", "baseline"):
+        if key in found:
+            found[key] = without(found[key])
+    if isinstance(found.get("runs"), list):
+        found["runs"] = [without(run) for run in found["runs"]]
+    if overrides:
+        own = found.get("set") or {}
+        found["set"] = {**(unchecked(own) if isinstance(own, str) else own), **overrides}
+    return found | given
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values of a setting are the same: 2 and 2.0 are, and so are 8 and "8"."""
+    try:
+        return str(one) == str(other) or (not isinstance(one, bool) and float(one) == float(other))
+    except (TypeError, ValueError):
+        return False

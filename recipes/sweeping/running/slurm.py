@@ -1,0 +1,84 @@
+"""The Slurm executor: array scripts in which each index is one run, and a last job that compares them all.
+
+Nothing is waited for: the scripts are written, and handed to sbatch when SUBMIT=1.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import write_text
+from common.run_files import Plan, Run
+from recipes.render import templates
+
+HOURS = 24
+"""Asked for where the plan has no estimate."""
+SLACK = 2.0
+"""An estimate is taken so many times: a run that runs out of time is put back in the queue, but waits again."""
+
+
+def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+    """Write the scripts for these runs; submit them when SUBMIT=1."""
+    found = scripts(plan, [plan.run(id_) for id_ in ids], jobs)
+    for name, text in found.items():
+        write_text(plan.folder / name, text)
+    submit = plan.folder / "slurm-submit.sh"
+    written = ", ".join((plan.folder / name).as_posix() for name in found if name != submit.name)
+    print(f"wrote {written}: partition, account and time are there to be edited")
+    report()
+    if os.environ.get("SUBMIT", "") in ("", "0"):
+        print(f"submit them with: bash {submit}   (SUBMIT=1 does that at once)")
+        return
+    if not shutil.which("sbatch"):
+        raise UserError("SUBMIT=1, but there is no sbatch on this machine", f"on the login node: bash {submit}")
+    if subprocess.run(["bash", str(submit)], check=False).returncode:
+        raise UserError("sbatch refused the jobs (see above)", f"edit {written}, then: bash {submit}")
+
+
+def scripts(plan: Plan, runs: list[Run], jobs: int = 0) -> dict[str, str]:
+    """Return the text of each script by its name: an array for each number of cards, the comparison, the submission."""
+    groups = {devices: list(group) for devices, group in groupby(sorted(runs, key=_cards), key=_cards)}
+    arrays = {
+        "slurm.sh" if len(groups) == 1 else f"slurm-{devices}-gpu.sh" if devices else "slurm-cpu.sh":
+        _script(plan, plan.name, "slurm-%A_%a.out", group, jobs)
+        for devices, group in groups.items()
+    }  # fmt: skip
+    comparison = _script(plan, f"{plan.name}-compare", "slurm-compare-%j.out")
+    return {**arrays, "slurm-compare.sh": comparison, "slurm-submit.sh": _submission(plan, list(arrays))}
+
+
+def _cards(run: Run) -> int:
+    return run.devices
+
+
+def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, jobs: int = 0) -> str:
+    """Return the script in which each index does one run; without runs, the one that compares what is done."""
+    runs = runs or []
+    seconds = max((float(run.expected.get("seconds") or 0) for run in runs), default=0)
+    words = ["-m", "recipes", "sweep", "--sweep", plan.name]
+    return templates().get_template("slurm.sh.jinja").render(
+        command=shlex.join(["python", *words]), do=shlex.join([sys.executable, *words]), name=name, output=output,
+        folder=plan.folder, root=shlex.quote(str(Path.cwd())), runs=[shlex.quote(run.id) for run in runs], jobs=jobs,
+        devices=runs[0].devices if runs else 0,
+        minutes=max(30, round(seconds * SLACK / 60)) if seconds else HOURS * 60,
+    )  # fmt: skip
+
+
+def _submission(plan: Plan, arrays: list[str]) -> str:
+    """Return the script that hands the arrays to sbatch, and the comparison to be done when all have ended."""
+    logs = shlex.quote(f"{plan.folder}/logs")
+    lines = ["#!/bin/bash", "set -e", f"cd {shlex.quote(str(Path.cwd()))}", "after="]
+    lines += [f"mkdir -p {logs}  # Slurm does not make the folder of --output, and jobs without it fail"]
+    for name in arrays:
+        lines += [f"job=$(sbatch --parsable {shlex.quote(f'{plan.folder}/{name}')})", 'after="$after:${job%%;*}"']
+    lines += [
+        "# afterany: a run that failed is left out of the comparison, the others are in it.",
+        f'sbatch --dependency="afterany$after" {shlex.quote(f"{plan.folder}/slurm-compare.sh")}',
+    ]
+    return "\n".join(lines) + "\n"

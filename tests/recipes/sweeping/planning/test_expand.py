@@ -1,0 +1,51 @@
+"""A sweep's axes as runs, and what the runs and their folders are called."""
+
+from recipes.sweeping.planning.expand import baselines, drafts, name_of, variant_of
+from tests.recipes.sweeping.samples import sweep_file
+
+
+def test_a_grid_is_every_combination():
+    found = drafts(sweep_file(compare={"lora_rank": [4, 16], "method": ["lora", "dora"]}))
+    points = [(draft.settings["lora_rank"], draft.words["method"]) for draft in found]
+    assert points == [(4, "lora"), (4, "dora"), (16, "lora"), (16, "dora")]
+
+
+def test_one_at_a_time_moves_one_axis_off_the_baseline():
+    axes = {"lora_rank": [4, 16], "num_train_epochs": [1.0, 3.0]}
+    file = sweep_file(compare=axes, mode="one-at-a-time", baseline={"lora_rank": 4}, task=["law_en", "law_zh"])
+    found = drafts(file)
+    assert [draft.off for draft in found] == ["", "lora_rank", "num_train_epochs", "num_train_epochs"] * 2
+    assert found[0].settings == {"lora_rank": 4}
+    assert found[2].settings == {"lora_rank": 4, "num_train_epochs": 1.0}
+    assert baselines(file, found, [draft.point for draft in found]) == [0, 0, 0, 0, 4, 4, 4, 4]
+
+
+def test_in_a_grid_a_run_is_compared_with_the_one_that_differs_in_the_baseline_alone():
+    file = sweep_file(compare={"method": ["lora", "dora"], "lora_rank": [4, 8]}, baseline={"lora_rank": 8})
+    found = drafts(file)
+    assert baselines(file, found, [draft.point for draft in found]) == [1, 1, 3, 3]
+
+
+def test_a_folder_says_what_differs_from_the_recipe_and_a_long_one_has_the_names_of_sweep_and_run():
+    (draft,) = drafts(sweep_file(set={"lora_rank": 8, "learning_rate": 2e-4, "logging_steps": 1}))
+    own = {"lora_rank": 16, "learning_rate": 2e-4}
+    assert variant_of(draft, own, [], "seeds-x") == "rank-8"
+    assert variant_of(draft, {"lora_rank": 8, **draft.settings}, [], "seeds-x") == ""
+    (draft,) = drafts(
+        sweep_file(set={"template": "qwen3_nothink", "lora_rank": 8, "max_steps": 2, "lora_dropout": 0.1})
+    )
+    assert variant_of(draft, own, [], "seeds-x") == "seeds-x"
+
+
+def test_a_run_is_called_by_what_varies():
+    file = sweep_file(
+        compare={"task": ["law_en", "law_en+rewritten"], "lora_rank": [4, 8], "method": ["lora", "dora"]},
+        task=[], model="org/Name",
+    )  # fmt: skip
+    found = drafts(file)
+    varying = ["task", "lora_rank", "method"]
+    names = [name_of(draft, draft.point, varying, start=False) for draft in found]
+    assert names[:2] == ["rank-4-lora", "rank-4-dora"]
+    assert names[-1] == "rewritten-rank-8-dora"
+    assert name_of(found[0], found[0].point, [], start=False) == "org--Name-lora"
+    assert name_of(found[0], found[0].point, ["lora_rank"], start=True) == "baseline"
