@@ -83,10 +83,8 @@ def planned(file: str, *, name: str = "", force: bool = False, overrides: str = 
     given |= {"set": parse_settings(overrides)} if overrides else {}
     if file.endswith((".yaml", ".yml")):
         path, name = file, name or sweep_name(file)
-        content, typed = (
-            read_yaml(Path(file)),
-            [f"SWEEP={file}", *([f"NAME={name}"] if name != sweep_name(file) else [])],
-        )
+        content = read_yaml(Path(file))
+        typed = [f"SWEEP={file}", *([f"NAME={name}"] if name != sweep_name(file) else [])]
         before = _started(name)
     else:
         before = read_sweep(file)
