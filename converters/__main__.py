@@ -1,4 +1,4 @@
-"""python -m converters convert|list|new|report|merge|self-instruct|rewrite|score: everything about the rows.
+"""python -m converters convert|list|new|report|self-instruct|rewrite|score: everything about the rows.
 
 python -m converters convert --task medical_en --source converters/examples/medical_en
 python -m converters list
@@ -8,22 +8,13 @@ import click
 
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
-from common.overrides import parse_settings
+from common.overrides import parse_settings, unchecked
 from converters.generate.commands import rewrite, score, self_instruct
-
-FORMAT_HELP = "alpaca (instruction, input, output) or sharegpt (conversations)."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Raw rows, from the hub or a local file, to clean JSONL that LLaMA-Factory trains on."""
-
-
-def _given(formatting: str, overrides: str) -> dict[str, object]:
-    given = parse_settings(overrides)
-    if formatting:
-        given["format"] = formatting
-    return given
 
 
 def _named(task: str) -> str:
@@ -36,15 +27,16 @@ def _named(task: str) -> str:
 @click.option("--task", default="", help="A task's name: medical_en, law_zh ...")
 @click.option("--source", default="", help="A file or folder in the hub's schema, instead of the hub.")
 @click.option("--limit", type=int, help="Read only so many rows, shared out evenly among the files.")
-@click.option("--format", "formatting", default="", help=FORMAT_HELP)
+@click.option(
+    "--format", "formatting", default="", help="alpaca (instruction, input, output) or sharegpt (conversations)."
+)
 @click.option("--set", "overrides", default="", help='"key=value ...": see `list --task NAME`.')
-@click.option("--shard", default="", help="i/n: only the first pass over one part of the rows, for `merge`.")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 @click.option("--variant", default="", help="Other settings for the training rows alone: data/TASK~VARIANT/.")
 @click.option("--force", is_flag=True, help="Convert even when nothing has changed.")
 def convert(
-    *, task: str, source: str, limit: int | None, formatting: str, overrides: str, shard: str, workers: int,
-    variant: str, force: bool,
+    *, task: str, source: str, limit: int | None, formatting: str, overrides: str, workers: int, variant: str,
+    force: bool,
 ) -> None:  # fmt: skip
     """Write data/TASK/{train,val,test,rejected}.jsonl and card.json, and register them for LLaMA-Factory.
 
@@ -52,49 +44,24 @@ def convert(
     VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
     """
     from converters.convert import convert as run
-    from converters.output.summary import summary
-    from converters.passes.first_pass import Shard
+    from converters.output.card import summary
     from converters.registry import load_task
-    from converters.shards import convert_shard
+    from converters.variants import convert_variant, named
 
+    given = unchecked(overrides) | ({"format": formatting} if formatting else {})
     chosen = load_task(_named(task))
-    given = _given(formatting, overrides)
     if variant or (VARIANT in task and MIX not in task):
-        from converters.variants import convert_variant, named
-
-        if shard:
-            raise UserError("a variant is not converted in shards", "leave --shard out")
         name = VARIANT.join(named(task, variant))
         print(summary(convert_variant(name, source, limit=limit, given=given, force=force, processes=workers)))
-        return
-    if MIX in task:
+    elif MIX in task:
         from converters.generate.mixing import mix
 
-        if source or shard or limit is not None:
-            base = task.rpartition("+")[0]
+        if source or limit is not None:
+            base = task.rpartition(MIX)[0]
             raise UserError(f"{task} is made of finished rows", f"SOURCE and LIMIT go with: make convert TASK={base}")
-        mix(task, given, force)
-        return
-    if shard:
-        if limit is not None:
-            raise UserError("LIMIT and --shard exclude each other", "leave one of them out")
-        convert_shard(chosen, Shard.parse(shard), source, given, workers)
-        return
-    print(summary(run(chosen, source, limit=limit, given=given, force=force, processes=workers)))
-
-
-@cli.command()
-@click.option("--task", default="", help="A task's name.")
-@click.option("--format", "formatting", default="", help=FORMAT_HELP)
-@click.option("--set", "overrides", default="", help="The same as for the shards.")
-@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
-def merge(task: str, formatting: str, overrides: str, workers: int) -> None:
-    """Decide on the rows of all shards together: duplicates, splits, decontamination, files."""
-    from converters.output.summary import summary
-    from converters.registry import load_task
-    from converters.shards import merge as run
-
-    print(summary(run(load_task(_named(task)), _given(formatting, overrides), workers)))
+        mix(task, parse_settings(overrides) | ({"format": formatting} if formatting else {}), force)
+    else:
+        print(summary(run(chosen, source, limit=limit, given=given, force=force, processes=workers)))
 
 
 @cli.command(name="list")

@@ -133,12 +133,12 @@ def problems_in(about: dict[str, Any]) -> list[str]:
             for split in about["files"]
             if split not in ("train", "val", "test")
         ]
-    from converters.settings import GENERAL
+    from converters.settings import Settings
 
     problems += [
-        " ".join(filter(None, [f"settings has an unknown key {key!r}", nearest(str(key), GENERAL)]))
+        " ".join(filter(None, [f"settings has an unknown key {key!r}", nearest(str(key), Settings.model_fields)]))
         for key in about.get("settings") or {}
-        if key not in GENERAL
+        if key not in Settings.model_fields
     ]
     return problems
 

@@ -5,21 +5,23 @@ that results can be compared, and none of their rows or questions is trained on,
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.files import write_json
 from common.names import MIX, VARIANT
 from common.paths import data_folder
 from common.process import only_one
-from converters.convert import complete, convert, fixed_splits, identity_of, is_whole, work_folder
+from common.schema import typed
+from converters.convert import convert, finish, resolve, work_folder
 from converters.corpus.decide import decide
-from converters.corpus.held_out import HeldOut, Variant, told
-from converters.output.card import read_card
+from converters.corpus.held_out import HeldOut
+from converters.output.card import is_whole, read_card
 from converters.output.dataset_info import register
-from converters.passes.first_pass import check_broken, stage
-from converters.passes.second_pass import test_questions
-from converters.read.sources import Source, find_source
+from converters.passes.first_pass import Job, stage
+from converters.passes.second_pass import Question, test_questions
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.task import Task
@@ -41,33 +43,48 @@ def convert_variant(
     with only_one(folder, wait=True):
         if before and not force and is_whole(folder, before):
             if base and before["variant"] == {"base": rows_of(base), "settings": other}:
-                print(f"{folder} is up to date: {before['files']['train']['rows']:,} training rows, {told(other)}")
+                print(f"{folder} is up to date: {before['files']['train']['rows']:,} training rows, {_told(other)}")
                 register()
                 return before
-            print(f"{folder} is converted anew: its settings or the rows of {task.name} have changed")
+            print(f"{folder} is converted again: its settings or the rows of {task.name} have changed")
         base = convert(task, source, limit=limit, given=_settings_of(base), processes=processes)
-        settings, options = build_settings(task, {**_settings_of(base), **other})
-        found = find_source(task, source)
+        job = resolve(task, source, {**_settings_of(base), **other}, limit, processes)
         with work_folder(folder) as work:
-            held_out = _held_out(task, found, base, work=work / "base", limit=limit, processes=processes)
-            done = stage(task, found, settings, options, work / "own", limit=limit, processes=processes)
-            check_broken(done, settings)
-            card = complete(
-                task, settings, [done], identity=identity_of(task, found, settings, options, limit), source=found,
-                processes=processes, variant=Variant(name, base, held_out, {"base": rows_of(base), "settings": other}),
-            )  # fmt: skip
+            held_out, tested = _held_out(resolve(task, source, _settings_of(base), limit, processes), work / "base")
+            done = stage(job, work / "own")
+            fixed = held_out.fixed(done.arrays, job.fixed_splits(done.arrays["position"]))
+            decision = decide(done.arrays, fixed, job.settings)
+            held_out.leave_out(decision)
+            card = finish(job, done, decision, folder, tested)
+            card |= {
+                "task": name,
+                "title": f"{task.title}; {_told(other)}",
+                "files": card["files"] | _copy_held_out(base, folder),
+                "split_shares": base["split_shares"],
+                "variant": {"base": rows_of(base), "settings": other},
+            }
+            write_json(folder / "card.json", card)
     register()
     return card
 
 
-def _held_out(
-    task: Task, source: Source, base: dict[str, Any], *, work: Path, limit: int | None, processes: int
-) -> HeldOut:  # fmt: skip
+def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[Question]]:
     """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
-    settings, options = build_settings(task, _settings_of(base))
-    done = stage(task, source, settings, options, work, limit=limit, processes=processes)
-    decision = decide(done.arrays, fixed_splits(done.arrays["position"], source), settings)
-    return HeldOut.of(done.arrays, decision, test_questions(done, decision))
+    done = stage(job, work)
+    decision = decide(done.arrays, job.fixed_splits(done.arrays["position"]), job.settings)
+    return HeldOut.of(done.arrays, decision), test_questions(done, decision)
+
+
+def _copy_held_out(base: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Copy the base task's val and test rows, and return what its card says of them."""
+    for split in ("val", "test"):
+        shutil.copyfile(data_folder(base["task"]) / f"{split}.jsonl", folder / f"{split}.jsonl")
+    return {split: base["files"][split] for split in ("val", "test")}
+
+
+def _told(settings: dict[str, Any]) -> str:
+    """Return settings as a user types them."""
+    return "with " + " ".join(f"{key}={typed(value)}" for key, value in settings.items())
 
 
 def rows_of(card: dict[str, Any]) -> dict[str, str]:
@@ -103,7 +120,7 @@ def _other_settings(
     build_settings(task, given)
     if not given and not before:
         raise UserError(
-            f"there is no {name} yet, and no SET that says what it does otherwise than {task.name}",
+            f"there is no {name} yet, and no SET that says how it differs from {task.name}",
             f'make convert TASK={name} SET="near=0"; `python -m converters list --task {task.name}` shows all keys',
         )
     return given or dict(before["variant"]["settings"] if before else {})

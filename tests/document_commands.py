@@ -128,7 +128,7 @@ def _settable(task: str) -> set[str]:
 
 def _of_conversion(task: str) -> set[str]:
     general, own = build_settings(load_task(task), {})
-    return {*general.as_dict(), *own}
+    return {*general.model_dump(), *own}
 
 
 @cache

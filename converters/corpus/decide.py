@@ -1,6 +1,6 @@
-"""The second pass, first half: from the sketches of all rows, what becomes of each. Pure over the arrays."""
+"""From the sketches of all rows, what becomes of each: repeated, held out, or trained on. Pure over the arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy
 
@@ -9,23 +9,44 @@ from converters.corpus.splits import TEST, TRAIN, assign
 from converters.settings import Settings
 from converters.text.sketch import Array
 
-KEPT, EXACT, NEAR, ANSWERS, IN_TEST, HELD_OUT = range(6)
-STEPS = {
-    EXACT: "duplicate",
-    NEAR: "near_duplicate",
-    ANSWERS: "answers",
-    IN_TEST: "contaminated",
-    HELD_OUT: "held_out",
+KEPT, EXACT, NEAR, ANSWERS, CONTAMINATED, HELD_OUT = range(6)
+STEPS = ("", "duplicate", "near_duplicate", "answers", "contaminated", "held_out")
+REASONS = {
+    EXACT: "the same as",
+    NEAR: "nearly the same as",
+    ANSWERS: "enough other answers to this question",
+    CONTAMINATED: "asks the same as test row",
+    HELD_OUT: "validated or tested on by the base task",
 }
 
 
 @dataclass
 class Decision:
-    """For each row, in the order of the stage: what became of it, because of which row, and its split."""
+    """For each row: what became of it, because of which row (-1 for none), and its split."""
 
     fate: Array
     cause: Array
     split: Array
+    reasons: dict[int, str] = field(default_factory=dict)
+    """Reasons of rows that have one of their own."""
+
+    @classmethod
+    def all_kept(cls, count: int) -> "Decision":
+        """Begin with all rows kept to train on."""
+        return cls(
+            numpy.full(count, KEPT, numpy.int8),
+            numpy.full(count, -1, numpy.int64),
+            numpy.full(count, TRAIN, numpy.int8),
+        )
+
+    def drop(self, rows: Array, fate: int, cause: Array | None = None) -> None:
+        """Drop some rows, each because of its cause."""
+        self.fate[rows] = fate
+        self.cause[rows] = -1 if cause is None else cause
+
+    def kept(self, *splits: int) -> Array:
+        """Return the numbers of the rows kept in these splits."""
+        return numpy.flatnonzero((self.fate == KEPT) & numpy.isin(self.split, splits))
 
 
 def decide(arrays: dict[str, Array], fixed: Array, settings: Settings) -> Decision:
@@ -33,37 +54,30 @@ def decide(arrays: dict[str, Array], fixed: Array, settings: Settings) -> Decisi
 
     Where rows repeat each other the one in the fixed test split is kept, otherwise the first.
     """
-    count = len(arrays["key"])
-    fate, cause = numpy.full(count, KEPT, numpy.int8), numpy.full(count, -1, numpy.int64)
+    made = Decision.all_kept(len(fixed))
     order = numpy.lexsort((arrays["position"], fixed != TEST))
 
-    def drop(rows: Array, because: Array | None, step: int) -> None:
-        fate[rows] = step
-        cause[rows] = -1 if because is None else because
+    def drop_repeats(rows: Array, origin: Array, fate: int) -> Array:
+        again = origin >= 0
+        made.drop(rows[again], fate, rows[origin[again]])
+        return rows[~again]
 
+    rows = order
     if settings.exact:
-        origin = duplicates.repeated(arrays["exact"][order])
-        again = origin >= 0
-        drop(order[again], order[origin[again]], EXACT)
+        rows = drop_repeats(rows, duplicates.repeated(arrays["exact"][rows]), EXACT)
     if settings.near:
-        rows = order[fate[order] == KEPT]
-        origin = duplicates.near(
-            arrays["bands"][rows], arrays["whole"][rows], arrays["asked"][rows], settings.near
-        )  # fmt: skip
-        again = origin >= 0
-        drop(rows[again], rows[origin[again]], NEAR)
+        bands, whole, asked = (arrays[name][rows] for name in ("bands", "whole", "asked"))
+        rows = drop_repeats(rows, duplicates.near(bands, whole, asked, settings.near), NEAR)
     if settings.answers:
-        rows = order[fate[order] == KEPT]
-        drop(rows[duplicates.beyond(arrays["key"][rows], settings.answers)], None, ANSWERS)
-    split = numpy.full(count, TRAIN, numpy.int8)
-    rows = order[fate[order] == KEPT]
-    split[rows] = assign(arrays["place"][rows], fixed[rows], settings)
+        beyond = duplicates.beyond(arrays["key"][rows], settings.answers)
+        made.drop(rows[beyond], ANSWERS)
+        rows = rows[~beyond]
+    made.split[rows] = assign(arrays["place"][rows], fixed[rows], settings)
     if (fixed == TEST).any():
         # The hash keeps a question in one split; a split that the data set brings along does not.
-        tested = rows[split[rows] == TEST]
-        others = rows[split[rows] != TEST]
+        tested, others = rows[made.split[rows] == TEST], rows[made.split[rows] != TEST]
         shared = others[numpy.isin(arrays["key"][others], arrays["key"][tested])]
-        first = {key: row for row, key in zip(tested.tolist(), arrays["key"][tested].tolist(), strict=True)}
-        because = numpy.array([first[key] for key in arrays["key"][shared].tolist()], numpy.int64)
-        drop(shared, because, IN_TEST)
-    return Decision(fate, cause, split)
+        by_key = tested[numpy.argsort(arrays["key"][tested], kind="stable")]
+        cause = by_key[numpy.searchsorted(arrays["key"][by_key], arrays["key"][shared])]
+        made.drop(shared, CONTAMINATED, cause)
+    return made

@@ -6,11 +6,11 @@ from typing import Any
 
 from common.errors import UserError
 from common.names import root_task
+from common.paths import QUESTIONS
 from converters.read.files import Broken, parse_line, read_chunks
 from converters.settings import Settings
 from converters.task import Task
 
-FOLDER = Path("eval/questions")
 # The names by which judging knows these columns too.
 QUESTION = ("question", "instruction", "prompt", "query", "问题")
 REFERENCE = ("reference", "output", "answer", "reference_answer", "参考答案", "答案")
@@ -22,13 +22,13 @@ def judged_questions(task: Task, settings: Settings) -> list[tuple[str, str]]:
         paths = [Path(settings.questions).expanduser()]
     else:
         base = root_task(task.name)
-        paths = [path for name in (base, f"{base}_choice") if (path := FOLDER / f"{name}.jsonl").is_file()]
+        paths = [path for name in (base, f"{base}_choice") if (path := QUESTIONS / f"{name}.jsonl").is_file()]
     return [found for path in paths for found in _in_file(path)]
 
 
 def _in_file(path: Path) -> Iterator[tuple[str, str]]:
     if not path.is_file():
-        raise UserError(f"there is no file of judged questions {path}", "SET questions= names one that is there")
+        raise UserError(f"no such file of judged questions: {path}", "SET questions= must name an existing file")
     for chunk in read_chunks(path):
         for number, raw in enumerate(chunk.rows, chunk.first):
             row = parse_line(raw) if isinstance(raw, bytes) else raw

@@ -1,16 +1,19 @@
 """card.json: what a conversion made of what, and how. Written last: it is what marks the rows as whole."""
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from common.files import read_json
+from common.files import read_json, sha256_of
 from common.paths import DATA, data_folder
 from common.versions import versions
+from converters.corpus.decide import Decision
+from converters.corpus.splits import SPLITS, TEST, TRAIN, shares
+from converters.passes.first_pass import Job, Stage
 from converters.registry import task_file
+from converters.rows.stage_row import Rejected, has_system
 from converters.task import Task
 from converters.text.sketch import Array
 
@@ -40,6 +43,93 @@ def converted_tasks() -> list[str]:
     return sorted(path.parent.name for path in DATA.glob("*/card.json"))
 
 
+def identity_of(job: Job) -> dict[str, Any]:
+    """Return all that decides what the rows become."""
+    return {
+        "source": job.source.label,
+        "source_files": job.source.identity,
+        "settings": job.settings.model_dump(),
+        "options": job.options,
+        "limit": job.limit,
+        "questions": sha256_of(job.questions),
+        "converter": converter_hash(job.task),
+    }
+
+
+def make_card(
+    job: Job, stage: Stage, decision: Decision, files: dict[str, dict[str, Any]], rejected: Rejected
+) -> dict[str, Any]:  # fmt: skip
+    """Return the card of rows that have been written."""
+    task, identity = job.task, identity_of(job)
+    fixed = job.fixed_splits(stage.arrays["position"])
+    val, test = shares(len(fixed), job.settings)
+    return {
+        "task": task.name,
+        "title": task.title,
+        "language": task.language,
+        "domain": task.domain,
+        "licence": task.licence,
+        "url": task.url,
+        "source": job.source.label,
+        "files": files,
+        "format": job.settings.format,
+        "system": has_system(task, job.settings),
+        "history": task.has_history,
+        "rows": stage.rows,
+        "bytes": stage.bytes,
+        "steps": steps(stage.rows, rejected),
+        "cleaned": stage.cleaned,
+        "languages": dict(stage.languages.most_common()),
+        "split_shares": {"val": val, "test": 0.0 if (fixed == TEST).any() else test},
+        "lengths": _lengths(stage.arrays, decision.kept(TRAIN)),
+        "versions": versions(*PACKAGES),
+        "made_from": identity,
+        "identity": sha256_of(identity),
+    }
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say in words what makes a conversion necessary again."""
+    told = []
+    for key in ("source", "limit"):
+        if before[key] != now[key]:
+            told.append(f"{key} was {before[key]}, is {now[key]}")
+    for group in ("settings", "options"):
+        told += [
+            f"{name} was {before[group].get(name)!r}, is {now[group].get(name)!r}"
+            for name in sorted({*before[group], *now[group]})
+            if before[group].get(name) != now[group].get(name)
+        ]
+    if not told and before["source_files"] != now["source_files"]:
+        told.append("the source has changed")
+    for key, what in (("questions", "the judged questions have changed"), ("converter", "the converter has changed")):
+        told += [what] if before[key] != now[key] else []
+    return "; ".join(told) or "asked for, or a file is missing"
+
+
+def is_whole(folder: Path, card: dict[str, Any]) -> bool:
+    """Tell whether every file that a card speaks of is there."""
+    return all((folder / f"{name}.jsonl").is_file() for name in card["files"])
+
+
+def summary(card: dict[str, Any]) -> str:
+    """Return for the terminal: rows in, rows dropped by step, and rows out by split."""
+    files, lengths = card["files"], card["lengths"]
+    dropped = [f"{step['step']} {step['dropped']:,}" for step in card["steps"] if step["dropped"]]
+    kept = [f"{split} {files[split]['rows']:,}" for split in SPLITS]
+    return "\n".join(
+        [
+            f"{card['task']}: {card['rows']:,} rows from {card['source']}",
+            f"  dropped {files['rejected']['rows']:,}: {', '.join(dropped) or 'none'}",
+            f"  kept    {', '.join(kept)}",
+            f"  lengths prompt {lengths['prompt']['p50']:,} and answer {lengths['output']['p50']:,} characters at the "
+            f"median, both together {lengths['total']['p95']:,} at the 95th percentile",
+            f"  files   data/{card['task']}/ (rejected.jsonl has each dropped row with its reason; "
+            f"`make data-report TASK={card['task']}` draws it)",
+        ]
+    )
+
+
 def percentiles(lengths: Array) -> dict[str, float]:
     """Return mean, percentiles and extremes of some lengths."""
     if not len(lengths):
@@ -49,12 +139,19 @@ def percentiles(lengths: Array) -> dict[str, float]:
     return {"mean": round(float(lengths.mean()), 1), **named, "min": int(lengths.min()), "max": int(lengths.max())}
 
 
-def steps(rows: int, dropped: Counter[str], examples: dict[str, list[str]]) -> list[dict[str, Any]]:
+def _lengths(arrays: dict[str, Array], rows: Array) -> dict[str, Any]:
+    prompt, output = arrays["prompt"][rows], arrays["output"][rows]
+    parts = {"prompt": prompt, "output": output, "total": prompt + output}
+    return {"unit": "characters of training rows", **{name: percentiles(part) for name, part in parts.items()}}
+
+
+def steps(rows: int, rejected: Rejected) -> list[dict[str, Any]]:
     """Return for each step how many rows came in, how many it dropped, and its first reasons."""
     told = []
-    for step in [*ORDER, *sorted(set(dropped) - set(ORDER))]:
-        told.append({"step": step, "in": rows, "dropped": dropped[step], "examples": examples.get(step, [])})
-        rows -= dropped[step]
+    for step in [*ORDER, *sorted(set(rejected.counts) - set(ORDER))]:
+        dropped = rejected.counts[step]
+        told.append({"step": step, "in": rows, "dropped": dropped, "examples": rejected.examples.get(step, [])})
+        rows -= dropped
     return told
 
 
@@ -66,8 +163,3 @@ def converter_hash(task: Task) -> str:
     for path in [*shared, task_file(task.name)]:
         digest.update(path.read_bytes() if path and path.is_file() else b"")
     return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions that the rows were made with."""
-    return versions(*PACKAGES)

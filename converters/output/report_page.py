@@ -14,9 +14,9 @@ import orjson
 from common.errors import UserError
 from common.files import read_jsonl, write_text
 from common.paths import data_folder
+from common.schema import typed
 from converters.corpus.splits import SPLITS
 from converters.output.card import read_card
-from converters.settings import typed
 
 PAGES = Path(__file__).parents[1] / "pages"
 BINS = 30

@@ -4,6 +4,7 @@ Every row of a chunk comes out exactly once: as a staged row or as a rejected on
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,31 +21,70 @@ from converters.text.language import label, sample, shares
 from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 
 COLUMNS_SHOWN = 20
+EXAMPLES = 3
+"""Reasons kept for each step, to be shown."""
 KEY_BYTES = 64
 """Permutations of the question's signature that are kept, one byte each."""
 
 
 @dataclass
-class Staged:
+class Rejected:
+    """Rejected rows: lines of rejected.jsonl, how many by step, and the first reasons of each step."""
+
+    lines: list[bytes] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, step: str, reason: str, file: str, number: int, original: bytes) -> None:
+        """Reject a row: the original's JSON, the step, the reason, and where it stood."""
+        reason = _plain(reason)
+        self._note(step, [f"{file}:{number}: {reason}"])
+        self.counts[step] += 1
+        head = orjson.dumps({"step": step, "reason": reason, "file": file, "number": number})
+        self.lines.append(head[:-1] + b',"row":' + original + b"}\n")
+
+    def count(self, other: "Rejected") -> None:
+        """Count what others rejected; their lines are theirs."""
+        self.counts += other.counts
+        for step, reasons in other.examples.items():
+            self._note(step, reasons)
+
+    def _note(self, step: str, reasons: list[str]) -> None:
+        kept = self.examples.setdefault(step, [])
+        kept += reasons[: EXAMPLES - len(kept)]
+
+
+@dataclass
+class Counts:
+    """What is counted over rows: of a chunk, or of a whole source."""
+
+    rejected: Rejected = field(default_factory=Rejected)
+    cleaned: int = 0
+    """Rows that the clean-up changed."""
+    languages: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    bytes: int = 0
+
+    def count(self, other: "Counts") -> None:
+        """Add another's numbers."""
+        self.rejected.count(other.rejected)
+        self.cleaned += other.cleaned
+        self.languages += other.languages
+        self.rows += other.rows
+        self.bytes += other.bytes
+
+
+@dataclass
+class Staged(Counts):
     """What the first pass makes of a chunk. The arrays have one entry for each line."""
 
     lines: list[bytes] = field(default_factory=list)
     """Converted row, question and original row, each JSON, separated by tabs."""
     arrays: dict[str, Array] = field(default_factory=dict)
-    rejected: list[bytes] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Rows rejected, by step."""
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    """The first reasons of each step."""
-    changed: Counter[str] = field(default_factory=Counter)
-    """Rows that the clean-up changed."""
-    languages: Counter[str] = field(default_factory=Counter)
     columns: set[str] = field(default_factory=set)
     """Columns seen in rows that lacked a column."""
     optional: set[str] = field(default_factory=set)
     """Those of the columns that a row may lack which some row has."""
-    rows: int = 0
-    bytes: int = 0
 
 
 def process(chunk: Chunk, file: File, task: Task, settings: Settings, options: dict[str, Any]) -> Staged:
@@ -59,14 +99,14 @@ def process(chunk: Chunk, file: File, task: Task, settings: Settings, options: d
         if row is not None:
             try:
                 record = task.convert(row, file.path, options)
-                _clean(record, clean, staged)
+                staged.cleaned += _clean(record, clean)
                 why = problem(record, task, settings)
             except Skip as skip:
                 why = (skip.step, skip.reason)
             except Exception as error:  # a user's own converter may stumble: the row is kept with the reason
                 why = ("convert", f"{type(error).__name__}: {error}")
         if why:
-            reject(staged, why, original, file.path, number)
+            staged.rejected.add(*why, file.path, number, original)
             continue
         if settings.system and not record.system:
             record.system = task.system if settings.system is True else str(settings.system)
@@ -86,17 +126,6 @@ def process(chunk: Chunk, file: File, task: Task, settings: Settings, options: d
 def has_system(task: Task, settings: Settings) -> bool:
     """Tell whether the converted rows have a `system` column."""
     return bool(settings.system) or task.has_system
-
-
-def reject(staged: Staged, why: tuple[str, str], original: bytes, file: str, line: int) -> None:
-    """Note a rejected row: the original, the step, the reason, and where it stood."""
-    step, reason = why[0], _plain(why[1])
-    staged.dropped[step] += 1
-    examples = staged.examples.setdefault(step, [])
-    if len(examples) < 3:
-        examples.append(f"{file}:{line}: {reason}")
-    head = orjson.dumps({"step": step, "reason": reason, "file": file, "number": line})
-    staged.rejected.append(head[:-1] + b',"row":' + original + b"}\n")
 
 
 def _parsed(raw: Raw, file: File, staged: Staged) -> tuple[dict[str, Any] | None, bytes, tuple[str, str] | None]:
@@ -139,13 +168,13 @@ def _plain(value: Any) -> Any:
     return value if value is None or small or isinstance(value, float) else str(value)
 
 
-def _clean(record: Record, clean: Any, staged: Staged) -> None:
+def _clean(record: Record, clean: Callable[[str], str]) -> bool:
+    """Clean a record, and tell whether that changed what is trained on."""
     before = (record.instruction, record.input, record.output)
     record.instruction, record.input, record.output = map(clean, before)
     record.system, record.question = clean(record.system), clean(record.question)
     record.history = [(clean(asked), clean(told)) for asked, told in record.history]
-    if before != (record.instruction, record.input, record.output):
-        staged.changed["cleaned"] += 1
+    return before != (record.instruction, record.input, record.output)
 
 
 def _everything(record: Record) -> str:

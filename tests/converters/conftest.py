@@ -20,6 +20,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def questions(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of judged questions in place of eval/questions."""
+    folder = workplace / "questions"
+    folder.mkdir()
+    monkeypatch.setattr("converters.corpus.judged_questions.QUESTIONS", folder)
+    return folder
+
+
+@pytest.fixture
 def read_rows() -> Callable[[str], list[dict[str, Any]]]:
     def read(path: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in Path(path).read_text().splitlines()]

@@ -64,13 +64,21 @@ def test_all_wrong_settings_are_told_at_once():
     with pytest.raises(UserError) as caught:
         convert(load_task("medical_zh"), str(ROWS), given={**wrong, "overlap": 7})
     message = caught.value.message
-    assert "unknown key 'scroe' did you mean score?" in message
+    assert "unknown key 'scroe'; did you mean score?" in message
     assert "near must be a number, got 'much'" in message
-    assert "overlap must lie between 0 and 1, got 7" in message
+    assert "overlap must be from 0 to 1, got 7" in message
     assert "clean must be true or false, got 1" in message
     assert "min_output must be a whole number, got 2.5" in message
-    with pytest.raises(UserError, match="format must be alpaca or sharegpt, got 'csv'; near must lie between 0 and 1"):
-        convert(load_task("medical_zh"), str(ROWS), given={"format": "csv", "near": 2})
+    assert message.startswith("SET has 5 invalid entries:")
+    with pytest.raises(UserError, match="format must be one of alpaca, sharegpt, got 'csv'"):
+        convert(load_task("medical_zh"), str(ROWS), given={"format": "csv"})
+    with pytest.raises(UserError, match=r"(?s)max_output is smaller than min_output") as caught:
+        convert(load_task("medical_zh"), str(ROWS), given={"nea": 0, "min_output": 9, "max_output": 3})
+    assert "unknown key 'nea'; did you mean near?" in caught.value.message
+    with pytest.raises(UserError, match="test: must be a share below 1, or -1, got 2"):
+        convert(load_task("medical_zh"), str(ROWS), given={"test": 2})
+    with pytest.raises(UserError, match="test and val leave nothing"):
+        convert(load_task("medical_zh"), str(ROWS), given={"test": 0.5, "val": 0.5})
     with pytest.raises(UserError, match="LIMIT must be at least 1"):
         convert(load_task("medical_zh"), str(ROWS), limit=0)
 
@@ -93,13 +101,12 @@ def test_a_card_that_cannot_be_read_is_written_anew():
 
 def test_what_was_made_of_earlier_rows_goes_with_them():
     source = lines()
-    convert(load_task("medical_zh"), source, given={"array": True})
-    write_report("medical_zh")
-    assert Path("data/medical_zh/train.json").exists()
-    with pytest.raises(UserError, match="no tokenizer can be loaded"):
-        convert(load_task("medical_zh"), source, given={"tokenizer": "./nowhere/tokenizer.json"})
-    assert Path("data/medical_zh/card.json").exists()
     convert(load_task("medical_zh"), source)
+    write_report("medical_zh")
+    with pytest.raises(UserError, match="no such file of judged questions"):
+        convert(load_task("medical_zh"), source, given={"questions": "nowhere.jsonl"})
+    assert Path("data/medical_zh/card.json").exists()
+    convert(load_task("medical_zh"), source, given={"seed": 1})
     assert sorted(path.name for path in Path("data/medical_zh").glob("[a-z]*")) == [
         "card.json", "rejected.jsonl", "test.jsonl", "train.jsonl", "val.jsonl",
     ]  # fmt: skip

@@ -141,7 +141,12 @@ def test_settings_of_a_task_are_checked_like_those_of_the_user():
     )  # fmt: skip
     with pytest.raises(UserError) as caught:
         build_settings(task, {})
-    for said in ("settings of task bad", "min_output must be a whole number", "near must lie", "test must be a number"):
+    for said in (
+        "`settings` of task bad has",
+        "min_output must be a whole number",
+        "near must be from",
+        "test must be a number",
+    ):
         assert said in caught.value.message
     task = task_file("good", source="x", columns={"instruction": "a", "output": "b"})
     with pytest.raises(UserError, match="task good has no system prompt, so system must be a text"):

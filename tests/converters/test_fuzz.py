@@ -40,15 +40,15 @@ def test_any_row_comes_out_once(task, data):
     formatting = data.draw(st.sampled_from(["alpaca", "sharegpt"]))
     general, options = build_settings(chosen, {"format": formatting, "system": data.draw(st.booleans())})
     staged = process(Chunk(0, 1, rows), chosen.files[0], chosen, general, options)
-    assert len(staged.lines) + len(staged.rejected) == len(rows)
-    assert staged.dropped.total() == len(staged.rejected)
+    assert len(staged.lines) + len(staged.rejected.lines) == len(rows)
+    assert staged.rejected.counts.total() == len(staged.rejected.lines)
     assert all(len(array) == len(staged.lines) for array in staged.arrays.values())
     for line in staged.lines:
         converted, asked, original = line.rstrip(b"\n").split(b"\t")
         assert isinstance(orjson.loads(asked), str)
         assert orjson.loads(converted)
         orjson.loads(original)
-    for line in staged.rejected:
+    for line in staged.rejected.lines:
         assert set(orjson.loads(line)) == {"step", "reason", "file", "number", "row"}
 
 

@@ -155,15 +155,14 @@ def test_phrases_that_many_questions_share_are_no_evidence():
     assert [found[1] for found in index.find(grams(*fold([questions[7][1]]), 16), 0.8)] == ["q7"]
 
 
-def test_judged_questions_and_test_rows_leave_train(read_rows):
-    Path("eval/questions").mkdir(parents=True)
+def test_judged_questions_leave_train(read_rows, questions):
     judged = {
         "id": "m-1",
         "category": "x",
         "question": "小孩晚上磨牙是缺钙还是有蛔虫引起的？",
         "reference": "磨牙原因很多，多与精神紧张和咬合有关，不一定是寄生虫。",
     }
-    Path("eval/questions/medical_zh.jsonl").write_text(json.dumps(judged, ensure_ascii=False) + "\n")
+    (questions / "medical_zh.jsonl").write_text(json.dumps(judged, ensure_ascii=False) + "\n")
     rows = [
         {
             "question": f"{prose(i, 3)}的副作用有哪些，和饭一起吃可以吗？{i}",
@@ -187,7 +186,7 @@ def test_judged_questions_and_test_rows_leave_train(read_rows):
     assert not any(step["dropped"] for step in card["steps"] if step["step"] == "contaminated")
     judged["question"] = "完全不同的另一个问题，与前面没有任何关系。"
     before = card["identity"]
-    Path("eval/questions/medical_zh.jsonl").write_text(json.dumps(judged, ensure_ascii=False) + "\n")
+    (questions / "medical_zh.jsonl").write_text(json.dumps(judged, ensure_ascii=False) + "\n")
     assert convert(load_task("medical_zh"), "format_data.jsonl", given={"language": False})["identity"] != before
 
 

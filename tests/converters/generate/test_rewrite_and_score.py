@@ -58,12 +58,11 @@ def test_only_short_answers_and_only_so_many(endpoint: Endpoint, run: Run, read_
 
 
 def test_an_answer_of_the_judged_questions_is_not_taken_over(
-    endpoint: Endpoint, run: Run, workplace: Path, read_rows: ReadRows
+    endpoint: Endpoint, run: Run, questions: Path, read_rows: ReadRows
 ) -> None:
     reference = "Avoid potassium-rich bananas, oranges, potatoes and salted meats, and ask a renal dietitian."
-    (workplace / "eval" / "questions").mkdir(parents=True)
     judged = {"id": "q1", "question": "Which foods harm weak kidneys?", "reference": reference}
-    (workplace / "eval" / "questions" / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
+    (questions / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
     endpoint.behaviour = lambda body, number: (
         f"Well: {reference}" if number == 0 else "Something else that is said here."
     )

@@ -163,10 +163,8 @@ def test_a_part_of_other_rows_is_not_mixed_in(endpoint: Endpoint, run: Run) -> N
 
 
 def test_judged_questions_test_rows_and_repeats_are_dropped(
-    endpoint: Endpoint, run: Run, read_rows: ReadRows, workplace: Path
+    endpoint: Endpoint, run: Run, read_rows: ReadRows, questions: Path
 ) -> None:
-    questions = workplace / "eval" / "questions"
-    questions.mkdir(parents=True)
     judged = {
         "id": "q1",
         "question": "Which foods should someone with advanced chronic kidney disease avoid eating daily?",

@@ -55,20 +55,3 @@ def test_a_report_needs_rows():
     Path("data/law_en/rejected.jsonl").unlink()
     with pytest.raises(UserError, match=r"has no rejected\.jsonl any more"):
         write_report("law_en")
-
-
-@pytest.mark.slow
-def test_token_lengths_of_a_tokenizer_that_is_given():
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.save("tokenizer.json")
-    card = convert(load_task("law_en"), str(ROWS / "law_en"), given={"tokenizer": "tokenizer.json"})
-    assert card["tokens"]["rows"] == card["files"]["train"]["rows"]
-    assert 10 < card["tokens"]["output"]["p50"] < 60
-    assert "tokens (tokenizer.json)" in write_report("law_en").read_text()
-    with pytest.raises(UserError, match="no tokenizer can be loaded from nowhere"):
-        convert(load_task("law_en"), str(ROWS / "law_en"), given={"tokenizer": "nowhere.json/x"})

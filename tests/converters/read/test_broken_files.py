@@ -30,7 +30,7 @@ def test_a_few_broken_lines_are_never_fatal_and_many_are():
         convert(load_task("medical_zh"), lines(b"{", b"}", b"x", b"y"))
     assert "4 of 44 rows cannot be read, more than 5%" in caught.value.message
     assert caught.value.message.count("format_data.jsonl:") == 3
-    assert caught.value.hint == "mend the file, or allow more: SET errors=0.1"
+    assert caught.value.hint == "correct these rows in the file, or allow more: SET errors=0.1"
     card = convert(load_task("medical_zh"), lines(b"{", b"}", b"x", b"y"), given={"errors": 0.1})
     assert steps(card)["read"] == 4
 
