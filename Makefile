@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET MAX_TOKENS NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET MAX_TOKENS SORT DELETE NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 
@@ -16,7 +16,7 @@ EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,que
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare twin
-.PHONY: answer judge result annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
+.PHONY: answer judge result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^##@ / {print "\n" substr($$0, 5)}' Makefile
@@ -93,6 +93,9 @@ judge: setup ## Judge the answers in both orders; table, metrics.json, result.ht
 
 result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several and ranks all their models.
 	@$(PY) -m eval result $(RUN_OPTIONS) $(foreach run,$(RUN),--run "$(run)")
+
+runs: setup ## Every run in one table and a page (SORT=held_out TASK= MODEL=); DELETE=checkpoints|exports|runs/... frees disk (YES=1).
+	@$(PY) -m eval runs $(call option,TASK,task) $(call option,MODEL,model) $(call option,SORT,sort) $(call option,DELETE,delete)$(if $(YES), --yes)
 
 annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
 	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
