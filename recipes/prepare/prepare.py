@@ -7,55 +7,47 @@ nowhere makes it anew.
 """
 
 import shutil
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, Strict
 
 from common.errors import UserError
 from common.files import read_json, sha256_of, write_json, write_text
 from common.paths import MODELS, folder_name
 from common.process import only_one
+from common.schema import Schema, Texts, build
 from common.subprocesses import call
 from common.versions import versions
 from recipes.catalog.catalog import Backbone, backbones
 from recipes.prepare.download import download, ensure_config, uses_modelscope
+from recipes.prepare.probe import Probe, check, check_unknown
 
 MARKER = "prepared.json"
 
 
-@dataclass(frozen=True)
-class Preparation:
+class Preparation(Schema):
     """What turns a backbone's files, as the hub ships them, into a folder that LLaMA-Factory can use."""
 
-    gguf: dict[str, str] = field(default_factory=dict)
+    gguf: dict[str, str] = Field(default_factory=dict)
     """{package, file}: the weights are converted from this GGUF file instead of being downloaded."""
-    files: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Any] = Field(default_factory=dict)
     """Files put in the place of the hub's, or beside them: text, or a mapping to be written as JSON."""
-    leave_out: tuple[str, ...] = ()
+    leave_out: Texts = ()
     """Patterns of files that must not be there (they would win over the corrected ones)."""
-    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """JSON file -> keys set in it; null takes a key out."""
-    replace: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    replace: dict[str, list[Annotated[tuple[str, str], Strict(False)]]] = Field(default_factory=dict)
     """File -> [what is there exactly once, what takes its place]: corrections to code that ships with weights."""
-    probe: dict[str, Any] = field(default_factory=dict)
-    """What must be true of the folder (the fields of recipes.prepare.probe.Probe)."""
+    probe: Probe | None = None
+    """What must be true of the folder."""
 
 
 def preparation(backbone: Backbone) -> Preparation:
-    """Read the backbone's `prepare:` entry; unknown keys are errors, all at once."""
-    from recipes.prepare.probe import Probe
-
-    known = [item.name for item in fields(Preparation)]
-    known_probe = [item.name for item in fields(Probe)]
-    problems = [key for key in backbone.prepare if key not in known]
-    problems += [f"probe.{key}" for key in backbone.prepare.get("probe", {}) if key not in known_probe]
-    if problems:
-        raise UserError(
-            f"prepare of {backbone.name}: unknown key {', '.join(problems)}",
-            f"the keys are {', '.join(known)}, and of its probe {', '.join(known_probe)}",
-        )
-    return Preparation(**backbone.prepare)
+    """Read the backbone's `prepare:` entry."""
+    return build(Preparation, backbone.prepare, f"`prepare:` of {backbone.name}")
 
 
 def model_path(backbone: Backbone) -> str:
@@ -110,8 +102,6 @@ def make_ready(backbone: Backbone, template: str = "") -> None:
     if backbone.prepare:
         prepare(backbone)
     elif backbone.name not in backbones():
-        from recipes.prepare.probe import check_unknown
-
         ensure_config(backbone)
         check_unknown(replace(backbone, template=template or backbone.template))
 
@@ -134,9 +124,7 @@ def prepare(backbone: Backbone) -> Path:
             link(download(backbone), unfinished, wanted)
         correct(unfinished, wanted)
         if wanted.probe:
-            from recipes.prepare.probe import Probe, check
-
-            check(unfinished, Probe(**wanted.probe), backbone)
+            check(unfinished, wanted.probe, backbone)
         write_json(
             unfinished / MARKER,
             {

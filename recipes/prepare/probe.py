@@ -7,11 +7,11 @@ knows fails without a word, so a mismatch stops here and says what was expected 
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.schema import Schema, Texts
 from recipes.catalog.catalog import Backbone
 from recipes.catalog.unknown_model import template_hint
 from recipes.prepare.download import repository
@@ -28,13 +28,12 @@ TEXTS = (
 PLAIN = "The patient takes 2 tablets, twice a day."
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(Schema):
     """What must be true of a prepared folder."""
 
     file: str = ""
     """The tokenizer's own file (tokenizer.model or tokenizer.json): what it gives by itself, transformers must give."""
-    whole: tuple[str, ...] = ()
+    whole: Texts = ()
     """Tokens of the chat format: each must be one id, wherever it stands."""
     user: str = ""
     """LLaMA-Factory's template, as it must read it out of the chat template: what stands around a question,"""

@@ -1,26 +1,56 @@
 """A twin's tokenizer, trained on the text that this repository holds, in the files its backbone's repository ships."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import orjson
+from pydantic import Field
 
 from common.errors import UserError
 from common.files import write_text
+from common.schema import Schema
 from recipes.catalog.catalog import HERE
-
-if TYPE_CHECKING:
-    from recipes.rehearsal.twins import Twin
 
 TEXTS = ("eval/questions", "converters/examples")
 """Folders of English and Chinese text, at the root of the checkout."""
 LONGEST_LINE = 1000
 FROM_ONE_FILE = 60_000
 """Characters: so that no language drowns the other."""
+
+
+class Twin(Schema):
+    """What a twin is made of."""
+
+    tokenizer: Literal["sentencepiece", "bytelevel"]
+    """sentencepiece (a tokenizer.model) or bytelevel (a tokenizer.json)."""
+    vocabulary: int = 2000
+    sentencepiece: dict[str, Any] = Field(default_factory=dict)
+    """Settings of sentencepiece's trainer that the backbone's own tokenizer was trained with."""
+    both_files: bool = False
+    """sentencepiece: whether the hub ships a tokenizer.json made of it beside it."""
+    split: str = ""
+    """bytelevel: the regular expression that cuts text before the merges; "" is GPT-2's."""
+    digits: bool = False
+    """bytelevel: every digit is a token of its own, whatever `split` says."""
+    first: list[str] = Field(default_factory=list)
+    """bytelevel: special tokens with the lowest ids."""
+    special: list[str] = Field(default_factory=list)
+    """bytelevel: special tokens behind the vocabulary."""
+    added: list[str] = Field(default_factory=list)
+    """bytelevel: tokens behind those that are whole but not special."""
+    begin: str = ""
+    """bytelevel: the token that the tokenizer itself puts before every text."""
+    tokenizer_config: dict[str, Any] = Field(default_factory=dict)
+    special_tokens_map: dict[str, Any] = Field(default_factory=dict)
+    chat_template: str = ""
+    """In the model folder as chat_template.jinja; "" when the hub ships none."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """More of the model's config: what the small sizes do not say."""
+    weights: str = "model.safetensors"
+    code: str = ""
+    """A folder in twin_code/: the Python files that the hub ships beside the weights."""
 
 
 def corpus(root: Path = HERE.parent) -> list[str]:
@@ -68,10 +98,8 @@ _READERS = {".jsonl": _jsonl, ".json": _plain, ".csv": _plain, ".txt": _plain, "
 
 def write_tokenizer(twin: Twin, folder: Path) -> dict[str, int]:
     """Train and write it; return the size of its vocabulary and the ids of the begin, end and padding tokens."""
-    writers = {"sentencepiece": _write_sentencepiece, "bytelevel": _write_bytelevel}
-    if twin.tokenizer not in writers:
-        raise UserError(f"a twin's tokenizer cannot be {twin.tokenizer!r}", f"it can be {' or '.join(writers)}")
-    vocabulary = writers[twin.tokenizer](twin, folder)
+    write = _write_sentencepiece if twin.tokenizer == "sentencepiece" else _write_bytelevel
+    vocabulary = write(twin, folder)
     ids = {"vocabulary": max(vocabulary.values()) + 1}
     for name in ("bos", "eos", "pad"):
         token = twin.tokenizer_config.get(f"{name}_token")

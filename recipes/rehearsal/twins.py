@@ -7,62 +7,23 @@ folder can stand under the backbone's own hub id on a stand-in hub. What it is m
 
 import random
 import shutil
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
 from common.files import write_json, write_text
 from common.paths import MODELS, folder_name
+from common.schema import build
 from recipes.catalog.catalog import HERE, Backbone
+from recipes.rehearsal.tokenizer import Twin, write_tokenizer
 
 CODE = HERE / "twin_code"
 LAYERS, HEADS, HEAD_SIZE = 2, 4, 8
 CONTEXT = 2048
 
 
-@dataclass(frozen=True)
-class Twin:
-    """What a twin is made of."""
-
-    tokenizer: str
-    """sentencepiece (a tokenizer.model) or bytelevel (a tokenizer.json)."""
-    vocabulary: int = 2000
-    sentencepiece: dict[str, Any] = field(default_factory=dict)
-    """Settings of sentencepiece's trainer that the backbone's own tokenizer was trained with."""
-    both_files: bool = False
-    """sentencepiece: whether the hub ships a tokenizer.json made of it beside it."""
-    split: str = ""
-    """bytelevel: the regular expression that cuts text before the merges; "" is GPT-2's."""
-    digits: bool = False
-    """bytelevel: every digit is a token of its own, whatever `split` says."""
-    first: list[str] = field(default_factory=list)
-    """bytelevel: special tokens with the lowest ids."""
-    special: list[str] = field(default_factory=list)
-    """bytelevel: special tokens behind the vocabulary."""
-    added: list[str] = field(default_factory=list)
-    """bytelevel: tokens behind those that are whole but not special."""
-    begin: str = ""
-    """bytelevel: the token that the tokenizer itself puts before every text."""
-    tokenizer_config: dict[str, Any] = field(default_factory=dict)
-    special_tokens_map: dict[str, Any] = field(default_factory=dict)
-    chat_template: str = ""
-    """In the model folder as chat_template.jinja; "" when the hub ships none."""
-    config: dict[str, Any] = field(default_factory=dict)
-    """More of the model's config: what the small sizes do not say."""
-    weights: str = "model.safetensors"
-    code: str = ""
-    """A folder in twin_code/: the Python files that the hub ships beside the weights."""
-
-
 def twin_of(backbone: Backbone) -> Twin:
-    """Read the backbone's `twin:` entry; unknown keys are errors, all at once."""
-    known = [item.name for item in fields(Twin)]
-    problems = sorted(set(backbone.twin) - set(known))
-    if problems or "tokenizer" not in backbone.twin:
-        what = f"unknown key {', '.join(problems)}" if problems else "no tokenizer" if backbone.twin else "no entry"
-        raise UserError(f"twin of {backbone.name}: {what}", f"the keys of `twin:` are {', '.join(known)}")
-    return Twin(**backbone.twin)
+    """Read the backbone's `twin:` entry."""
+    return build(Twin, backbone.twin, f"`twin:` of {backbone.name}", hint="see another's in recipes/backbones/")
 
 
 def default_folder(backbone: Backbone) -> Path:
@@ -72,8 +33,6 @@ def default_folder(backbone: Backbone) -> Path:
 
 def make_twin(backbone: Backbone, folder: Path | None = None, seed: int = 0) -> Path:
     """Make the twin's folder (whole, or not at all) and return it; equal seeds make equal files."""
-    from recipes.rehearsal.tokenizer import write_tokenizer
-
     twin = twin_of(backbone)
     folder = folder or default_folder(backbone)
     unfinished = folder.with_name(f".{folder.name}.part")

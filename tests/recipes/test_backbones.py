@@ -36,7 +36,7 @@ def test_every_entry_is_whole(name: str) -> None:
     assert backbone.context >= 2048
     assert backbone.licence
     assert backbone.shape is not None
-    assert backbone.template or preparation(backbone).probe["user"], "no template, and none is put into its folder"
+    assert backbone.template or preparation(backbone).probe.user, "no template, and none is put into its folder"
 
 
 @pytest.mark.parametrize("name", NAMES)

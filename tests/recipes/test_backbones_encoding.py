@@ -13,7 +13,7 @@ import pytest
 from common.errors import UserError
 from recipes.catalog.catalog import Backbone, backbones, find_backbone
 from recipes.prepare.prepare import correct, link, preparation
-from recipes.prepare.probe import TEXTS, Probe, check, check_unknown
+from recipes.prepare.probe import TEXTS, check, check_unknown
 from recipes.rehearsal.twins import make_twin
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
@@ -192,7 +192,7 @@ def test_the_tokenizer_gives_what_its_own_file_gives_also_after_saving(name: str
 @pytest.mark.parametrize("name", [name for name in EXPECTED if backbones()[name].prepare])
 def test_the_probe_lets_a_right_folder_pass(name: str, folders: Any) -> None:
     backbone = find_backbone(name)
-    check(folders(name), Probe(**preparation(backbone).probe), backbone)
+    check(folders(name), preparation(backbone).probe, backbone)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_the_probe_lets_a_right_folder_pass(name: str, folders: Any) -> None:
 def test_the_probe_stops_what_the_hub_ships_as_it_is(name: str, says: str, tmp_path: Path) -> None:
     backbone = find_backbone(name)
     with pytest.raises(UserError) as caught:
-        check(make_twin(backbone, tmp_path / name), Probe(**preparation(backbone).probe), backbone)
+        check(make_twin(backbone, tmp_path / name), preparation(backbone).probe, backbone)
     assert says in caught.value.message
     assert "training on it would go wrong" in caught.value.message
 
@@ -222,7 +222,7 @@ def test_the_probe_stops_a_format_that_ends_without_the_end_token(folders: Any, 
     )
     (folder / "chat_template.jinja").write_text(broken)
     with pytest.raises(UserError, match="around an answer: expected"):
-        check(folder, Probe(**wanted.probe), backbone)
+        check(folder, wanted.probe, backbone)
 
 
 def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from recipes.catalog.catalog import find_backbone
+from recipes.llamafactory.board import saved_configuration
 from recipes.rehearsal.twins import make_twin
-from recipes.webui import saved_configuration
 from tests.checkout import ROOT, Checkout
 
 SETTINGS = {

@@ -1,0 +1,50 @@
+"""A training recipe as LLaMA-Factory's web UI (LlamaBoard) saves a configuration: flat "tab.element: value"."""
+
+import json
+from typing import Any
+
+CUSTOM = "Custom"
+"""The UI's name for a model that is not in its own list."""
+STAGES = {"sft": "Supervised Fine-Tuning", "rm": "Reward Modeling", "dpo": "DPO", "kto": "KTO", "pt": "Pre-Training"}
+WIDGETS = {
+    "learning_rate": "learning_rate",
+    "num_train_epochs": "num_train_epochs",
+    "cutoff_len": "cutoff_len",
+    "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "gradient_accumulation_steps",
+    "lr_scheduler_type": "lr_scheduler_type",
+    "packing": "packing",
+    "neat_packing": "neat_packing",
+    "lora_rank": "lora_rank",
+    "lora_alpha": "lora_alpha",
+    "lora_dropout": "lora_dropout",
+    "lora_target": "lora_target",
+}
+"""Recipe keys with a place on the page, where a person can change them; the others go into its "extra arguments"."""
+AS_TEXT = ("learning_rate", "num_train_epochs")
+ELSEWHERE = ("stage", "do_train", "dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "finetuning_type",
+             "bf16", "fp16", "pure_bf16", "quantization_bit", "quantization_method", "plot_loss")  # fmt: skip
+"""Keys that the page sets by other means: tabs, menus, or its own folder for each run."""
+
+
+def saved_configuration(settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn a training recipe's keys into what the UI's "load arguments" button reads."""
+    compute = next((name for name in ("pure_bf16", "bf16", "fp16") if settings.get(name)), "fp32")
+    extra = {key: value for key, value in settings.items() if key not in {*WIDGETS, *ELSEWHERE}}
+    # The page forgets a loaded path and template when it shows another model; these come last and win.
+    extra |= {"model_name_or_path": settings["model_name_or_path"], "template": settings.get("template")}
+    page = {
+        "top.model_name": CUSTOM,
+        "top.model_path": settings["model_name_or_path"],
+        "top.finetuning_type": settings["finetuning_type"],
+        "top.template": settings.get("template") or "default",
+        "top.quantization_bit": str(settings.get("quantization_bit", "none")),
+        "train.training_stage": STAGES[settings["stage"]],
+        "train.dataset": settings["dataset"].split(","),
+        "train.compute_type": compute,
+        "train.extra_args": json.dumps(extra, ensure_ascii=False),
+    }
+    for key, element in WIDGETS.items():
+        if key in settings:
+            page[f"train.{element}"] = str(settings[key]) if key in AS_TEXT else settings[key]
+    return page
