@@ -12,7 +12,7 @@ from recipes.llamafactory.keys import known_keys
 from recipes.run import NOT_IDENTITY
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
-LONGEST = 40
+LONGEST = 32
 """Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
 DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {})}
 SHORT = {
