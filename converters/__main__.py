@@ -79,13 +79,14 @@ def list_(task: str) -> None:
 @click.option("--instruction", default="", help="The column that asks.")
 @click.option("--input", "given", default="", help="The column with what is asked about, if there is one.")
 @click.option("--output", default="", help="The column that answers.")
+@click.option("--conversations", default="", help="The column with the turns, in place of these.")
 @click.option("--language", default="", help="en, zh ...")
 @click.option("--domain", default="", help="law, cooking ...")
 @click.option("--system", default="", help="A system prompt for the task.")
 @click.option("--yes", is_flag=True, help="Take the proposal without asking.")
 def new(
-    *, name: str, source: str, instruction: str, given: str, output: str, language: str, domain: str, system: str,
-    yes: bool,
+    *, name: str, source: str, instruction: str, given: str, output: str, conversations: str, language: str,
+    domain: str, system: str, yes: bool,
 ) -> None:  # fmt: skip
     """Make a task of your own: look at rows, propose a mapping, show three converted rows, write tasks/NAME.yaml."""
     import sys
@@ -93,7 +94,7 @@ def new(
     from converters.new_task import new as run
 
     chosen = {"instruction": instruction, "input": given, "output": output}
-    chosen |= {"language": language, "domain": domain, "system": system}
+    chosen |= {"conversations": conversations, "language": language, "domain": domain, "system": system}
     run(name, source, chosen, ask=not yes and sys.stdin.isatty())
 
 

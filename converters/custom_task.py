@@ -4,32 +4,142 @@ docs/custom_tasks.md describes the keys. Everything that is wrong in a file is r
 """
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
+from pydantic import AfterValidator, Field, Strict, model_validator
 
-from common.errors import UserError, nearest
-from converters.conversations import turns
-from converters.filters import Filter, read_filters
+from common.errors import UserError
+from common.schema import Schema, Text, Texts, build, unknown_key
+from converters.read.tables import read_literal
+from converters.settings import Settings
 from converters.task import File, Options, Record, Row, Skip, Task, is_nan
 
-KEYS: dict[str, Any] = {
-    "title": str, "language": str, "domain": str, "hub": str, "revision": str, "source": str, "url": str,
-    "licence": str,
-    "rows": int, "files": (list, dict), "columns": dict, "conversations": str, "system": str, "filters": list,
-    "splits": dict, "settings": dict,
-}  # fmt: skip
-COLUMNS = ("instruction", "input", "output", "system")
 PLACE = re.compile(r"\{([^{}]+)\}")
-LANGUAGE = re.compile(r"[a-z]{2,3}")
-KINDS: dict[Any, str] = {
-    str: "a text",
-    int: "a whole number",
-    list: "a list",
-    dict: "a mapping",
-    (list, dict): "a list or a mapping",
+NO_VALUE = ("nan", "NaN", "<noinput>")
+"""What other programs write for nothing."""
+NO_INPUT = (*NO_VALUE, "None", "none", "null", "NULL")
+LETTERS = "ABCDEFGHIJ"
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "at_least": lambda value, wanted: (number := _number(value)) is not None and number >= wanted,
+    "at_most": lambda value, wanted: (number := _number(value)) is not None and number <= wanted,
+    "one_of": lambda value, wanted: str(value) in map(str, wanted),
+    "none_of": lambda value, wanted: str(value) not in map(str, wanted),
+    "matches": lambda value, wanted: bool(wanted.search(str(value or ""))),
+    "not_matches": lambda value, wanted: not wanted.search(str(value or "")),
+    "min_length": lambda value, wanted: len(str(value or "")) >= wanted,
+    "max_length": lambda value, wanted: len(str(value or "")) <= wanted,
 }
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+class Filter(Schema):
+    """Rows to keep, by one column's value."""
+
+    column: Text
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: Annotated[tuple[Any, ...], Strict(False)] | None = None
+    none_of: Annotated[tuple[Any, ...], Strict(False)] | None = None
+    matches: re.Pattern[str] | None = None
+    not_matches: re.Pattern[str] | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+    @model_validator(mode="after")
+    def _tests(self) -> Self:
+        if not self.wanted:
+            raise ValueError(f"needs one of {', '.join(OPERATORS)}")
+        return self
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The operators of this filter, each with its operand."""
+        return {name: value for name in OPERATORS if (value := getattr(self, name)) is not None}
+
+    def refuses(self, row: Row) -> str:
+        """Return why a row does not pass, "" when it does."""
+        value = value_at(row, self.column)
+        for name, wanted in self.wanted.items():
+            if not OPERATORS[name](value, wanted):
+                operand = getattr(wanted, "pattern", list(wanted) if isinstance(wanted, tuple) else wanted)
+                return f"{self.column} is {str(value)[:60]!r}, wanted {name} {operand!r}"
+        return ""
+
+
+class Columns(Schema):
+    """Which column is what: a column, a path in it (answers.text.0) or a template ("Explain {term} to {reader}")."""
+
+    instruction: Text = ""
+    input: Text = ""
+    output: Text = ""
+    system: Text = ""
+    history: Text = ""
+    """Earlier turns: a list of (question, answer)."""
+    choices: Text | Texts = ""
+    """What a multiple-choice question lets choose from: one column with all, or a list of columns."""
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The parts that are one column or template, each with it."""
+        return {part: value for part, value in self if value and isinstance(value, str)}
+
+
+def _language(code: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        raise ValueError(f"a code of two or three letters is wanted (en, zh ...), got {code!r}")
+    return code
+
+
+class Splits(Schema):
+    """Shares of rows to hold out."""
+
+    test: float | None = None
+    val: float | None = None
+
+
+class CustomTask(Schema):
+    """The keys of tasks/NAME.yaml."""
+
+    title: Text = ""
+    language: Annotated[str, AfterValidator(_language)] = "en"
+    domain: Text = ""
+    hub: Text = ""
+    revision: Text = "main"
+    source: Text = ""
+    url: Text = ""
+    licence: Text = ""
+    rows: int = 0
+    files: Texts | dict[Literal["train", "val", "test"], Text | Texts] = ()
+    columns: Columns = Columns()
+    conversations: Text = ""
+    first_choice: Literal[0, 1] | None = None
+    system: Text = ""
+    filters: Annotated[tuple[Filter, ...], Strict(False)] = ()
+    splits: Splits = Splits()
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        columns = self.columns
+        if self.conversations:
+            if wrong := [part for part in ("instruction", "input", "history", "choices") if getattr(columns, part)]:
+                raise ValueError(f"conversations and columns.{wrong[0]} exclude each other")
+        elif not columns.named:
+            raise ValueError("give either columns (instruction, output ...) or conversations (a column)")
+        elif lacking := [part for part in ("instruction", "output") if not getattr(columns, part)]:
+            raise ValueError(f"columns lacks {', '.join(lacking)}")
+        if not self.hub and not self.source:
+            raise ValueError("give hub (a data set's id) or source (a path)")
+        return self
 
 
 def load_yaml(path: Path) -> Task:
@@ -37,127 +147,118 @@ def load_yaml(path: Path) -> Task:
     try:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {error}", "mend that file") from None
+        raise UserError(f"{path} is not YAML: {error}", "fix that file") from None
     if not isinstance(about, dict):
-        raise UserError(f"{path} must hold keys and values", f"it may have {', '.join(KEYS)}")
-    problems = problems_in(about)
-    filters: list[Filter] = []
-    try:
-        filters = read_filters(about.get("filters") or [])
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise UserError(f"{path}: " + "; ".join(problems), f"keys: {', '.join(KEYS)}")
-    return build(path.stem, about, filters)
+        raise UserError(f"{path} must hold keys and values", f"its keys: {', '.join(CustomTask.model_fields)}")
+    return build_task(path.stem, about, str(path))
 
 
-def build(name: str, about: dict[str, Any], filters: list[Filter]) -> Task:
-    """Return the task for a checked description."""
-    columns: dict[str, str] = about.get("columns") or {}
-    conversations = about.get("conversations", "")
+def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
+    """Return the task for a description; UserError with everything that is wrong in it."""
+    settings = about.get("settings")
+    known = list(Settings.model_fields)
+    problems = [f"settings: {unknown_key(str(key), known)}" for key in settings or () if key not in known]
+    custom = build(CustomTask, about, where, problems=problems if isinstance(settings, dict) else ())
+    columns = custom.columns
     # Many a row of JSON Lines has no `input` or `system` when there is nothing to say in it.
-    asked = {part: column for part, column in columns.items() if part in ("instruction", "output")}
-    needed = (conversations,) if conversations else named_columns(asked)
-    needed = tuple(dict.fromkeys([*needed, *(rule.column.split(".")[0] for rule in filters)]))
-    optional = tuple(column for column in named_columns(columns) if column not in needed)
+    needed = named_columns([columns.instruction, columns.output, custom.conversations])
+    needed = tuple(dict.fromkeys([*needed, *(rule.column for rule in custom.filters if rule.wanted.keys() - MAYBE)]))
+    choices = [columns.choices] if isinstance(columns.choices, str) else columns.choices
+    optional = tuple(column for column in named_columns([*columns.named.values(), *choices]) if column not in needed)
+    listed = custom.files
+    pairs = (
+        [(file, split) for split, files in listed.items() for file in ([files] if isinstance(files, str) else files)]
+        if isinstance(listed, dict)
+        else [(file, "") for file in listed]
+    )
 
     def convert(row: Row, file: str, options: Options) -> Record:
-        for rule in filters:
-            if why := rule.refuses(value_at(row, rule.column)):
-                raise Skip("filter", why)
-        if conversations:
-            return turns(value_at(row, conversations))
-        parts = {part: filled(row, columns[part]) if part in columns else "" for part in COLUMNS}
-        return Record(parts["instruction"], parts["input"], parts["output"], parts["system"])
+        return to_record(row, custom)
 
-    listed = about.get("files") or []
-    pairs = [(file, "") for file in listed] if isinstance(listed, list) else _by_split(listed)
     return Task(
         name=name,
-        title=about.get("title", name),
-        language=about.get("language", "en"),
-        domain=about.get("domain", ""),
+        title=custom.title or name,
+        language=custom.language,
+        domain=custom.domain,
         files=tuple(File(file, needed, split, optional) for file, split in pairs),
         columns=needed,
         optional=optional,
         convert=convert,
-        hub=about.get("hub", ""),
-        revision=about.get("revision", "main"),
-        source=about.get("source", ""),
-        url=about.get("url") or (f"https://huggingface.co/datasets/{about['hub']}" if about.get("hub") else ""),
-        licence=about.get("licence", ""),
-        rows=about.get("rows", 0),
-        system=about.get("system", ""),
-        defaults={**(about.get("settings") or {}), **(about.get("splits") or {})},
-        has_history=bool(conversations),
-        has_system=bool(conversations) or "system" in columns,
+        hub=custom.hub,
+        revision=custom.revision,
+        source=custom.source,
+        url=custom.url or (f"https://huggingface.co/datasets/{custom.hub}" if custom.hub else ""),
+        licence=custom.licence,
+        rows=custom.rows,
+        system=custom.system,
+        defaults={**custom.settings, **custom.splits.model_dump(exclude_none=True)},
+        has_history=bool(custom.conversations or columns.history),
+        has_system=bool(custom.conversations or columns.system),
     )
 
 
-def _by_split(listed: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (file, split) for split, files in listed.items() for file in (files if isinstance(files, list) else [files])
-    ]
+MAYBE = {"max_length", "none_of", "not_matches"}
+"""Tests that a row without the column passes."""
 
 
-def problems_in(about: dict[str, Any]) -> list[str]:
-    """Return everything that is wrong in a description, its filters aside."""
-    problems = [
-        " ".join(filter(None, [f"unknown key {key!r}", nearest(str(key), KEYS)])) for key in about if key not in KEYS
-    ]
-    for key, kind in KEYS.items():
-        if about.get(key) is not None and not isinstance(about[key], kind):
-            problems.append(f"{key} must be {KINDS[kind]}, got {about[key]!r}")
-    if problems:
-        return problems
-    columns = about.get("columns") or {}
-    if bool(columns) == bool(about.get("conversations")):
-        problems.append("give either columns (instruction, output ...) or conversations (a column)")
-    problems += [
-        f"columns has an unknown part {part!r}: {', '.join(COLUMNS)}" for part in columns if part not in COLUMNS
-    ]
-    problems += [f"columns lacks {part}" for part in ("instruction", "output") if columns and part not in columns]
-    problems += [
-        f"columns.{part} must be a text, got {value!r}" for part, value in columns.items() if not isinstance(value, str)
-    ]
-    if not LANGUAGE.fullmatch(about.get("language") or "en"):
-        problems.append(f"language must be a code of two or three letters (en, zh ...), got {about['language']!r}")
-    if not about.get("hub") and not about.get("source"):
-        problems.append("give hub (a data set's id) or source (a path)")
-    for split in about.get("splits") or {}:
-        if split not in ("test", "val"):
-            problems.append(f"splits has an unknown key {split!r}: test, val")
-    if isinstance(about.get("files"), dict):
-        problems += [
-            f"files has an unknown split {split!r}: train, val, test"
-            for split in about["files"]
-            if split not in ("train", "val", "test")
-        ]
-    from converters.settings import Settings
-
-    problems += [
-        " ".join(filter(None, [f"settings has an unknown key {key!r}", nearest(str(key), Settings.model_fields)]))
-        for key in about.get("settings") or {}
-        if key not in Settings.model_fields
-    ]
-    return problems
+def to_record(row: Row, custom: CustomTask) -> Record:
+    """Return what a row says by the columns of a task; Skip for one that its filters leave out."""
+    for rule in custom.filters:
+        if why := rule.refuses(row):
+            raise Skip("filter", why)
+    columns = custom.columns
+    if custom.conversations:
+        said = messages_in(value_at(row, custom.conversations))
+        if columns.output:  # the answers stand beside the conversation, as in rows of preferences
+            said.append((ASSISTANT, filled(row, columns.output)))
+        record = last_turn(said)
+        record.system = (filled(row, columns.system) if columns.system else "") or record.system
+        return record
+    parts = {part: filled(row, columns.named[part]) for part in ("instruction", "input", "output", "system")
+             if part in columns.named}  # fmt: skip
+    record = Record(parts["instruction"], parts.get("input", ""), parts["output"], parts.get("system", ""))
+    if record.input.strip() in NO_INPUT:
+        record.input = ""
+    if columns.history and (earlier := value_at(row, columns.history)):
+        record.history = in_turns(messages_in(earlier))
+    if columns.choices:
+        _add_choices(record, row, columns.choices, custom.first_choice)
+    return record
 
 
-def named_columns(columns: dict[str, str]) -> tuple[str, ...]:
-    """Return the columns that a mapping names, in templates too."""
-    found = [place for value in columns.values() for place in (PLACE.findall(value) or [value])]
-    return tuple(dict.fromkeys(place.split(".")[0] for place in found))
+def _add_choices(record: Record, row: Row, column: str | tuple[str, ...], first: int | None) -> None:
+    """Put what there is to choose from below the question, and a letter in place of an answer's number."""
+    found = value_at(row, column) if isinstance(column, str) else [value_at(row, name) for name in column]
+    if isinstance(found, dict) and isinstance(found.get("text"), list):
+        found = dict(zip(found.get("label") or LETTERS, found["text"], strict=False))
+    if isinstance(found, list):
+        found = dict(zip(LETTERS, [as_text(one, "choices") for one in found], strict=False))
+    if not isinstance(found, dict):
+        raise Skip("columns", f"the choices are {type(found).__name__}, not a list")
+    shown = [f"{letter}. {text}" for letter, text in found.items() if str(text or "").strip()]
+    record.instruction = "\n".join([record.instruction, *shown])
+    if first is not None:
+        number = _number(record.output)
+        if number is None or not 0 <= number - first < len(found):
+            raise Skip("columns", f"the answer {record.output!r} is none of {len(found)} choices")
+        record.output = list(found)[int(number) - first]
+
+
+def named_columns(values: Any) -> tuple[str, ...]:
+    """Return the columns that some columns, paths and templates name."""
+    places = [place for value in values if value for place in (PLACE.findall(value) or [value])]
+    return tuple(dict.fromkeys(places))
 
 
 def filled(row: Row, template: str) -> str:
     """Return a column's text, or a template with its {columns} filled in."""
-    if not PLACE.search(template):
+    if template in row or not PLACE.search(template):
         return as_text(value_at(row, template), template)
     return PLACE.sub(lambda match: as_text(value_at(row, match[1]), match[1]), template)
 
 
 def value_at(row: Any, path: str) -> Any:
-    """Return the value under a dotted path (answers.text.0); None when there is none."""
+    """Return the value under a name, or a dotted path (answers.text.0); None when there is none."""
     if isinstance(row, dict) and path in row:
         return row[path]
     for step in path.split("."):
@@ -171,13 +272,104 @@ def value_at(row: Any, path: str) -> Any:
 
 
 def as_text(value: Any, path: str) -> str:
-    """Return a value as text: "" for nothing, a list of texts as lines; Skip for what is no text."""
+    """Return a value as text: "" for nothing, a list of texts as lines, a message as what it says; else Skip."""
     if value is None or is_nan(value):
         return ""
     if isinstance(value, str):
-        return value
+        return "" if value.strip() in NO_VALUE else value
     if isinstance(value, bool | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return "\n".join(value)
+    if isinstance(value, dict) or (isinstance(value, list) and len(value) == 1):
+        said = messages_in([value] if isinstance(value, dict) else value)
+        if [role for role, _ in said] == [ASSISTANT]:
+            return said[0][1]
     raise Skip("columns", f"{path} holds {type(value).__name__}, not text")
+
+
+USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
+ROLES = {
+    "human": USER, "user": USER, "prompter": USER, "用户": USER,
+    "gpt": ASSISTANT, "assistant": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "chatgpt": ASSISTANT,
+    "助手": ASSISTANT, "system": SYSTEM, "developer": SYSTEM,
+}  # fmt: skip
+TOOLS = ("function_call", "observation", "tool", "function", "tool_call", "tool_response", "ipython")
+TURN_KEYS = ("role", "from", "content", "value")
+ASKED = ("human", "user", "input", "question", "instruction", "query", "prompt")
+TOLD = ("assistant", "gpt", "output", "answer", "response", "bot")
+TRANSCRIPT = re.compile(r"(?:^|\n)\s*(?:#+\s*)?(Human|User|Assistant)\s*:[^\S\n]*")
+
+Said = list[tuple[str, str]]
+"""(role, text) of each message."""
+
+
+def messages_in(conversation: Any) -> Said:
+    """Return the messages of a conversation, whichever way it is written.
+
+    Known are sharegpt's from/value, OpenAI's role/content (with parts), objects with a question and its answer each
+    (Firefly, xtuner), pairs, texts in turn, and a transcript (Human: ... Assistant: ...). Skip for what is none.
+    """
+    if isinstance(conversation, str):
+        parts = TRANSCRIPT.split(conversation)
+        if len(parts) > 2 and not parts[0].strip():
+            return [(ROLES[who.lower()], what.strip()) for who, what in zip(parts[1::2], parts[2::2], strict=True)]
+        conversation = read_literal(conversation) or conversation
+    if not isinstance(conversation, list) or not conversation:
+        raise Skip("columns", f"the conversation is {type(conversation).__name__ if conversation != [] else 'empty'}")
+    if all(isinstance(message, str) for message in conversation):
+        return [((USER, ASSISTANT)[number % 2], text) for number, text in enumerate(conversation)]
+    return [said for message in conversation for said in _said(message)]
+
+
+def _said(message: Any) -> Said:
+    if isinstance(message, list) and len(message) == 2:
+        return [(USER, _content(message[0])), (ASSISTANT, _content(message[1]))]
+    if not isinstance(message, dict):
+        raise Skip("columns", f"a message is {type(message).__name__}, not an object")
+    if not any(key in message for key in TURN_KEYS):
+        asked = next((key for key in ASKED if key in message), "")
+        told = next((key for key in TOLD if key in message), "")
+        if not asked or not told:
+            raise Skip("columns", f"a turn with {', '.join(map(str, message)) or 'nothing'}")
+        before: Said = [(SYSTEM, _content(message["system"]))] if message.get("system") else []
+        return [*before, (USER, _content(message[asked])), (ASSISTANT, _content(message[told]))]
+    role = message.get("from", message.get("role"))
+    if (isinstance(role, str) and role.lower() in TOOLS) or message.get("tool_calls"):
+        raise Skip("columns", f"a tool call ({role}): tool use cannot be trained on from here")
+    if not isinstance(role, str) or role.lower() not in ROLES:
+        raise Skip("columns", f"unknown role {role!r}")
+    return [(ROLES[role.lower()], _content(message.get("value", message.get("content"))))]
+
+
+def _content(content: Any) -> str:
+    if isinstance(content, list):
+        parts = [part if isinstance(part, dict) else {"type": "text", "text": part} for part in content]
+        if other := [part for part in parts if part.get("type") != "text" or not isinstance(part.get("text"), str)]:
+            raise Skip("columns", f"a message with a part of type {other[0].get('type')}: only text is trained on")
+        return "\n".join(part["text"] for part in parts)
+    if not isinstance(content, str):
+        raise Skip("columns", f"a message's content is {type(content).__name__}, not text")
+    return content
+
+
+def in_turns(said: Said) -> Said:
+    """Return (question, answer) of each turn; Skip when user and assistant do not take turns to the end."""
+    for number, (role, _) in enumerate(said):
+        if role != (USER, ASSISTANT)[number % 2]:
+            raise Skip("columns", f"turn {number + 1} is {role}'s; user and assistant must take turns")
+    if len(said) % 2:
+        raise Skip("columns", "the conversation does not end with an answer")
+    return [(said[i][1], said[i + 1][1]) for i in range(0, len(said), 2)]
+
+
+def last_turn(said: Said) -> Record:
+    """Return a conversation's last answer, what led to it, and its system prompt."""
+    spoken = [(role, content) for role, content in said if role != SYSTEM]
+    while spoken and spoken[0][0] == ASSISTANT:  # a greeting before anything was asked
+        spoken = spoken[1:]
+    if len(spoken) < 2:
+        raise Skip("empty", "no question and answer in the conversation")
+    *history, (asked, told) = in_turns(spoken)
+    system = "\n".join(content for role, content in said if role == SYSTEM)
+    return Record(asked, "", told, system=system, history=history)

@@ -107,6 +107,11 @@ def is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def has_column(row: Row, column: str) -> bool:
+    """Tell whether a row has a column, or the one that a path in it begins with (answers.text)."""
+    return column in row or column.partition(".")[0] in row
+
+
 def text(row: Row, column: str) -> str:
     """Return a column's text: "" for nothing, numbers as written; Skip when it is no text at all."""
     value = row.get(column)

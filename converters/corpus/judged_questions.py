@@ -7,7 +7,9 @@ from typing import Any
 from common.errors import UserError
 from common.names import root_task
 from common.paths import QUESTIONS
-from converters.read.files import Broken, parse_line, read_chunks
+from converters.read.files import read_chunks
+from converters.read.json_rows import parse_line
+from converters.read.text import Broken
 from converters.settings import Settings
 from converters.task import Task
 

@@ -16,7 +16,7 @@ from common.progress import Progress
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers
-from converters.read.files import TO_UTF8, Chunk, read_chunks
+from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
 from converters.registry import ORDER, load_task, task_file
 from converters.rows.stage_row import Counts, Staged, process
@@ -169,9 +169,8 @@ def check_broken(done: Stage, settings: Settings) -> None:
     if (count <= FEW_BROKEN and count < done.rows) or count <= settings.errors * done.rows:
         return
     shown = [reason for step in broken for reason in rejected.examples[step]][:3]
-    fix = TO_UTF8 if any(": not UTF-8" in reason for reason in shown) else "correct these rows in the file"
     more = f", or allow more: SET errors={min(1.0, round(count / done.rows + 0.01, 2))}" if count < done.rows else ""
     raise UserError(
         f"{count:,} of {done.rows:,} rows cannot be read, more than {settings.errors:.0%}:\n  " + "\n  ".join(shown),
-        fix + more,
+        "correct these rows in the file" + more,
     )

@@ -1,14 +1,19 @@
 """Where a task's rows come from: a local file or folder (SOURCE), or the hub through huggingface_hub."""
 
 import re
+import shutil
+import tarfile
+import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import sha256
+from common.errors import UserError, nearest
+from common.files import read_json, sha256, sha256_of
 from common.hub import Repository
-from converters.read.files import SUFFIXES
+from common.paths import CACHE
+from converters.read.files import JSON, SUFFIXES, TABLES, kind_of
+from converters.read.text import encoding_of
 from converters.task import File, Task
 
 SPLIT_WORDS = {
@@ -18,6 +23,7 @@ SPLIT_WORDS = {
 }
 NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 """What the hub's libraries write beside the rows."""
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 EXPLICIT_SOURCE = "name the rows here: SOURCE=path/to/file-or-folder"
 
 
@@ -49,17 +55,57 @@ def find_source(task: Task, source: str) -> Source:
         return _from_hub(task)
     path = Path(source).expanduser()
     if not path.exists():
-        raise UserError(f"{whose} does not exist: {source}", "give a file or folder that does")
+        raise no_such_source(source, whose)
+    if path.name.lower().endswith(ARCHIVES):
+        path = _unpacked(path)
     found = _in_folder(task, path) if path.is_dir() else [SourceFile(path, _spec(task, Path(path.name)))]
     if not task.files and all(item.spec.split in ("val", "test") for item in found):
         # Nothing else to train on: `rows_test.jsonl` is a name like any other.
         found = [SourceFile(item.path, replace(item.spec, split="")) for item in found]
-    notes: tuple[str, ...] = ()
+    notes = [
+        f"{item.path} is read as {encoding}, not UTF-8"
+        for item in found
+        if kind_of(item.path) in (*JSON, *TABLES) and (encoding := encoding_of(item.path)) != "utf-8"
+    ]
     missing = [file.path for file in task.files if file not in {item.spec for item in found}]
     if path.is_dir() and missing and len(found) < len(task.files):
-        notes = (f"{source} lacks {', '.join(missing)}; going on with {len(found)} of {len(task.files)} files",)
+        notes.append(f"{source} lacks {', '.join(missing)}; going on with {len(found)} of {len(task.files)} files")
     identity = {item.spec.path: {"bytes": item.path.stat().st_size, "sha256": sha256(item.path)} for item in found}
-    return Source(source, tuple(found), identity, notes)
+    return Source(source, tuple(found), identity, tuple(notes))
+
+
+def no_such_source(source: str, whose: str = "SOURCE") -> UserError:
+    """Return the error for a path that is not there, with the nearest name beside it."""
+    if drive := re.match(r"([A-Za-z]):[\\/]", source):
+        inside = source[3:].replace("\\", "/")
+        return UserError(f"{whose} does not exist: {source}", f"in WSL it is /mnt/{drive[1].lower()}/{inside}")
+    if "://" in source:
+        return UserError(f"{whose} must be a file or a folder, got {source}", "download it first")
+    path = Path(source).expanduser()
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    name = path.relative_to(folder).parts[0]
+    close = nearest(name, [other.name for other in folder.iterdir()])
+    hint = f"{folder} has no {name}" + (f"; {close}" if close else "")
+    return UserError(f"{whose} does not exist: {source}", hint)
+
+
+def _unpacked(archive: Path) -> Path:
+    """Return the folder with an archive's files, which are unpacked once."""
+    about = archive.stat()
+    known_by = sha256_of([str(archive.resolve()), about.st_size, about.st_mtime_ns])[:16]
+    folder = CACHE / "unpacked" / f"{archive.name}-{known_by}"
+    if not folder.is_dir():
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            if archive.suffix.lower() == ".zip":
+                shutil.unpack_archive(archive, part)
+            else:
+                shutil.unpack_archive(archive, part, filter="data")
+        except (shutil.ReadError, zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
+            raise UserError(f"{archive} cannot be unpacked: {error}", "unpack it and give the folder") from None
+        part.rename(folder)
+    return folder
 
 
 def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
@@ -72,7 +118,9 @@ def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
                 break
     if found:
         return found
-    others = sorted(path for path in folder.rglob("*") if path.is_file() and _holds_rows(path.relative_to(folder)))
+    others = sorted(
+        path for path in folder.rglob("*") if path.is_file() and _holds_rows(path.relative_to(folder)) and _saved(path)
+    )
     if not others:
         raise UserError(
             f"no rows in {folder}: none of {', '.join(file.path for file in task.files) or 'its files is a data file'}",
@@ -98,7 +146,15 @@ def _spec(task: Task, path: Path) -> File:
 def _holds_rows(path: Path) -> bool:
     """Tell whether a file of a data set's folder is one with rows, by its name."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.name not in NO_ROWS
+    return not hidden and kind_of(path) in SUFFIXES and path.name not in NO_ROWS
+
+
+def _saved(path: Path) -> bool:
+    """Tell whether a file belongs to its data set: `datasets` leaves caches beside what save_to_disk wrote."""
+    state = path.with_name("state.json")
+    if path.suffix != ".arrow" or not state.is_file():
+        return True
+    return path.name in {file["filename"] for file in read_json(state)["_data_files"]}
 
 
 def split_of(path: Path) -> str:

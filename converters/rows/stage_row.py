@@ -11,11 +11,13 @@ from typing import Any
 import numpy
 import orjson
 
-from converters.read.files import Broken, Chunk, Raw, parse_line
+from converters.read.files import Chunk
+from converters.read.json_rows import parse_line
+from converters.read.text import Broken, Raw
 from converters.rows.checks import problem
 from converters.rows.formats import WRITERS
 from converters.settings import Settings
-from converters.task import File, Record, Skip, Task
+from converters.task import File, Record, Skip, Task, has_column
 from converters.text.cleaning import cleaner
 from converters.text.language import label, sample, shares
 from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
@@ -134,8 +136,8 @@ def _parsed(raw: Raw, file: File, staged: Staged) -> tuple[dict[str, Any] | None
     if isinstance(row, Broken):
         return None, orjson.dumps(_plain(row.raw)), ("read", row.reason)
     original = _json(row)
-    staged.optional.update(column for column in file.optional if column in row)
-    missing = [column for column in file.columns if column not in row]
+    staged.optional.update(column for column in file.optional if has_column(row, column))
+    missing = [column for column in file.columns if not has_column(row, column)]
     if missing:
         staged.columns |= {str(column) for column in row}
         return None, original, ("columns", f"no column {', '.join(missing)}; there are {_names(row)}")

@@ -12,7 +12,9 @@ from common.errors import UserError, unknown
 from common.files import read_jsonl
 from common.paths import QUESTIONS, data_folder, questions_file
 from common.progress import notice
-from converters.read.files import Broken, parse_line, read_chunks
+from converters.read.files import read_chunks
+from converters.read.json_rows import parse_line
+from converters.read.text import Broken
 
 # What a column may be called in a user's own file, in any case; the first is ours.
 COLUMNS = {

@@ -37,6 +37,13 @@ def test_a_row_that_lacks_a_column_is_counted_among_the_good_ones():
 def test_a_source_that_is_not_there_and_a_folder_without_rows():
     with pytest.raises(UserError, match=r"SOURCE does not exist: no/such\.csv"):
         convert(load_task("medical_en"), "no/such.csv")
+    Path("my_rows.csv").write_text("a\n")
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_en"), "my_rowz.csv")
+    assert "did you mean my_rows.csv?" in caught.value.hint
+    with pytest.raises(UserError) as caught:
+        convert(load_task("medical_en"), r"C:\Users\me\rows.csv")
+    assert caught.value.hint == "in WSL it is /mnt/c/Users/me/rows.csv"
     Path("folder").mkdir()
     with pytest.raises(UserError, match=r"no rows in folder: none of medDataset_processed\.csv"):
         convert(load_task("medical_en"), "folder")

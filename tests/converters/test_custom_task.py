@@ -119,34 +119,41 @@ def test_a_converter_that_stumbles_costs_only_the_row():
 
 def test_everything_wrong_in_a_file_is_told_at_once():
     with pytest.raises(UserError) as caught:
-        task_file("bad", source="x", colums={"instruction": "a"}, language=3)
-    assert "unknown key 'colums' did you mean columns?" in caught.value.message
-    assert "language must be a text, got 3" in caught.value.message
+        task_file("bad", source="x", colums={"instruction": "a"}, language=3, filters=[{"column": "a", "matches": "("}])
+    for said in (
+        "has 4 invalid entries", "unknown key 'colums'; did you mean columns?", "language must be a text, got 3",
+        "filters.0.matches: Input should be a valid regular expression, got '('", "give either columns",
+    ):  # fmt: skip
+        assert said in caught.value.message
     with pytest.raises(UserError) as caught:
         task_file(
-            "worse", columns={"instruction": "a", "answer": "b"}, filters=[{"column": "a", "above": 3}], splits={"dev": 0.1},  # noqa: E501
-            settings={"min_outptu": 3},
+            "worse", columns={"instruction": "a", "answer": "b"}, splits={"dev": 0.1}, settings={"min_outptu": 3},
+            filters=[{"column": "a", "above": 3}, {"column": "a"}, {"at_least": 3}],
         )  # fmt: skip
     for said in (
-        "columns has an unknown part 'answer'", "columns lacks output", "give hub (a data set's id) or source",
-        "splits has an unknown key 'dev'", "unknown test 'above'", "did you mean min_output?",
+        "columns: unknown key 'answer'", "splits: unknown key 'dev'",
+        "settings: unknown key 'min_outptu'; did you mean min_output?",
+        "filters.0: unknown key 'above'", "filters.1: needs one of at_least", "missing key 'filters.2.column'",
     ):  # fmt: skip
+        assert said in caught.value.message
+    for about, said in (
+        ({"columns": {"instruction": "a"}, "source": "x"}, "columns lacks output"),
+        ({"columns": {"instruction": "a", "output": "b"}}, "give hub (a data set's id) or source"),
+        ({"columns": {"instruction": "a"}, "conversations": "b", "source": "x"}, "exclude each other"),
+    ):
+        with pytest.raises(UserError) as caught:
+            task_file("worst", **about)
         assert said in caught.value.message
 
 
 def test_settings_of_a_task_are_checked_like_those_of_the_user():
     task = task_file(
         "bad", source="x", columns={"instruction": "a", "output": "b"},
-        settings={"min_output": "many", "near": 5}, splits={"test": "half"},
+        settings={"min_output": "many", "near": 5}, splits={"test": 7},
     )  # fmt: skip
     with pytest.raises(UserError) as caught:
         build_settings(task, {})
-    for said in (
-        "`settings` of task bad has",
-        "min_output must be a whole number",
-        "near must be from",
-        "test must be a number",
-    ):
+    for said in ("`settings` of task bad has", "min_output must be a whole number", "near must be from", "test"):
         assert said in caught.value.message
     task = task_file("good", source="x", columns={"instruction": "a", "output": "b"})
     with pytest.raises(UserError, match="task good has no system prompt, so system must be a text"):
@@ -225,5 +232,5 @@ def test_a_file_with_a_name_that_cannot_work_is_told():
 
 
 def test_a_language_is_a_code():
-    with pytest.raises(UserError, match="language must be a code of two or three letters"):
+    with pytest.raises(UserError, match="language: a code of two or three letters is wanted"):
         task_file("bad", source="x", language="English", columns={"instruction": "a", "output": "b"})

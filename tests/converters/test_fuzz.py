@@ -60,9 +60,9 @@ def test_any_row_comes_out_once(task, data):
 )
 def test_any_file_is_counted_to_the_last_line(content, tmp_path):
     good = [json.dumps({"question": f"第{i}次感冒怎么办？", "answer": f"第{i}次多喝水。"}).encode() for i in range(3)]
-    (tmp_path / "format_data.jsonl").write_bytes(b"\n".join([*content, *good]))
-    written = b"\n".join([*content, *good]).removeprefix(b"\xef\xbb\xbf")  # a byte order mark elsewhere is a line
-    expected = sum(1 for line in written.split(b"\n") if line.strip())
+    (tmp_path / "format_data.jsonl").write_bytes(b"\n".join([good[0], *content, *good[1:]]))
+    written = b"\n".join([good[0], *content, *good[1:]])
+    expected = sum(1 for line in written.split(b"\n") if line.removeprefix(b"\xef\xbb\xbf").strip())
     card = convert(load_task("medical_zh"), str(tmp_path / "format_data.jsonl"), given={"errors": 1, "near": 0})
     kept = sum(
         len(Path(f"data/medical_zh/{name}.jsonl").read_bytes().splitlines()) for name in ("train", "val", "test")

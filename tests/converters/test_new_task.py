@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from converters.new_task import new
-from converters.propose import propose
+from converters.new_task import Looked, new
 from converters.registry import load_task
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
@@ -53,7 +52,7 @@ def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
                 "question": "Does it?",
                 "answers": {"text": ["yes"], "at": [1]},
             },
-            {"instruction": "question", "input": "context", "output": "answers.text"},
+            {"instruction": "question", "input": "context", "output": "answers.text.0"},
         ),
         (
             {"description": "On gout", "Patient": "My toe hurts.", "Doctor": "It may be gout."},
@@ -63,7 +62,7 @@ def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
     ],
 )
 def test_rows_of_the_usual_shapes_are_understood(row, wanted):
-    assert propose([row] * 5).columns == wanted
+    assert Looked([row] * 5).propose()["columns"] == wanted
 
 
 def test_new_asks_again_for_a_column_that_is_not_there(monkeypatch, capsys):

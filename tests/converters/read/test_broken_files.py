@@ -56,8 +56,11 @@ def test_a_file_with_a_header_only_has_no_rows():
 
 
 def test_a_file_of_another_kind():
+    Path("rows.docx").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"rows\.docx: unsupported file type"):
+        convert(load_task("medical_en"), "rows.docx")
     Path("rows.xlsx").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"rows\.xlsx is of a kind that cannot be read"):
+    with pytest.raises(UserError, match=r"rows\.xlsx is not a readable workbook"):
         convert(load_task("medical_en"), "rows.xlsx")
 
 
@@ -70,12 +73,17 @@ def test_a_parquet_file_that_is_none():
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.jsonl", '{"question": "甲"}\n'.encode("utf-16"), ["x.jsonl is UTF-16", "iconv -f UTF-16"]),
-        ("x.csv", "问题,回答\n甲,乙\n".encode("gbk"), ["the header of x.csv is not UTF-8", "iconv -f GB18030"]),
-        ("x.jsonl", '{"question": "甲", "answer": "乙"}\n'.encode("gbk") * 9, ["9 of 9 rows", "iconv -f GB18030"]),
-        ("x.json", b'{\n "train": [\n  {"question": "a"}\n ]\n}\n', ["x.json holds one JSON object"]),
+        (
+            "x.json",
+            b'{"train": [{"q": "a"}], "test": [{"q": "b"}]}',
+            ["x.json holds several lists of rows: train, test"],
+        ),
         ("x.json", b"[]", ["there are no rows in x.json"]),
-        ("x.jsonl.gz", b"x", ["cannot be read", "unpack it"]),
+        ("x.jsonl.gz", b"\x1f\x8b broken", ["x.jsonl.gz cannot be unpacked", "get the file again"]),
+        ("x.zip", b"PK\3\4 broken", ["x.zip cannot be unpacked", "unpack it"]),
+        ("x.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", ["x.jsonl is a Git LFS pointer"]),
+        ("x.csv", b"\n<!DOCTYPE html>\n<html>", ["x.csv is a web page", "/resolve/"]),
+        ("x.csv", b"question,answer,answer\na,b,c\n", ["x.csv has several columns called answer"]),
     ],
 )
 def test_what_is_wrong_with_a_whole_file_is_told_with_the_way_out(name, content, words):
