@@ -242,10 +242,10 @@ def demo() -> None:
 @click.option("--jobs", default=0, help="Runs at a time (default: one a card; one on a CPU).")
 @click.option("--dry-run", "dry", is_flag=True, help="Show the plan and stop.")
 @click.option("--status", is_flag=True, help="Show how far a started sweep is.")
-@click.option("--only", default="", help="Do this run alone, by its id or name.")
+@click.option("--only", help="Do this run alone, by its id or name.")
 @click.option("--compare", is_flag=True, help="Only compare what is done.")
 @force_option
-def sweep(*, sweep: str, status: bool, only: str, compare: bool, **options: Any) -> None:
+def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, **options: Any) -> None:
     """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
     from recipes.sweeping import command
 
@@ -253,7 +253,7 @@ def sweep(*, sweep: str, status: bool, only: str, compare: bool, **options: Any)
         click.echo(command.status(sweep))
     elif compare:
         command.compare_only(sweep)
-    elif only:
+    elif only is not None:
         sys.exit(0 if command.do_one(sweep, only) else 1)
     else:
         sys.exit(0 if command.sweep(sweep, **options) else 1)

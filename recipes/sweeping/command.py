@@ -54,7 +54,7 @@ def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, 
     if dry:
         ready, problems = completed(plan)
         print(plan_table(ready))
-        print("".join(f"this run cannot work: {problem}\n" for problem in problems), end="")
+        print("\n  - ".join(["these runs cannot work:", *problems]) if problems else "all of this can work here")
         return True
     with only_one(plan.folder):
         _refuse_another(plan)

@@ -14,7 +14,7 @@ from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Val
 
 LONGEST = 32
 """Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
-DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {})}
+DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {}), "mix": ""}
 SHORT = {
     "lora_rank": "rank", "lora_alpha": "alpha", "learning_rate": "rate", "num_train_epochs": "epochs",
     "max_samples": "rows", "per_device_train_batch_size": "batch", "max_steps": "steps", "cutoff_len": "cutoff",
@@ -27,7 +27,7 @@ class Draft:
     """A run as the sweep file means it, before anything was looked up."""
 
     words: Settings
-    """task, model, method, hardware, gpus; data: name of the data variant and the converter's settings."""
+    """task (its mix included), model, method, hardware, gpus; data: name of the variant, the converter's settings."""
     settings: Settings
     """Recipe keys."""
     point: dict[str, Any]
@@ -50,6 +50,7 @@ def drafts(file: SweepFile) -> list[Draft]:
             for value in chosen.values():
                 merged |= value.changes
             words = {key: merged.pop(key) for key in DEFAULTS}
+            words["task"] += f"{MIX}{mix}" if (mix := words.pop("mix")) else ""
             point = group | {axis: value.label for axis, value in chosen.items()}
             found.append(Draft(words, merged, point, off, tuple(group.values())))
     return found
@@ -120,7 +121,7 @@ def name_of(draft: Draft, point: Mapping[str, Any], varying: Iterable[str], star
             label = label.removeprefix(root_task(label)).lstrip(MIX + VARIANT)
         elif key == "model":
             label = folder_name(label)
-        elif key not in ("method", "hardware", "data"):
+        elif key not in ("method", "hardware", "data", "mix"):
             label = f"{SHORT.get(key, key)}-{label}"
         parts.append(slug(label) if label else "")
     parts.append("baseline" if start else "")

@@ -35,11 +35,13 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     """
     found = drafts(file)
     _refuse(path, _problems(file, found))
+    found = [_with_alpha(draft) for draft in found]
     recipes = [_recipe(draft.words, draft.settings) for draft in found]
     points = [
         draft.point | {key: recipe.settings.get(key, "default") for key, label in draft.point.items() if label is None}
         for draft, recipe in zip(found, recipes, strict=True)
     ]
+    _refuse(path, _without_effect(found, recipes))
     starts = baselines(file, found, points)
     varying = _varying(points)
     kept = {_what(run): run.variant for run in before.runs} if before else {}
@@ -103,6 +105,40 @@ def _wrong_data(task: str, label: str, settings: dict[str, Any]) -> list[str]:
     return _said(named, task, label) + wrong + _said(lambda: build_settings(load_task(task), settings))
 
 
+def _with_alpha(draft: Draft) -> Draft:
+    """Let a varied rank take lora_alpha along, so that its runs differ in rank and not in the adapter's strength."""
+    own, settings = find_method(draft.words["method"]).settings, draft.settings
+    if "lora_rank" not in draft.point or "lora_alpha" in settings or own.get("use_rslora"):
+        return draft
+    if not {"lora_rank", "lora_alpha"} <= own.keys() or settings.get("lora_rank", own["lora_rank"]) == own["lora_rank"]:
+        return draft
+    alpha = settings["lora_rank"] * own["lora_alpha"] // own["lora_rank"]
+    return replace(draft, settings=settings | {"lora_alpha": max(1, alpha)})
+
+
+ONLY_WITH = {
+    "lora_": ("finetuning_type", "lora"), "freeze_": ("finetuning_type", "freeze"), "oft_": ("finetuning_type", "oft"),
+    "pissa_": ("pissa_init", True), "galore_": ("use_galore", True), "apollo_": ("use_apollo", True),
+    "badam_": ("use_badam", True), "pref_": ("stage", "dpo"), "dpo_": ("stage", "dpo"), "kto_": ("stage", "kto"),
+}  # fmt: skip
+"""What recipe keys begin with -> the key, and its value, without which LLaMA-Factory passes them over in silence."""
+
+
+def _without_effect(found: list[Draft], recipes: list[Recipe]) -> list[str]:
+    """Return which axes would train the same model again and again."""
+    problems = []
+    for draft, recipe in zip(found, recipes, strict=True):
+        varied = [key for key in draft.point if draft.point[key] is not None and draft.off in ("", key)]
+        for key, (other, value) in ((key, ONLY_WITH[begin]) for key in varied for begin in ONLY_WITH
+                                    if key in recipe.settings and key.startswith(begin)):  # fmt: skip
+            if recipe.settings.get(other) != value:
+                has = recipe.settings.get(other, "unset")
+                problems.append(
+                    f"{key} changes nothing with METHOD={recipe.method.name}: {other} is {has}, not {value}"
+                )
+    return problems
+
+
 def _said(act: Callable[..., object], *arguments: Any) -> list[str]:
     """Return what a look-up says is wrong, with the nearest name; nothing when it succeeds."""
     try:
@@ -135,7 +171,7 @@ def _run(
     words, (data, converter) = draft.words, draft.words["data"]
     contestant = name_of(draft, point, varying, is_start and file.mode == "one-at-a-time")
     plain = replace(recipe, overrides={}).settings  # what method and backbone say by themselves, whatever the hardware
-    own = {key: plain[key] for key in (*recipe.method.settings, *recipe.backbone.settings) if key in plain}
+    own = {key: plain[key] for key in (*recipe.method.settings, *recipe.backbone.settings, "seed") if key in plain}
     variant = variant_of(draft, own, varying, slug(f"{sweep}-{contestant}"))
     return Run(
         id="", folder="", name=contestant, contestant=contestant,

@@ -6,6 +6,7 @@ model: qwen3-4b
 compare:                    # the axes
   lora_rank: [4, 16, 64]    # any recipe key, task, model, method, hardware, gpus
   data: {full: "", short: "max_output=600"}     # name: settings of the converter
+  mix: ["", self_instruct@0.1]                  # what is mixed with the task's rows (docs/self_instruct.md)
 mode: grid                  # or one-at-a-time; or `runs:` with one mapping a run in place of `compare:`
 """
 
@@ -68,7 +69,9 @@ def _axes(value: Any) -> Any:
         if not isinstance(entry, list | dict) or not entry:
             problems.append(f"{key} must be a list, or a mapping of names to settings; got {entry!r}")
             continue
-        named = entry.items() if isinstance(entry, dict) and key not in WORDS else [(None, one) for one in entry]
+        named = (
+            entry.items() if isinstance(entry, dict) and key not in (*WORDS, "mix") else [(None, one) for one in entry]
+        )
         read = [_value(key, label, one) for label, one in named]
         found[key] = [one for one, _ in read if one]
         problems += [f"{key}: {problem}" for _, wrong in read for problem in wrong]
@@ -87,6 +90,8 @@ def _value(key: str, label: Any, value: Any) -> tuple[Value | None, list[str]]:
         except UserError as error:
             return None, [f"{label}: {error.message}"]
         return Value(str(label), {"data": (str(label) if settings else "", settings)}), []
+    if key == "mix" and isinstance(value, str):
+        return Value(value or "real", {"mix": value}), []
     if label is not None:
         settings, problems = _read_settings(value or {})
         return Value(label, settings), [f"{label}: {problem}" for problem in problems]
@@ -96,7 +101,7 @@ def _value(key: str, label: Any, value: Any) -> tuple[Value | None, list[str]]:
         word = value if key == "gpus" else str(value)
         return Value(word, {key: word}), wrong
     if key not in known_keys():
-        return None, [unknown_key(key, [*WORDS, "data", *known_keys()])]
+        return None, [unknown_key(key, [*WORDS, "data", "mix", *known_keys()])]
     checked, problems = sorted_out({key: value})
     return (Value(checked[key], checked) if checked else None), problems
 

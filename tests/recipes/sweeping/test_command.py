@@ -7,6 +7,8 @@ from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
 from common.run_files import DONE, FAILED, State, read_state, write_state
+from recipes.__main__ import main
+from recipes.sweeping import command
 from recipes.sweeping.command import planned, sweep
 from recipes.sweeping.planning import preview
 from recipes.sweeping.running import one_run, state
@@ -79,3 +81,49 @@ def test_the_plan_says_what_the_judge_will_cost(plan, monkeypatch, judge, key, w
     found, problems = preview.completed(planned("s.yaml", judge=judge))
     assert not problems
     assert words in preview.table(found)
+
+
+def test_a_sweep_goes_on_as_what_it_was(plan, tmp_path):
+    first = planned("s.yaml", name="seeds", overrides="lora_dropout=0.1", limit=40, model="smollm2-360m")
+    first.save()
+    assert first.typed == "make sweep SWEEP=s.yaml NAME=seeds LIMIT=40 MODEL=smollm2-360m SET=lora_dropout=0.1"
+    (tmp_path / "s.yaml").unlink()
+    again = planned("seeds")
+    assert again == first
+    assert [run.set for run in again.runs] == [
+        "lora_dropout=0.1 lora_rank=4 lora_alpha=8", "lora_dropout=0.1 lora_rank=8 lora_alpha=16",
+    ]  # fmt: skip
+    assert planned("seeds", judge="gpt-4o").judge == "gpt-4o"
+
+
+def test_another_plan_under_the_same_name_is_refused_with_the_difference(plan, tmp_path, monkeypatch):
+    planned("s.yaml", limit=40).save()
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(SWEEP | {"compare": {"lora_rank": [4, 16]}}))
+    with pytest.raises(UserError) as told:
+        sweep("s.yaml")
+    assert told.value.message.splitlines() == [
+        "s was started as another plan (make sweep SWEEP=s.yaml LIMIT=40):",
+        "  - run rank-8 (runs/medical_en/smollm2-135m/lora-rank-8-alpha-16) is not in it",
+        "  - LIMIT was 40, now not given",
+    ]
+    assert "SWEEP=s goes on with that one" in told.value.hint
+    write_state(plan, plan.runs[1], State(FAILED))  # what failed may go
+    monkeypatch.setattr(command, "completed", lambda plan: (plan, ["enough"]))
+    with pytest.raises(UserError, match="enough"):
+        sweep("s.yaml", limit=40)
+
+
+def test_a_plan_is_shown_although_a_run_cannot_work(plan, monkeypatch, capsys):
+    monkeypatch.setattr(preview, "disk_gb", lambda *_: 1e6)
+    assert sweep("s.yaml", dry=True)
+    shown = capsys.readouterr().out
+    assert "these runs cannot work:" in shown
+    assert "disk: all runs together take about 2000000.0 GB" in shown
+
+
+@pytest.mark.parametrize("only", ["", "rank-5"])
+def test_a_run_that_the_sweep_does_not_have_is_an_error_and_not_the_whole_sweep(plan, only):
+    plan.save()
+    with pytest.raises(UserError, match=f"s has no run '{only}'") as told:
+        main(["sweep", "--sweep", "s", "--only", only], standalone_mode=False)
+    assert "its runs: rank-4, rank-8" in told.value.hint

@@ -29,7 +29,7 @@ def test_folders_are_readable_and_shared_where_the_settings_are_the_recipes_own(
         sweep_file(hardware="cpu", compare={"lora_rank": [8, 16]}, baseline={"lora_rank": 16}), "s", "s.yaml"
     )
     assert [run.folder for run in plan.runs] == [
-        "runs/medical_en/smollm2-135m/lora-rank-8",
+        "runs/medical_en/smollm2-135m/lora-rank-8-alpha-16",
         "runs/medical_en/smollm2-135m/lora",
     ]
     assert [run.baseline for run in plan.runs] == [plan.runs[1].id, plan.runs[1].id]
@@ -44,7 +44,7 @@ def test_a_started_sweep_keeps_the_folders_that_its_runs_have():
     before = resolve(file, "s", "s.yaml")
     old = replace(before.runs[0], variant="lora_rank-4-89a5e6")
     after = resolve(file, "s", "s.yaml", replace(before, runs=[old]))
-    assert [run.variant for run in after.runs] == ["lora_rank-4-89a5e6", "rank-8"]
+    assert [run.variant for run in after.runs] == ["lora_rank-4-89a5e6", "rank-8-alpha-16"]
     assert after.runs[0].id == "medical_en.smollm2-135m.lora-lora_rank-4-89a5e6"
 
 
@@ -68,4 +68,35 @@ def test_every_name_that_nobody_knows_is_told_with_the_nearest():
 
 def test_two_runs_that_are_the_same_are_told():
     with pytest.raises(UserError, match="is twice the same run"):
-        resolve(sweep_file(hardware="cpu", runs=[{"lora_rank": 8}, {"set": "lora_rank=8"}]), "s", "s.yaml")
+        resolve(sweep_file(hardware="cpu", runs=[{"seed": 8}, {"set": "seed=8"}]), "s", "s.yaml")
+
+
+def test_a_varied_rank_takes_alpha_along_unless_it_is_named():
+    def settings(**content):
+        plan = resolve(sweep_file(hardware="cpu", **content), "s", "s.yaml")
+        return [run.set for run in plan.runs]
+
+    ranks = {"compare": {"lora_rank": [8, 16, 32]}}
+    assert settings(**ranks) == ["lora_rank=8 lora_alpha=16", "lora_rank=16", "lora_rank=32 lora_alpha=64"]
+    assert settings(**ranks, method="rslora") == ["lora_rank=8", "lora_rank=16", "lora_rank=32"]
+    assert settings(**ranks, set="lora_alpha=10")[0] == "lora_alpha=10 lora_rank=8"
+
+
+def test_an_axis_that_changes_nothing_is_told():
+    with pytest.raises(UserError) as told:
+        resolve(sweep_file(hardware="cpu", method="freeze", compare={"lora_rank": [4, 8]}), "s", "s.yaml")
+    assert "lora_rank changes nothing with METHOD=freeze: finetuning_type is freeze, not lora" in told.value.message
+    assert "1 invalid entry" in told.value.message
+    axes = {"freeze_trainable_layers": [1, 2], "learning_rate": [1e-4]}
+    assert resolve(sweep_file(hardware="cpu", method="freeze", compare=axes), "s", "s.yaml").axes
+
+
+def test_what_is_mixed_with_a_tasks_rows_is_an_axis():
+    axis = {"mix": ["", "self_instruct@0.1", "scored@random4"]}
+    plan = resolve(sweep_file(hardware="cpu", compare=axis, baseline={"mix": "real"}), "s", "s.yaml")
+    assert [run.task for run in plan.runs] == [
+        "medical_en", "medical_en+self_instruct@0.1", "medical_en+scored@random4",
+    ]  # fmt: skip
+    assert [run.name for run in plan.runs] == ["real", "self_instruct-0.1", "scored-random4"]
+    assert {run.baseline for run in plan.runs} == {plan.runs[0].id}
+    assert plan.tasks == ["medical_en"]
