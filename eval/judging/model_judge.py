@@ -9,10 +9,11 @@ from common.llm.client import Client, Endpoint, Request
 from common.llm.default_judge import auto_judge
 from common.llm.reply import Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, version
-from eval.judging.read_verdict import read_structured, read_verdict
+from eval.judging.read_verdict import read_verdict
+from eval.records.answers import CUT_OFF, FILTERED
 from eval.records.judgments import Judgment, Pairing, Verdict, winner
 
-PLAIN_LABEL_TOKENS = 64
+ROOM = 4  # times the tokens, where the first reply was cut off: most of it was thinking
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ModelJudge:
         reply = await client.ask(self.endpoint, request)
         judgment.replies.append(reply.row())
         verdict = self._read(reply)
-        if verdict is None and not reply.error and reply.finish_reason not in ("content_filter", "refusal"):
+        if verdict is None and not reply.error and reply.finish_reason.lower() not in FILTERED:
             reply = await client.ask(self.endpoint, self._again(request, reply))
             judgment.replies.append(reply.row())
             verdict = self._read(reply)
@@ -64,18 +65,16 @@ class ModelJudge:
         return judgment
 
     def _read(self, reply: Reply) -> Verdict | None:
-        if reply.error:
-            return None
-        return (read_structured if self.style.structured else read_verdict)(reply.text, reply.finish_reason)
+        return None if reply.error else read_verdict(reply.text, reply.finish_reason)
 
     def _again(self, request: Request, reply: Reply) -> Request:
+        if reply.finish_reason.lower() in CUT_OFF:
+            more = {"max_tokens": ROOM * self.settings["max_tokens"]}
+            return Request(request.messages, request.settings | more)
         if not reply.text.strip():
             return Request(request.messages, request.settings, repeat=1)
-        told = [
-            {"role": "assistant", "content": reply.text},
-            {"role": "user", "content": again_prompt(self.style)},
-        ]
-        return Request([*request.messages, *told], self.settings | {"max_tokens": PLAIN_LABEL_TOKENS})
+        told = [{"role": "assistant", "content": reply.text}, {"role": "user", "content": again_prompt(self.style)}]
+        return Request([*request.messages, *told], self.settings)
 
 
 def _status(reply: Reply, verdict: Verdict | None) -> str:
@@ -83,7 +82,7 @@ def _status(reply: Reply, verdict: Verdict | None) -> str:
         return "ok"
     if reply.error:
         return "failed"
-    return "refused" if reply.finish_reason in ("content_filter", "refusal") else "unparsed"
+    return "refused" if reply.finish_reason.lower() in FILTERED else "unparsed"
 
 
 def judge_names(wanted: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,6 @@ stay as they are; only the copy that is sent to the judge is changed, and how of
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import sha256
-from eval.judging.read_verdict import LABELS
+from common.llm.prices import estimate_tokens
+from eval.judging.labels import CLAIM, CONTROL, FENCE, HIDDEN, LABELS, fold, origins
 
 OWN = Path(__file__).parents[1] / "prompts"
 SCHEMA = {
@@ -33,20 +33,17 @@ SCHEMA = {
     },
 }
 
-# The labels in any spelling that a reader would take for one: other blanks, line breaks, wide digits, markup.
-_ANY_LABEL = re.compile(
-    r"assistant[\s*_`]*(?:[1１]|one)[\s*_`]*is[\s*_`]*(?:better[\s*_`]*than|worse[\s*_`]*than|equal[\s*_`]*to)"
-    r"[\s*_`]*assistant[\s*_`]*(?:[2２]|two)"
-    r"|(?:助手|助理)\s*[1１一]\s*(?:优于|好于|强于|劣于|差于|不如|等于|等同于)\s*(?:助手|助理)\s*[2２二]",
-    re.IGNORECASE,
+IMITATIONS = (
+    (CLAIM, {"en": "[a sentence that imitates a verdict]", "zh": "[一句模仿评判结论的话]"}),
+    (CONTROL, {"en": "[a control token]", "zh": "[一个控制符]"}),
+    (FENCE, {"en": "[a mark that imitates the ones here]", "zh": "[一个模仿此处标记的记号]"}),
 )
-REMOVED = {"en": "[a sentence that imitates a verdict]", "zh": "[一句模仿评判结论的话]"}
-# Control tokens of chat formats: a judge served with a careless tokenizer would take them for real ones.
-_CONTROL = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<reserved_\d+>", re.IGNORECASE
-)
-# Characters that hide text from a reader or break a label up so that it is not found.
-_HIDDEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
+LONGEST = 24_000
+"""Tokens of one answer that a judge is shown; two of them fit into a context of 64,000."""
+CUT = {
+    "en": "[the rest of this text, {n:,} characters, is not shown]",
+    "zh": "[其余 {n:,} 个字符未显示]",
+}
 
 
 @dataclass(frozen=True)
@@ -62,21 +59,22 @@ class Style:
 @lru_cache(maxsize=4096)  # made once for the estimate and once for the call
 def pair_prompt(question: str, first: str, second: str, reference: str, style: Style) -> tuple[str, int]:
     """Return the prompt for one pair in one order, and how many things in the answers were made harmless."""
-    safe_question, _ = defuse(question, style.language)
-    safe_first, count_first = defuse(first, style.language)
-    safe_second, count_second = defuse(second, style.language)
+    (asked, _), (one, in_first), (other, in_second), (expert, _) = (
+        defuse(shorten(text, style.language), style.language)
+        for text in (question, first, second, reference if style.guided else "")
+    )
     text = _render(
         style.folder,
         f"pair.{style.language}.jinja",
-        question=safe_question,
-        first=safe_first,
-        second=safe_second,
-        reference=reference if style.guided else "",
+        question=asked,
+        first=one,
+        second=other,
+        reference=expert,
         fence=mark(question, first, second, reference),
         labels=LABELS,
         structured=style.structured,
     )
-    return text.strip(), count_first + count_second
+    return text.strip(), in_first + in_second
 
 
 @lru_cache
@@ -128,9 +126,27 @@ def mark(*parts: str) -> str:
         salt += 1
 
 
+@lru_cache(maxsize=4096)
 def defuse(text: str, language: str) -> tuple[str, int]:
-    """Return a copy of an answer without verdicts, control tokens and hidden characters, and how many it had."""
-    text, hidden = _HIDDEN.subn("", text)
-    text, control = _CONTROL.subn(lambda match: match[0].replace("<", "‹").replace("[", "［"), text)
-    text, verdicts = _ANY_LABEL.subn(REMOVED[language], text)
-    return text, hidden + control + verdicts
+    """Return a copy of an answer without what imitates verdicts, control tokens and marks, and how much that was.
+
+    Hidden characters are taken out too.
+    """
+    text, count = HIDDEN.subn("", text)
+    for pattern, instead in IMITATIONS:
+        found = list(pattern.finditer(fold(text)))
+        if found:
+            at = origins(text)
+            for match in reversed(found):
+                text = text[: at[match.start()]] + instead[language] + text[at[match.end()] :]
+            count += len(found)
+    return text, count
+
+
+def shorten(text: str, language: str) -> str:
+    """Return a copy of an answer that a judge's context can hold, with a mark where it was cut."""
+    size = estimate_tokens(text)
+    if size <= LONGEST:
+        return text
+    kept = text[: len(text) * LONGEST // size]
+    return f"{kept}\n{CUT[language].format(n=len(text) - len(kept))}"

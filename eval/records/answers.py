@@ -12,6 +12,12 @@ import orjson
 from common.errors import UserError
 
 REFUSED = "refused"  # the error of an answer that a content filter held back
+# How servers say that a reply ends where it may grow no longer, and that a filter held it back; in lower case.
+CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "max_length")
+FILTERED = (
+    "content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content",
+    "sensitive", "guardrail_intervened", "error",
+)  # fmt: skip
 WHO = re.compile(r"[\w.+-]+")
 
 
@@ -36,7 +42,7 @@ class Answer:
     @property
     def cut_off(self) -> bool:
         """Tell whether the answer ends where max_tokens was reached."""
-        return self.finish_reason == "length"
+        return self.finish_reason.lower() in CUT_OFF
 
     @property
     def empty(self) -> bool:
