@@ -56,6 +56,8 @@ def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, 
         print(plan_table(ready))
         print("\n  - ".join(["these runs cannot work:", *problems]) if problems else "all of this can work here")
         return True
+    if executor == "slurm":
+        slurm.check(plan)
     with only_one(plan.folder):
         _refuse_another(plan)
         before, problems = completed(plan)  # what cannot work is told before rows are converted
@@ -88,6 +90,8 @@ def planned(file: str, *, name: str = "", force: bool = False, overrides: str = 
         before = _started(name)
     else:
         before = read_sweep(file)
+        if not given:
+            return replace(before, force=force)
         path, name = before.file, before.name
         content = yaml.safe_load(before.content) if before.content else read_yaml(Path(path))
         typed = shlex.split(before.typed)[2:] or [f"SWEEP={path}"]

@@ -8,11 +8,16 @@ from common.llm.default_judge import auto_judge, likely_dollars
 from common.run_files import Plan
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
+from recipes.preflight.suggest import ram_held
 from recipes.preflight.surroundings import look_around
+from recipes.render import Recipe
 from recipes.sweeping.planning.resolve import content_key, recipe_of
 
 MOST_TO_COMPARE_ALL = 6
 """Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
+
+OTHER_RAM_GB = 12
+"""For torch, the encoded rows and their workers."""
 
 
 def completed(plan: Plan) -> tuple[Plan, list[str]]:
@@ -31,6 +36,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
             "room_gib": round(recipe.hardware.memory_gb, 1),
             "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
             "seconds": round(expected_seconds(recipe)),
+            "ram_gb": ram_gb(recipe),
             "disk_gb": round(disk_gb(recipe, around.downloaded or recipe.model_path in fetched), 1),
         }
         fetched.add(recipe.model_path)
@@ -41,6 +47,12 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
     if (needed := disk_of(plan)) > free:
         problems.append(f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free")
     return plan, problems
+
+
+def ram_gb(recipe: Recipe) -> int | None:
+    """Return about what a run takes of its machine's RAM: merging the export holds the whole model there."""
+    shape = recipe.backbone.shape
+    return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
 
 
 def disk_of(plan: Plan) -> float:

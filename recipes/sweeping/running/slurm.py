@@ -15,12 +15,26 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import write_text
 from common.run_files import Plan, Run
+from recipes.catalog.machine import nvidia_cards
 from recipes.render import templates
 
 HOURS = 24
-"""Asked for where the plan has no estimate."""
+"""Asked for at most, and where the plan has no estimate; SLURM_HOURS says otherwise: the partition's limit."""
 SLACK = 2.0
 """An estimate is taken so many times: a run that runs out of time is put back in the queue, but waits again."""
+WARNING_SECONDS = 300
+"""So long before its time is out a run is stopped and queued again."""
+MEMORY_GB = 32
+"""Asked for where nothing is known of a run's model, and for the comparison."""
+
+
+def check(plan: Plan) -> None:
+    """Raise when the nodes' card is not known: a login node has none to look at."""
+    if any(run.hardware == "auto" for run in plan.runs) and not nvidia_cards():
+        raise UserError(
+            "EXECUTOR=slurm plans for the cards of other machines, and this one has none",
+            "HARDWARE=80gb (or cpu, 24gb ...) says which; `python -m recipes list` shows all",
+        )
 
 
 def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
@@ -61,12 +75,14 @@ def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, j
     """Return the script in which each index does one run; without runs, the one that compares what is done."""
     runs = runs or []
     seconds = max((float(run.expected.get("seconds") or 0) for run in runs), default=0)
+    hours = int(os.environ.get("SLURM_HOURS") or HOURS)
     words = ["-m", "recipes", "sweep", "--sweep", plan.name]
     return templates().get_template("slurm.sh.jinja").render(
         command=shlex.join(["python", *words]), do=shlex.join([sys.executable, *words]), name=name, output=output,
         folder=plan.folder, root=shlex.quote(str(Path.cwd())), runs=[shlex.quote(run.id) for run in runs], jobs=jobs,
-        devices=runs[0].devices if runs else 0,
-        minutes=max(30, round(seconds * SLACK / 60)) if seconds else HOURS * 60,
+        devices=runs[0].devices if runs else 0, warning=WARNING_SECONDS,
+        memory=max((run.expected.get("ram_gb") or MEMORY_GB for run in runs), default=MEMORY_GB),
+        minutes=min(max(30, round(seconds * SLACK / 60)), hours * 60) if seconds else hours * 60,
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What can go wrong with a sweep that is under way: nothing is lost, nothing is done twice, and the user is told."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -93,7 +95,8 @@ def test_a_sweep_goes_on_as_what_it_was(plan, tmp_path):
     assert [run.set for run in again.runs] == [
         "lora_dropout=0.1 lora_rank=4 lora_alpha=8", "lora_dropout=0.1 lora_rank=8 lora_alpha=16",
     ]  # fmt: skip
-    assert planned("seeds", judge="gpt-4o").judge == "gpt-4o"
+    assert planned("seeds", judge="gpt-4o") == replace(first, judge="gpt-4o", typed=f"{first.typed} JUDGE=gpt-4o",
+                                                       content=f"{first.content}judge: gpt-4o\n")  # fmt: skip
 
 
 def test_another_plan_under_the_same_name_is_refused_with_the_difference(plan, tmp_path, monkeypatch):

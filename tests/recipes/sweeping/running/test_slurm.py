@@ -2,7 +2,10 @@
 
 import os
 import shlex
+import signal
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +34,8 @@ echo "$number;cluster"
 
 
 def run_of(number, devices):
-    return any_run(number, devices, id=f"medical_en.m.lora-{number}", expected={"seconds": 7200})
+    return any_run(number, devices, id=f"medical_en.m.lora-{number}", hardware="80gb",
+                   expected={"seconds": 7200, "ram_gb": 31})  # fmt: skip
 
 
 def plan_of(*runs):
@@ -73,6 +77,7 @@ def test_each_index_does_its_run_and_the_comparison_comes_last(place, monkeypatc
     assert "#SBATCH --gpus-per-node=4\n" in four
     assert "#SBATCH --requeue\n" in four
     assert "#SBATCH --time=04:00:00\n" in four  # twice what is expected
+    assert "#SBATCH --mem=31G\n" in four
 
 
 def test_without_submit_it_only_writes_and_says_what_to_type(place, capsys):
@@ -93,3 +98,33 @@ def test_submitting_without_slurm_says_where_to(place, monkeypatch):
     plan = plan_of(run_of(1, 0))
     with pytest.raises(UserError, match="no sbatch"):
         slurm.execute(plan, [plan.runs[0].id], lambda: None)
+
+
+def test_a_run_that_is_out_of_time_is_ended_and_queued_again(place, monkeypatch):
+    programs = {"python": "#!/bin/bash\ntrap 'echo ended > ended.txt; exit 1' TERM\ntouch begun; sleep 30 & wait\n",
+                "scontrol": '#!/bin/bash\necho "$*" > scontrol.txt\n'}  # fmt: skip
+    for name, text in programs.items():
+        (place / "bin" / name).write_text(text)
+        (place / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("SLURM_HOURS", "3")
+    script = slurm.scripts(plan_of(run_of(1, 1)), [run_of(1, 1)])["slurm.sh"]
+    assert "#SBATCH --time=03:00:00\n" in script  # the partition's limit
+    assert "#SBATCH --signal=B:USR1@300\n" in script
+    (place / "slurm.sh").write_text(script)
+    ids = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "0"}
+    job = subprocess.Popen(["bash", "slurm.sh"], env={**os.environ, **ids})
+    until = time.monotonic() + 20
+    while not (place / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    job.send_signal(signal.SIGUSR1)
+    job.wait(20)
+    assert (place / "ended.txt").read_text() == "ended\n"
+    assert (place / "scontrol.txt").read_text() == "requeue 7_0\n"
+
+
+def test_a_login_node_without_a_card_must_be_told_the_nodes_card(place, monkeypatch):
+    monkeypatch.setattr(slurm, "nvidia_cards", lambda: [])
+    slurm.check(plan_of(run_of(1, 1)))
+    with pytest.raises(UserError, match="this one has none") as told:
+        slurm.check(plan_of(replace(run_of(1, 1), hardware="auto")))
+    assert "HARDWARE=80gb" in told.value.hint
