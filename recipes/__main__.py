@@ -18,6 +18,8 @@ def main() -> None:
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that decide a recipe."""
     for option in (
+        click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
+        click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
         click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'),
         click.option("--hardware", default="auto", show_default=True, help="auto, cpu, t4, 24gb ... (see list)."),
     ):
@@ -44,9 +46,8 @@ force_option = click.option("--force", is_flag=True, help="Replace a run of anot
 @click.option("--model", default="", help="All that is known of this one.")
 def list_command(markdown: bool, memory: str | None, model: str) -> None:
     """Show every backbone, method, hardware profile and task, or one backbone in full."""
-    from recipes.catalog.catalog import find_backbone
-    from recipes.listing import backbone_table, details, listing
-    from recipes.memory_table import SHORT, memory_table
+    from recipes.catalog.lookup import find_backbone
+    from recipes.listing import SHORT, backbone_table, details, listing, memory_table
 
     if model:
         click.echo(details(find_backbone(model)))
@@ -58,42 +59,41 @@ def list_command(markdown: bool, memory: str | None, model: str) -> None:
 
 @main.command()
 @recipe_options
-def render(**names: str) -> None:
+def render(**names: Any) -> None:
     """Write recipe.yaml, export.yaml and serve/*.yaml of a run, and print the first; trains nothing."""
-    from recipes.assemble import assemble
-    from recipes.run import render_only
+    from recipes import manifest, webui
+    from recipes.recipe import make_recipe
 
-    click.echo(render_only(assemble(**names)))
+    recipe = make_recipe(**names)
+    click.echo(manifest.render_only(recipe))
+    webui.offer(recipe)
 
 
 @main.command()
 @recipe_options
 @data_options
 @force_option
-def train(source: str, limit: int | None, force: bool, **names: str) -> None:
+def train(source: str, limit: int | None, force: bool, **names: Any) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
-    from recipes import assemble, run
-    from recipes.catalog.catalog import find_backbone
+    from recipes import run, webui
     from recipes.preflight.checks import refuse
-    from recipes.prepare.download import ensure_config
+    from recipes.recipe import fetch, make_recipe
 
-    assemble.check_names(**names)
-    ensure_config(find_backbone(names["model"]))
-    assemble.ensure_rows(names["task"], source, limit)
-    recipe = assemble.assemble(**names)
-    click.echo(assemble.announcement(recipe))
+    recipe = fetch(make_recipe(**names), source, limit)
+    click.echo(recipe.announcement())
     refuse(show_plan(recipe), force)
+    webui.offer(recipe)
     run.train(recipe, force)
 
 
 @main.command("plan")
 @recipe_options
-def plan_command(**names: str) -> None:
+def plan_command(**names: Any) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
-    from recipes.assemble import assemble
     from recipes.preflight.checks import refuse
+    from recipes.recipe import make_recipe
 
-    refuse(show_plan(assemble(**names)), force=False)
+    refuse(show_plan(make_recipe(**names)), force=False)
 
 
 def show_plan(recipe: Any) -> Any:
@@ -111,19 +111,19 @@ def show_plan(recipe: Any) -> Any:
 @click.option("--push", default="", help="Then upload it to this repository on the hub: your-name/model-name.")
 @click.option("--gguf", default="", help="Then convert it for llama.cpp and Ollama (LLAMA_CPP): q8_0, f16, q4_k_m ...")
 @click.option("--if-it-fits", is_flag=True, help="Pass over a model that this machine can serve but not merge.")
-def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
+def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
     """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
     from common.hub import Repository
-    from recipes import assemble, run
+    from recipes import run
     from recipes.export import gguf as gguf_export
     from recipes.export import model_card
-    from recipes.preflight.expected import in_four_bits
+    from recipes.recipe import make_recipe
 
     kind = gguf.lower()
     if kind:
         gguf_export.check_kind(kind)
-    recipe = assemble.assemble(**names)
-    if if_it_fits and in_four_bits(recipe) and (why := run.too_big_to_merge(recipe)):
+    recipe = make_recipe(**names)
+    if if_it_fits and recipe.why_four_bits and (why := run.too_big_to_merge(recipe)):
         click.echo(f"not exported: {why}; served on 4-bit weights with {recipe.folder}/adapter beside them")
         return
     run.export(recipe)
@@ -137,23 +137,23 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: str) -> None:
 
 @main.command()
 @recipe_options
-def card(**names: str) -> None:
+def card(**names: Any) -> None:
     """Write the exported model's card anew, from what has been measured since."""
-    from recipes import assemble
     from recipes.export import model_card
+    from recipes.recipe import make_recipe
 
-    click.echo(f"model card: {model_card.write_model_card(assemble.assemble(**names))}")
+    click.echo(f"model card: {model_card.write_model_card(make_recipe(**names))}")
 
 
 @main.command()
 @recipe_options
 @click.option("--split", default="test", show_default=True, type=click.Choice(["test", "val"]))
-def heldout(split: str, **names: str) -> None:
+def heldout(split: str, **names: Any) -> None:
     """Measure the loss of base and tuned model on rows that neither was trained on."""
-    from recipes import assemble
     from recipes.heldout import measure
+    from recipes.recipe import make_recipe
 
-    measure(assemble.assemble(**names), split)
+    measure(make_recipe(**names), split)
 
 
 @main.command()
@@ -161,7 +161,7 @@ def heldout(split: str, **names: str) -> None:
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
 def prepare(model: str, template: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
-    from recipes.catalog.catalog import find_backbone
+    from recipes.catalog.lookup import find_backbone
     from recipes.prepare.prepare import make_ready, model_path
 
     backbone = find_backbone(model)
@@ -177,7 +177,7 @@ def twin(model: str, out: str, seed: int) -> None:
     """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
     from pathlib import Path
 
-    from recipes.catalog.catalog import find_backbone
+    from recipes.catalog.lookup import find_backbone
     from recipes.prepare.prepare import correct_twin
     from recipes.rehearsal.twins import make_twin, training_command
 
@@ -263,11 +263,11 @@ def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, **option
 @click.option("--list", "show", is_flag=True, help="Print the table instead of making it.")
 def keys(show: bool) -> None:
     """Make the tables of LLaMA-Factory's keys and models anew (after another was pinned), or print the first."""
-    from recipes.catalog import known_models
+    from recipes.llamafactory import models_table
     from recipes.llamafactory.keys import known_keys, write_table
 
     if not show:
-        click.echo(f"wrote {write_table()} and {known_models.write_table()}")
+        click.echo(f"wrote {write_table()} and {models_table.write_table()}")
         return
     for key, entry in known_keys().items():
         kind = "|".join(entry["choices"]) if entry.get("choices") else entry["type"]

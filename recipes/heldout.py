@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import read_json, sha256_of, write_json
+from common.files import sha256_of
 from common.paired_loss import paired_difference
 from common.process import only_one
 from common.progress import Progress
+from common.run_files import HeldOut, Interval, Loss, read_heldout, read_manifest, write
 from recipes.catalog.datasets import is_own
-from recipes.preflight.expected import adapter_choices
-from recipes.render import FORMAT_KEYS, Recipe
-from recipes.run import data_identity, manifest_of
+from recipes.llamafactory.loading import load
+from recipes.manifest import data_identity
+from recipes.recipe import FORMAT_KEYS, Recipe
 
 BATCH = 4
 LOGITS = 2**28
@@ -29,7 +30,7 @@ RowLoss = tuple[float, int]
 """Summed negative log-likelihood (nats) of one row's answer tokens, and how many they are."""
 
 
-def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
+def measure(recipe: Recipe, split: str = "test") -> HeldOut:
     """Measure both models on a split, write heldout.json and return it; do nothing when it is there for this run."""
     folder = Path(recipe.folder)
     path = folder / "heldout.json"
@@ -41,26 +42,27 @@ def measure(recipe: Recipe, split: str = "test") -> dict[str, Any]:
             "only a task's rows are split" if is_own(recipe.task) else f"make convert TASK={recipe.task} with more rows"
         )
         raise UserError(f"{recipe.task} has no {split} rows", how)
-    trained_on = sha256_of([manifest_of(folder)["identity"], files[split]])
-    if path.is_file() and (known := read_json(path))["identity"] == trained_on and known["split"] == split:
+    trained_on = sha256_of([read_manifest(folder)["identity"], files[split]])
+    known = read_heldout(folder)
+    if known and (known["identity"], known["split"]) == (trained_on, split):
         print(f"measured already: {path}")
         return known
     with only_one(folder):
         began = time.monotonic()
         losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}
-        result = {
+        result: HeldOut = {
             "split": split,
             "unit": "nats a token of the answers, weighted by tokens",
             **summarise(losses["base"], losses["tuned"]),
             "seconds": round(time.monotonic() - began, 1),
             "identity": trained_on,
         }
-        write_json(path, result)
+        write(path, result)
     print(sentence(result))
     return result
 
 
-def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> dict[str, Any]:
+def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> HeldOut:
     """Return loss and perplexity of both, their paired difference with its interval, and each row's summed loss."""
     tokens = [count for _, count in base]
     if tokens != [count for _, count in tuned]:
@@ -71,18 +73,18 @@ def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> dict[str, Any]:
         "tokens": sum(tokens),
         "base": _summary(base),
         "tuned": _summary(tuned),
-        "difference": paired_difference(before, after, tokens),
+        "difference": Interval(**paired_difference(before, after, tokens)),
         "rows_better": sum(a < b for a, b in zip(after, before, strict=True)),
         "row_losses": {"tokens": tokens, "base": before, "tuned": after},
     }
 
 
-def _summary(losses: list[RowLoss]) -> dict[str, float]:
+def _summary(losses: list[RowLoss]) -> Loss:
     loss = sum(value for value, _ in losses) / sum(tokens for _, tokens in losses)
     return {"loss": loss, "perplexity": math.exp(loss)}
 
 
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: HeldOut) -> str:
     """Say in one sentence what was found."""
     difference = result["difference"]
     verdict = (
@@ -104,7 +106,7 @@ def arguments_of(recipe: Recipe, who: str, split: str, trained: Mapping[str, Any
 
     `trained` holds the settings of the training; what is this machine's affair comes from the recipe.
     """
-    adapter = {key: choice.value for key, choice in adapter_choices(recipe).items()} if who == "tuned" else {}
+    adapter = {key: choice.value for key, choice in recipe.tuned_choices().items()} if who == "tuned" else {}
     return {
         **{key: value for key, value in recipe.settings.items() if key in _OF_THIS_MACHINE},
         **{key: value for key, value in trained.items() if key in _OF_TRAINING or key.startswith(_OF_THE_MODEL)},
@@ -129,22 +131,15 @@ def _measure_one(recipe: Recipe, who: str, split: str) -> list[RowLoss]:
     log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(f"{who} model on {split} rows", 0)
     with progress, log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        trained = manifest_of(Path(recipe.folder))["identity"]["settings"]
+        trained = read_manifest(Path(recipe.folder))["identity"]["settings"]
         return row_losses(arguments_of(recipe, who, split, trained), progress)
 
 
 def row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
     """Return the loss of each row that the arguments name, by the model that they load."""
     import torch
-    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
-    from llamafactory.hparams import get_train_args
-    from llamafactory.model import load_model, load_tokenizer
 
-    model_args, data_args, training_args, finetuning_args, _ = get_train_args(arguments)
-    modules = load_tokenizer(model_args)
-    template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
-    rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)["eval_dataset"]
-    model = load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval()
+    rows, model = load(arguments)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
     losses: dict[int, RowLoss] = {}
     with torch.inference_mode():

@@ -2,21 +2,16 @@
 
 import json
 import re
-import shlex
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import jinja2
 
-from common.overrides import as_set
-from common.paths import run_folder
-from recipes.catalog.catalog import HERE, Backbone, Hardware, Method
-from recipes.choices.choice import Choice, Choices, DataFacts
-from recipes.choices.settings import choose
-from recipes.choices.sharding import CPU_MEMORY, environment, files
-from recipes.llamafactory.keys import check_settings
-from recipes.preflight.expected import adapter_choices, in_four_bits, serve_choices
+from recipes.catalog.catalog import HERE, methods
+from recipes.choices.choice import Choice, Choices
+from recipes.choices.sharding import files
+from recipes.llamafactory.launch import CPU_MEMORY, environment
+from recipes.recipe import Recipe
 
 SECTIONS = {
     "model": ("model_name_or_path", "trust_remote_code", "template", "flash_attn", "quant", "double_quant"),
@@ -38,115 +33,7 @@ SECTIONS = {
     "output": ("output_dir", "overwrite_output_dir", "logging", "save", "eval", "plot_loss", "report_to", "include"),
 }  # fmt: skip
 """Which keys (by their beginnings) stand under which heading; what fits none comes last."""
-FORMAT_KEYS = (
-    "template", "default_system", "enable_thinking", "preserve_thinking", "tool_format", "model_revision",
-    "trust_remote_code", "rope_scaling", "resize_vocab", "add_tokens", "add_special_tokens",
-    "new_special_tokens_config", "split_special_tokens", "use_fast_tokenizer",
-)  # fmt: skip
-"""What a user sets of these for training also holds when the model is measured, exported and served."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides one training run."""
-
-    task: str
-    backbone: Backbone
-    method: Method
-    hardware: Hardware
-    data: DataFacts
-    model_path: str
-    """What LLaMA-Factory loads: a hub id or a folder."""
-    variant: str = ""
-    overrides: dict[str, Any] = field(default_factory=dict)
-    hardware_name: str = "auto"
-
-    @property
-    def folder(self) -> str:
-        """The run's folder, as a POSIX path."""
-        return run_folder(self.task, self.backbone.name, self.method.name, self.variant).as_posix()
-
-    @cached_property
-    def choices(self) -> Choices:
-        """Every key of the training recipe, with its reason; the user's own words win."""
-        overrides = check_settings(self.overrides)
-        chosen = choose(self.backbone, self.method, self.hardware, self.data, folder=self.folder, overrides=overrides)
-        return {**self._fixed(), **chosen}
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """The training recipe's keys and values alone."""
-        return {key: choice.value for key, choice in self.choices.items()}
-
-    def _fixed(self) -> Choices:
-        return {
-            **self.model_choices(),
-            "stage": Choice(self.method.stage),
-            "do_train": Choice(True),
-            "dataset": Choice(self.task),
-            "dataset_dir": Choice(".", "where dataset_info.json lies"),
-            **self._evaluating(),
-            "overwrite_cache": Choice(False, "rows are encoded once, until tokenizer, template or cutoff differ"),
-            "output_dir": Choice(f"{self.folder}/adapter"),
-            "logging_steps": Choice(1 if self.data.rows < 5_000 else 10),
-            **self._saving(),
-            "plot_loss": Choice(True),
-            "report_to": Choice("none"),
-            "include_num_input_tokens_seen": Choice(True),
-        }
-
-    def _evaluating(self) -> Choices:
-        if not self.data.has_val:
-            return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
-        return {
-            "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
-            "eval_strategy": Choice("epoch"),
-            "per_device_eval_batch_size": Choice(2),
-        }
-
-    def _saving(self) -> Choices:
-        if not self.method.resumable:
-            return {
-                "overwrite_output_dir": Choice(True, f"an interrupted {self.method.title} run begins anew"),
-                "save_strategy": Choice("no", "a run resumed half-way would end in wrong weights"),
-            }
-        resume = {"overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint")}
-        if not self.method.adapter:
-            return {
-                **resume,
-                "save_strategy": Choice("epoch", "a checkpoint is the whole model with its optimizer state"),
-                "save_total_limit": Choice(1),
-            }
-        every = 10 if self.data.rows < 5_000 else 200
-        return {
-            **resume,
-            "save_strategy": Choice("steps"),
-            "save_steps": Choice(every, "at most so many steps are lost to a crash"),
-            "save_total_limit": Choice(2),
-        }
-
-    def model_choices(self) -> Choices:
-        """The keys that name the model and how to talk to it; the same for training, export and serving."""
-        choices = {"model_name_or_path": Choice(self.model_path)}
-        if self.backbone.revision != "main" and self.model_path == self.backbone.hub:
-            choices["model_revision"] = Choice(self.backbone.revision)
-        if self.backbone.trust_remote_code:
-            choices["trust_remote_code"] = Choice(True, "this backbone's code comes with its weights")
-        if self.backbone.template:
-            choices["template"] = Choice(self.backbone.template, "the format this backbone was tuned with")
-        given = check_settings({key: value for key, value in self.overrides.items() if key in FORMAT_KEYS})
-        return choices | {key: Choice(value, "from SET") for key, value in given.items()}
-
-    def command(self, verb: str, with_set: bool = True) -> str:
-        """Return the make command that a user types for this run, its SET included."""
-        words = [f"make {verb}", f"TASK={self.task}", f"MODEL={self.backbone.name}"]
-        words += [f"METHOD={self.method.name}"] if self.method.name != "lora" else []
-        words += [f"HARDWARE={self.hardware_name}"] if self.hardware_name != "auto" else []
-        words += [f"VARIANT={self.variant}"] if self.variant else []
-        words += [f"GPUS={self.hardware.devices}"] if self.hardware.devices > 1 else []
-        words += [f"NNODES={self.hardware.nodes}"] if self.hardware.nodes > 1 else []
-        words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
-        return " ".join(words)
+QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
 def render_train(recipe: Recipe) -> str:
@@ -173,7 +60,7 @@ def render_train(recipe: Recipe) -> str:
 
 def _launch(recipe: Recipe) -> str:
     """Return the variables that a launch without us needs in front of it."""
-    if recipe.hardware.devices * recipe.hardware.nodes == 1:
+    if recipe.hardware.world == 1:
         return ""
     variables = environment(recipe.hardware, recipe.settings, {})
     left_out = {*CPU_MEMORY, "CUDA_VISIBLE_DEVICES"}
@@ -182,7 +69,7 @@ def _launch(recipe: Recipe) -> str:
 
 def render_export(recipe: Recipe) -> str:
     """Render export.yaml, which merges the adapter (a fully trained model is only re-saved)."""
-    choices = recipe.model_choices() | adapter_choices(recipe)
+    choices = recipe.model_choices() | recipe.tuned_choices()
     if recipe.method.stage == "rm":
         choices["stage"] = Choice("rm", "takes the value head along")
     if recipe.backbone.dtype:
@@ -200,11 +87,38 @@ def render_export(recipe: Recipe) -> str:
 
 def render_serve(recipe: Recipe, who: str) -> str:
     """Render serve/base.yaml or serve/tuned.yaml."""
-    tuned = "the adapter on its backbone" if in_four_bits(recipe) else "the exported model"
+    tuned = "the adapter on its backbone" if recipe.why_four_bits else "the exported model"
     what = {"base": f"{recipe.backbone.name} as it was", "tuned": tuned}[who]
     return templates().get_template("serve.yaml.jinja").render(
         folder=recipe.folder, name=who, what=what, lines=_lines(serve_choices(recipe, who))
     )  # fmt: skip
+
+
+def serve_choices(recipe: Recipe, who: str) -> Choices:
+    """Return the keys of serve/base.yaml or serve/tuned.yaml."""
+    choices, why = recipe.model_choices(), recipe.why_four_bits
+    if who == "tuned":
+        choices |= recipe.tuned_choices() if why else {"model_name_or_path": Choice(f"{recipe.folder}/export")}
+    if why:
+        choices |= _quantization(recipe, why)
+    choices["infer_backend"] = Choice("huggingface")
+    if recipe.settings.get("bf16"):
+        choices["infer_dtype"] = Choice("bfloat16", "as in training")
+    elif recipe.settings.get("fp16"):
+        choices["infer_dtype"] = Choice("float16", "as in training")
+    else:
+        choices["infer_dtype"] = Choice("float32")
+    return choices
+
+
+def _quantization(recipe: Recipe, why: str) -> Choices:
+    """Return the quantization that the run was trained with, or QLoRA's where it was trained without."""
+    source = recipe.settings if recipe.settings.get("quantization_bit") else methods()["qlora"].settings
+    choices = {key: Choice(source[key]) for key in QUANTIZATION if key in source}
+    choices["quantization_bit"] = Choice(source["quantization_bit"], why)
+    if recipe.hardware.devices > 1 and source["quantization_bit"] == 4:
+        choices["quantization_device_map"] = Choice("auto", "over all cards of this machine")
+    return choices
 
 
 def render_all(recipe: Recipe) -> dict[str, str]:

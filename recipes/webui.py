@@ -16,7 +16,7 @@ from common.paths import DATA
 from common.process import tool
 from recipes.catalog.datasets import is_own
 from recipes.llamafactory.board import CUSTOM, saved_configuration
-from recipes.render import Recipe
+from recipes.recipe import Recipe
 
 CONFIGS = Path("llamaboard_config")
 USER_CONFIG = Path("llamaboard_cache/user_config.yaml")

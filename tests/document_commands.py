@@ -134,7 +134,7 @@ def _of_conversion(task: str) -> set[str]:
 @cache
 def _is_read(name: str) -> bool:
     """Tell whether the code reads a variable from its environment."""
-    reads = re.compile(rf'(?:\.get|_count)\("{name}"')
+    reads = re.compile(rf'(?:\.get\(|envvar=)"{name}"')
     return any(reads.search(path.read_text("utf-8")) for folder in PACKAGES for path in (ROOT / folder).rglob("*.py"))
 
 

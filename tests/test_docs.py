@@ -10,7 +10,7 @@ import pytest
 from converters.registry import task_names
 from eval.records.questions import load_questions
 from recipes.catalog.catalog import backbones, hardware_profiles, methods
-from recipes.memory_table import SHORT, memory_table
+from recipes.listing import SHORT, memory_table
 from tests.checkout import PACKAGES, ROOT, Checkout
 from tests.document_commands import TARGETS, every_option, misnamed, wrong
 from tests.documents import (
@@ -124,7 +124,7 @@ def test_our_messages_are_ours(message):
 
 
 def test_a_message_that_nothing_says_is_found():
-    for message in ("the plan above shows what cannot work at all", "... holds a run of another kind"):
+    for message in ("this run will not fit at all", "... holds a run of another kind"):
         assert not any(says(ROOT / folder, message) for folder in PACKAGES)
 
 

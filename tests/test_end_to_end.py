@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.files import read_json, read_jsonl
-from recipes.catalog.catalog import find_backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout
 from tests.converters.generate.conftest import writes

@@ -20,10 +20,9 @@ import pytest
 from nbclient import NotebookClient
 
 from common.files import read_json
-from recipes.catalog.catalog import find_backbone
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone
 from recipes.estimate.duration import in_words
-from recipes.preflight.checks import expected_memory, expected_seconds
 from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 
@@ -66,7 +65,7 @@ def test_what_it_says_to_expect_is_what_the_plan_says() -> None:
     head = book().cells[0].source
     rows = DataFacts(1762, "zh", 376.1, 789)  # look-alikes of medical_zh, LIMIT=2000
     made = recipe("phoenix-7b", "qlora", "t4", task="medical_zh", data=rows)
-    needed, seconds = expected_memory(made), expected_seconds(made)
+    needed, seconds = made.memory, made.seconds
     assert needed is not None
     assert needed.verdict(made.hardware.memory_gb) == "fits"
     assert f"{needed.total:.1f} GiB, {needed.low:.1f} to {needed.high:.1f}, of {made.hardware.memory_gb}" in head

@@ -5,12 +5,11 @@ import importlib.util
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError
-from recipes.catalog.catalog import Hardware, find_hardware
+from recipes.catalog.catalog import Hardware
+from recipes.catalog.lookup import find_hardware
 
 SPEED_PACKAGES = ("flash_attn", "liger_kernel", "unsloth", "deepspeed")
 USABLE = 0.98
@@ -20,19 +19,23 @@ Card = tuple[str, float, float]
 """Name, GiB, compute capability."""
 
 
-def resolve_hardware(name: str) -> tuple[Hardware, str]:
+def resolve_hardware(name: str, gpus: int = 0, nodes: int = 1) -> tuple[Hardware, str]:
     """Return the hardware to render for and why: the machine's own when `name` is auto, else the named profile.
 
-    GPUS and NNODES of the environment say how many cards of it, on how many machines.
+    Args:
+        name: auto, or a profile.
+        gpus: how many cards of it; 0 for all that there are (one of a profile).
+        nodes: on how many machines.
     """
-    gpus, nodes = _count("GPUS"), _count("NNODES") or 1
     if name != "auto":
         found, why = find_hardware(name), f"HARDWARE={name} was asked for"
         return _spread(found, gpus or found.devices, nodes), why
     cards = nvidia_cards()
     if cards:
         return _of_cards(cards, gpus, nodes)
-    found = Hardware("cpu", "no GPU", "cpu", ram_gb(), bf16=cpu_has_bf16(), cores=os.cpu_count() or 1)
+    found = Hardware(
+        name="cpu", title="no GPU", kind="cpu", memory_gb=ram_gb(), bf16=cpu_has_bf16(), cores=os.cpu_count() or 1
+    )
     why = f"no GPU was found (nvidia-smi); {found.cores} CPU cores"
     return _spread(found, gpus or 1, nodes), why
 
@@ -43,7 +46,10 @@ def _of_cards(cards: list[Card], gpus: int, nodes: int) -> tuple[Hardware, str]:
     used = cards[: gpus or len(cards)]
     # the weakest of them decides: all do the same work
     title, memory_gb, capability = used[0][0], min(card[1] for card in used), min(card[2] for card in used)
-    found = Hardware("auto", title, "cuda", memory_gb * USABLE, capability, packages=installed(SPEED_PACKAGES))
+    found = Hardware(
+        name="auto", title=title, kind="cuda", memory_gb=memory_gb * USABLE, compute_capability=capability,
+        packages=installed(SPEED_PACKAGES),
+    )  # fmt: skip
     more = f", {len(cards)} of them, {len(used)} used" if len(cards) > 1 else ""
     why = f"nvidia-smi shows {title} ({memory_gb:.1f} GiB, compute capability {capability}){more}"
     return _spread(found, len(used), nodes), why
@@ -52,15 +58,7 @@ def _of_cards(cards: list[Card], gpus: int, nodes: int) -> tuple[Hardware, str]:
 def _spread(hardware: Hardware, devices: int, nodes: int) -> Hardware:
     """Return the hardware with so many devices; processes on one CPU share its memory."""
     memory = hardware.memory_gb / devices if hardware.kind == "cpu" else hardware.memory_gb
-    return replace(hardware, devices=devices, nodes=nodes, memory_gb=memory)
-
-
-def _count(name: str, environment: Mapping[str, str] = os.environ) -> int:
-    """Return a whole number of the environment, 0 when it is not set."""
-    text = environment.get(name, "").strip()
-    if text and not (text.isdigit() and int(text)):
-        raise UserError(f"{name} must be a whole number from 1 on, got {text!r}", f"{name}=2")
-    return int(text or 0)
+    return hardware.model_copy(update={"devices": devices, "nodes": nodes, "memory_gb": memory})
 
 
 def installed(packages: tuple[str, ...]) -> tuple[str, ...]:

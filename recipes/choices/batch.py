@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from recipes.catalog.catalog import Backbone, Hardware
-from recipes.choices.choice import Choice, Choices, DataFacts, values
+from recipes.catalog.datasets import DataFacts
+from recipes.choices.choice import Choice, Choices, values
 from recipes.choices.sharding import shardings
 from recipes.estimate.duration import HALF_SPEED_TOKENS
 from recipes.estimate.memory import Estimate, estimate
@@ -23,7 +23,7 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
     """Choose batch, accumulation, checkpointing, sharding, and a shorter cutoff where nothing else helps."""
     settings = values(choices)
     together = sequences_together(settings, data)
-    world = hardware.devices * hardware.nodes
+    world = hardware.world
     if backbone.shape is None or not hardware.memory_gb:
         found, why = _without_estimate(hardware, together), ""
     else:
@@ -119,7 +119,7 @@ def _cutoffs(wanted: int) -> Iterator[int]:
 
 def _batches(settings: dict[str, Any], hardware: Hardware, together: int, cutoff: int) -> list[dict[str, Any]]:
     """Return batch sizes with and without checkpointing, the fastest first."""
-    most = max(1, together // (hardware.devices * hardware.nodes))
+    most = max(1, together // hardware.world)
     if settings.get("neat_packing") and settings.get("flash_attn") == "fa2":
         most = 1  # LLaMA-Factory asks for it
     sizes = [size for size in (16, 8, 4, 2, 1) if size <= most]
@@ -142,5 +142,5 @@ def _why(batch: dict[str, Any], needed: Estimate, backbone: Backbone, settings: 
     if batch["disable_gradient_checkpointing"]:
         return f"{room} are needed without it; recomputing would cost a third more time"
     assert backbone.shape is not None
-    without = estimate(backbone.shape, {**settings, "disable_gradient_checkpointing": True}, replace(on))
+    without = estimate(backbone.shape, {**settings, "disable_gradient_checkpointing": True}, on)
     return f"{room} are needed with it, {without.total:.1f} without"

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
+from recipes.catalog.datasets import DataFacts
 from recipes.choices.batch import fit
-from recipes.choices.choice import Choice, Choices, DataFacts
+from recipes.choices.choice import Choice, Choices
 
 LONGEST = {"cuda": 2048, "cpu": 1024}
 """Tokens of one sequence: more costs memory, and on a CPU attention without a fused kernel."""
@@ -66,13 +67,8 @@ def _method(backbone: Backbone, method: Method) -> Choices:
     return choices
 
 
-def has_real_bf16(hardware: Hardware) -> bool:
-    """Tell whether bfloat16 is computed rather than emulated; `is_bf16_supported()` of torch cannot (a T4 says yes)."""
-    return hardware.bf16 if hardware.bf16 is not None else hardware.compute_capability >= 8.0
-
-
 def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
-    real = has_real_bf16(hardware)
+    real = hardware.real_bf16
     if hardware.kind == "cpu":
         why = "this CPU computes in bfloat16 itself" if real else "this CPU has no bfloat16 arithmetic; float32"
         if not real and method.settings["finetuning_type"] == "freeze":

@@ -1,17 +1,14 @@
-"""More than one card or machine: how the model is spread, the files that say so, and the launch variables. Pure.
+"""More than one card or machine: how the model is spread, and the files that say so. Pure.
 
-LLaMA-Factory starts torchrun itself; these are the variables that it and torchrun read. A model that fits each card
-is copied to all (DDP). Otherwise its state is spread: DeepSpeed ZeRO-2 (gradients and optimizer), ZeRO-3 (weights
-too), ZeRO-3 with the state in RAM; 4-bit weights by FSDP, which shards them as they are.
+A model that fits each card is copied to all (DDP). Otherwise its state is spread: DeepSpeed ZeRO-2 (gradients and
+optimizer), ZeRO-3 (weights too), ZeRO-3 with the state in RAM; 4-bit weights by FSDP, which shards them as they are.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recipes.catalog.catalog import Hardware
 
-DEFAULT_PORT = "29500"
 WHY = {
     "zero2": "gradients and optimizer state are spread: it does not fit one card whole",
     "zero3": "weights too are spread: it does not fit one card with them whole",
@@ -22,9 +19,9 @@ WHY = {
 
 def shardings(settings: Mapping[str, Any], hardware: Hardware, folder: str) -> Iterator[dict[str, Any]]:
     """Yield the ways to spread these settings over the hardware, the fastest first."""
-    if not settings.get("use_badam") or hardware.devices * hardware.nodes == 1:
+    if not settings.get("use_badam") or hardware.world == 1:
         yield {}
-    if hardware.kind != "cuda" or hardware.devices * hardware.nodes == 1:
+    if hardware.kind != "cuda" or hardware.world == 1:
         return
     if settings.get("use_galore") or settings.get("use_apollo"):
         return  # LLaMA-Factory: incompatible with DeepSpeed
@@ -90,42 +87,4 @@ FSDP_CONFIG = {
     "sync_module_states": True,
     "use_orig_params": True,
     "state_dict_type": "SHARDED_STATE_DICT",
-}
-
-
-def uses_ray(given: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether the user asked for LLaMA-Factory's Ray mode, which starts the processes itself."""
-    return given.get("USE_RAY", "").lower() in ("true", "y", "1")
-
-
-def environment(hardware: Hardware, settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables for LLaMA-Factory's launcher; `given` are the user's own (MASTER_ADDR, NODE_RANK ...)."""
-    world = hardware.devices * hardware.nodes
-    variables: dict[str, str] = {}
-    if hardware.kind == "cpu":
-        variables |= CPU_MEMORY
-    else:  # LLaMA-Factory takes every card that it sees
-        visible = given.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(hardware.devices))))
-        variables["CUDA_VISIBLE_DEVICES"] = ",".join(visible.split(",")[: hardware.devices])
-    if not uses_ray(given) and (world > 1 or settings.get("deepspeed") or settings.get("fsdp")):
-        variables |= {
-            "FORCE_TORCHRUN": "1",
-            "NPROC_PER_NODE": str(hardware.devices),
-            "NNODES": str(hardware.nodes),
-            "NODE_RANK": given.get("NODE_RANK") or "0",
-            "MASTER_ADDR": given.get("MASTER_ADDR") or "127.0.0.1",
-        }
-        if given.get("MASTER_PORT") or hardware.nodes > 1:  # one machine alone finds a free port by itself
-            variables["MASTER_PORT"] = given.get("MASTER_PORT") or DEFAULT_PORT
-    if settings.get("fsdp"):
-        variables |= {"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
-    return variables
-
-
-CPU_MEMORY = {
-    # Big tensors come and go each step: ask for huge pages, and do not hand memory back in between.
-    "THP_MEM_ALLOC_ENABLE": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "268435456",
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from recipes.choices.choice import CHARACTERS_PER_TOKEN, DataFacts
+from recipes.catalog.datasets import CHARACTERS_PER_TOKEN, DataFacts
 
 MARKS = (("min", 0.0), ("p5", 0.05), ("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95),
          ("p99", 0.99), ("max", 1.0))  # fmt: skip

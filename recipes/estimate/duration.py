@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recipes.catalog.catalog import Hardware, Shape
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
 from recipes.estimate.memory import matrices
 
 TFLOPS = {7.0: 112, 7.5: 65, 8.0: 312, 8.6: 71, 8.9: 165, 9.0: 990, 10.0: 2250, 12.0: 210}
@@ -42,7 +42,7 @@ def tokens_a_second(shape: Shape, settings: Mapping[str, Any], hardware: Hardwar
     whole = settings.get("finetuning_type") == "full"
     passes = (3 if whole else 2) + (0 if settings.get("disable_gradient_checkpointing") else 1)
     pair = 2 if settings.get("stage") in ("dpo", "kto") else 1  # a second pass for the reference
-    return hardware.devices * hardware.nodes * _flops(settings, hardware) / (2 * weights * passes * pair)
+    return hardware.world * _flops(settings, hardware) / (2 * weights * passes * pair)
 
 
 def _flops(settings: Mapping[str, Any], hardware: Hardware) -> float:

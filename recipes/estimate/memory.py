@@ -25,6 +25,9 @@ FUSED_LOGIT_BYTES = 0.5
 """With a fused loss (Liger, Unsloth) only a slice of the logits exists at any time."""
 STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, "adamw_bnb_8bit": 2, "adafactor": 0.1, "sgd": 0, "lion_32bit": 4}
 """Optimizer state per trained weight; AdamW's two float32 moments, 8 bytes, for all others."""
+ANSWERED_AT_ONCE = 2
+"""Concurrent requests assumed when serving; each TOKENS long, prompt included."""
+TOKENS = 2048
 
 Settings = Mapping[str, Any]
 
@@ -81,6 +84,18 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware) -> Estimate:
     return Estimate({**scaled, "overhead": overhead * FRAGMENTATION})
 
 
+def served(shape: Shape) -> Estimate:
+    """Estimate what serving a model in half precision takes."""
+    remembered = 2 * 2 * shape.layers * shape.kv_heads * shape.head * TOKENS * ANSWERED_AT_ONCE  # keys and values
+    return Estimate(
+        {
+            "weights": 2 * shape.parameters / GIB,
+            "answers": remembered / GIB,
+            "overhead": CONTEXT_GIB * FRAGMENTATION,
+        }
+    )
+
+
 def held_in_ram(shape: Shape, settings: Settings) -> float:
     """Return the GiB of RAM that hold what a run takes off its cards, over all of them; 0 when it takes nothing off."""
     if not _offloads(settings):
@@ -101,7 +116,7 @@ def _zero_stage(settings: Settings) -> int:
 def _shards(settings: Settings, hardware: Hardware) -> int:
     """Over how many devices the training state is spread (1 when each holds its own copy)."""
     spread = settings.get("deepspeed") or settings.get("fsdp")
-    return hardware.devices * hardware.nodes if spread else 1
+    return hardware.world if spread else 1
 
 
 def _block(shape: Shape) -> float:
@@ -112,8 +127,7 @@ def _block(shape: Shape) -> float:
 def matrices(shape: Shape) -> dict[str, tuple[int, int]]:
     """Return (inputs, outputs) of every linear layer of a block by its usual name."""
     hidden, mlp = shape.hidden, shape.mlp
-    head = shape.head_size or hidden // shape.heads
-    query, key = head * shape.heads, head * shape.kv_heads
+    query, key = shape.head * shape.heads, shape.head * shape.kv_heads
     up = {"gate_proj": (hidden, mlp)} if shape.mlp_matrices == 3 else {}
     attention = {
         "q_proj": (hidden, query),
@@ -205,8 +219,7 @@ def _kept(shape: Shape, settings: Settings) -> float:
 
 def _layer_bytes(shape: Shape, settings: Settings) -> float:
     """Bytes a token that one block keeps for its backward pass (about 34 x hidden for Llama's proportions)."""
-    head = shape.head_size or shape.hidden // shape.heads
-    kept = 14 * shape.hidden + 4 * head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp
+    kept = 14 * shape.hidden + 4 * shape.head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp
     eager = settings.get("flash_attn") in ("disabled", "auto")
     scores = 5 * shape.heads * settings.get("cutoff_len", 2048) if eager else 0
     dora = 1.3 if settings.get("use_dora") else 1.0

@@ -17,10 +17,10 @@ import yaml
 
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
-from recipes.export.modelfile import ChatFormat, chat_format, modelfile
+from recipes.export.modelfile import modelfile
+from recipes.llamafactory.chat_format import format_of
+from recipes.llamafactory.loading import from_modelscope
 from recipes.prepare.probe import TEXTS
-
-FORMAT = ("template", "default_system", "enable_thinking", "preserve_thinking", "tool_format")
 
 
 def complete(settings: dict[str, Any], base: str, revision: str) -> None:
@@ -111,12 +111,8 @@ def sentencepiece_file(base: str, revision: str) -> Path | None:
     if Path(base).is_dir():
         path = Path(base) / "tokenizer.model"
         return path if path.is_file() else None
-    from llamafactory.extras.misc import try_download_model_from_other_hub, use_modelscope
-    from llamafactory.hparams import ModelArguments
-
-    if use_modelscope():
-        arguments = ModelArguments(model_name_or_path=base, model_revision=revision)
-        return sentencepiece_file(try_download_model_from_other_hub(arguments), revision)
+    if elsewhere := from_modelscope(base, revision):
+        return sentencepiece_file(elsewhere, revision)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
@@ -126,21 +122,12 @@ def sentencepiece_file(base: str, revision: str) -> Path | None:
         return None
 
 
-def format_of(settings: dict[str, Any]) -> ChatFormat:
-    """Return the chat format of an exported model, as LLaMA-Factory reads it."""
-    from llamafactory.data.template import get_template_and_fix_tokenizer
-    from llamafactory.hparams import DataArguments
-
-    arguments = DataArguments(**{key: settings[key] for key in FORMAT if key in settings})
-    tokenizer = load_tokenizer(Path(settings["export_dir"]))
-    return chat_format(get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer)
-
-
 def modelfile_of(settings: dict[str, Any], source: str) -> str:
     """Return the Modelfile of an exported model whose weights Ollama takes from `source`."""
     export = Path(settings["export_dir"])
+    tokenizer = load_tokenizer(export)
     context = read_json(export / "config.json").get("max_position_embeddings", 0)
-    return modelfile(format_of(settings), source, adds_first(load_tokenizer(export)), context)
+    return modelfile(format_of(settings, tokenizer), source, adds_first(tokenizer), context)
 
 
 def finish(path: str, base: str, revision: str = "main") -> None:

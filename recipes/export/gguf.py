@@ -18,9 +18,9 @@ from common.errors import UserError, run_cli, unknown
 from common.files import write_text
 from common.process import only_one, run_logged, tail
 from common.progress import Progress
-from recipes.export.finish import adds_first, format_of, load_tokenizer, modelfile_of
-from recipes.export.modelfile import ChatFormat
-from recipes.render import Recipe
+from recipes.export.finish import adds_first, load_tokenizer, modelfile_of
+from recipes.llamafactory.chat_format import ChatFormat, format_of
+from recipes.recipe import Recipe
 
 CONVERTED = ("f32", "f16", "bf16", "q8_0")
 """What the converter writes by itself."""
@@ -132,7 +132,8 @@ def problems(facts: dict[str, Any], tokenizer: Any, form: ChatFormat) -> list[st
 def check(yaml_file: str, made: str) -> None:
     """Hold the GGUF against the exported tokenizer and write its Modelfile, in a process of its own."""
     settings = yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8"))
-    tokenizer, form = load_tokenizer(Path(settings["export_dir"])), format_of(settings)
+    tokenizer = load_tokenizer(Path(settings["export_dir"]))
+    form = format_of(settings, tokenizer)
     if found := problems(read_facts(Path(made) / "model.gguf"), tokenizer, form):
         raise UserError(
             f"the GGUF is not what was trained: {'; '.join(found)}", "a newer llama.cpp, or export without it"

@@ -1,14 +1,13 @@
 """The exported model's README: what it is, how it was trained, what was measured; all read from the run's files."""
 
 from pathlib import Path
-from typing import Any
 
 from common.errors import UserError
-from common.files import read_json, write_text
+from common.files import write_text
+from common.run_files import HeldOut, Manifest, Metrics, read_heldout, read_manifest, read_metrics
 from recipes.catalog.datasets import card_of, find_task
-from recipes.preflight.expected import in_four_bits
-from recipes.render import Recipe, templates
-from recipes.run import manifest_of
+from recipes.recipe import Recipe
+from recipes.render import templates
 
 SHOWN = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
@@ -20,21 +19,14 @@ def write_model_card(recipe: Recipe) -> Path:
     """Write export/README.md (the adapter's, where that is served) out of what was measured; return its path."""
     folder = Path(recipe.folder)
     merged = (folder / "export" / "config.json").is_file()
-    if not merged and not in_four_bits(recipe):
+    if not merged and not recipe.why_four_bits:
         raise UserError(f"{folder} has not been exported yet", recipe.command("export"))
     path = folder / ("export" if merged else recipe.method.adapter_path) / "README.md"
-    write_text(path, render(recipe, manifest_of(folder), _read(folder, "heldout"), _read(folder, "metrics"), merged))
+    write_text(path, render(recipe, read_manifest(folder), read_heldout(folder), read_metrics(folder), merged))
     return path
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{name}.json"
-    return read_json(path) if path.is_file() else {}
-
-
-def render(
-    recipe: Recipe, manifest: dict[str, Any], heldout: dict[str, Any], metrics: dict[str, Any], merged: bool = True
-) -> str:
+def render(recipe: Recipe, manifest: Manifest, heldout: HeldOut, metrics: Metrics, merged: bool = True) -> str:
     """Render the card; what was not measured is left out."""
     task, settings = find_task(recipe.task), manifest["identity"]["settings"]
     return templates().get_template("model_card.md.jinja").render(

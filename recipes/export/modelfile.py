@@ -5,68 +5,11 @@ question where the format (Llama 2, Mistral, Gemma) has it inside, leaves out th
 thinking was trained behind, and begins with the token that llama.cpp puts there once more.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
-
 from common.errors import UserError
+from recipes.llamafactory.chat_format import CONTENT, ChatFormat
 
-CONTENT = "{{content}}"
 CONTEXT = 4096
 """Tokens that Ollama makes room for: more costs memory, and `PARAMETER num_ctx` is easily changed."""
-
-
-@dataclass(frozen=True)
-class ChatFormat:
-    """What stands around the messages in the training text; {{content}} is a message."""
-
-    begin: str
-    system: str
-    user: str
-    """Up to where the answer begins."""
-    assistant: str
-    first_token: str = ""
-    """The tokenizer's own begin token."""
-    default_system: str = ""
-    stops: tuple[str, ...] = ()
-    system_in_question: bool = False
-    """Whether a system message stands inside the first question instead of before it."""
-
-
-def chat_format(template: Any, tokenizer: Any) -> ChatFormat:
-    """Read the format out of a template of LLaMA-Factory's and the tokenizer that it was fitted to."""
-    from llamafactory.data.template import Llama2Template, ReasoningTemplate
-
-    def written(formatter: Any) -> str:
-        return "".join(_pieces(formatter.slots, tokenizer))
-
-    thought = ""
-    if isinstance(template, ReasoningTemplate) and template.enable_thinking is False:
-        thought = template.add_thought()
-    stops = (tokenizer.convert_ids_to_tokens(token) for token in sorted(template.get_stop_token_ids(tokenizer)))
-    return ChatFormat(
-        begin=written(template.format_prefix),
-        system=written(template.format_system),
-        user=written(template.format_user) + thought,
-        assistant=written(template.format_assistant),
-        first_token=tokenizer.bos_token or "",
-        default_system=template.default_system,
-        stops=tuple(stop for stop in stops if stop),
-        system_in_question=isinstance(template, Llama2Template),
-    )
-
-
-def _pieces(slots: Iterable[Any], tokenizer: Any) -> Iterable[str]:
-    """Yield what the slots of LLaMA-Factory's formatters stand for: text, a token, or a token by its role."""
-    for slot in slots:
-        if isinstance(slot, str):
-            yield slot
-        elif isinstance(slot, dict):
-            yield slot["token"]
-        elif "bos_token" in slot:
-            yield tokenizer.bos_token or ""
-        elif "eos_token" in slot:
-            yield tokenizer.eos_token or ""
 
 
 def go_template(form: ChatFormat, adds_first: bool) -> str:

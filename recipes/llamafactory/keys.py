@@ -7,13 +7,16 @@ import dataclasses
 import enum
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from common.errors import UserError, nearest
+from pydantic import BeforeValidator, Field, create_model
+
 from common.files import read_json, write_json
-from common.overrides import split_settings
+from common.overrides import unchecked
+from common.schema import Schema, Share, Text, check, invalid
 
 TABLE = Path(__file__).with_name("llamafactory_keys.json")
 
@@ -31,6 +34,7 @@ ABOVE_ZERO = (
     "save_steps", "eval_steps",
 )  # fmt: skip
 SHARES = ("lora_dropout", "warmup_ratio")
+HINT = 'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type'
 
 
 @cache
@@ -46,78 +50,65 @@ def known_templates() -> tuple[str, ...]:
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """Read what a user typed as SET; all that is wrong is reported at once, words that are no key=value too."""
-    settings, malformed = split_settings(text)
-    return check_settings(settings, problems=[f"{word!r} is not key=value" for word in malformed])
+    """Read what a user typed as SET; everything that is wrong is reported at once, words that are no key=value too."""
+    return check_settings(unchecked(text))
 
 
-def check_settings(settings: dict[str, Any], what: str = "SET", problems: list[str] | None = None) -> dict[str, Any]:
-    """Return `settings` with values brought to their types; all that is wrong is reported at once."""
-    checked, wrong = sorted_out(settings, what)
-    if found := [*(problems or []), *wrong]:
-        raise UserError(
-            f"{what} holds what cannot be:\n  - " + "\n  - ".join(found),
-            'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type',
-        )
+def check_settings(settings: Mapping[str, Any], what: str = "SET") -> dict[str, Any]:
+    """Return `settings` with values brought to their types; UserError with everything that is wrong in them."""
+    checked, problems = sorted_out(settings, what)
+    if problems:
+        raise invalid(what, problems, HINT)
     return checked
 
 
-def sorted_out(settings: dict[str, Any], what: str = "SET") -> tuple[dict[str, Any], list[str]]:
-    """Return those settings that can be, with values brought to their types, and what is wrong with the others."""
-    problems, checked = list[str](), dict[str, Any]()
+def sorted_out(settings: Mapping[str, Any], what: str = "SET") -> tuple[dict[str, Any], list[str]]:
+    """Return those settings that are right, with values brought to their types, and what is wrong with the others."""
+    checked, problems = dict[str, Any](), list[str]()
     for key, value in settings.items():
-        entry = known_keys().get(key)
-        if entry is None:
-            problems.append(f"{key}: LLaMA-Factory has no such key; {nearest(key, known_keys())}".rstrip("; "))
-        elif what == "SET" and key in OWNED:
+        if what == "SET" and key in OWNED:
             problems.append(f"{key}: {OWNED[key]} decides it, not SET")
-        else:
-            try:
-                checked[key] = _convert(value, entry)
-                _check_range(key, checked[key])
-            except ValueError as error:
-                problems.append(f"{key}={value!r}: {error}")
+            continue
+        made, wrong = check(_schema(key), {key: value}, known_keys())
+        problems += wrong
+        if made:
+            checked[key] = getattr(made, f"{key}_")
     if what == "SET" and checked.get("bf16") and checked.get("fp16"):
-        problems.append("bf16 and fp16: one of them at most can be true")
+        problems.append("bf16 and fp16: only one of them can be true")
     return checked, problems
 
 
-def _check_range(key: str, value: Any) -> None:
-    if value is None:
-        return
-    if key in ABOVE_ZERO and value <= 0:
-        raise ValueError("must be above 0")
-    if key in SHARES and not 0 <= value <= 1:
-        raise ValueError("must be from 0 to 1")
+@cache
+def _schema(key: str) -> type[Schema]:
+    """Return the model of one key: one of all 400 would take longer to make than a recipe to render."""
+    if key not in known_keys():
+        return Schema
+    fields: dict[str, Any] = {f"{key}_": (_type(key, known_keys()[key]), Field(alias=key))}
+    return create_model("Settings", __base__=Schema, **fields)
 
 
-def _convert(value: Any, entry: Key) -> Any:
-    if value is None:
-        if entry["optional"]:
-            return None
-        raise ValueError(f"must be {_described(entry)}")
-    kind = entry["type"]
-    if value is False and "no" in entry.get("choices", []):
+def _type(key: str, entry: Key) -> Any:
+    kind: Any = {"bool": bool, "int": Whole, "float": float, "str": Text}.get(entry["type"], Any)
+    if choices := entry.get("choices"):
+        kind = Annotated[Literal[tuple(choices)], BeforeValidator(lambda value: _choice(value, choices))]
+    if key in ABOVE_ZERO:
+        kind = Annotated[kind, Field(gt=0)]
+    if key in SHARES:
+        kind = Share
+    return kind | None if entry["optional"] and kind is not Any else kind
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _choice(value: Any, choices: Sequence[str]) -> Any:
+    if value is False and "no" in choices:
         return "no"  # what YAML makes of an unquoted no
-    fits = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, int | float) and not isinstance(value, bool),
-        "str": isinstance(value, str | int | float) and not isinstance(value, bool),
-    }.get(kind, True)
-    if kind == "int" and isinstance(value, float) and value.is_integer():
-        fits, value = True, int(value)
-    choices = entry.get("choices")
-    if not fits or (choices and str(value) not in choices):
-        raise ValueError(f"must be {_described(entry)}")
-    return str(value) if kind == "str" else value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _described(entry: Key) -> str:
-    names = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}
-    choices = ", ".join(entry.get("choices", []))
-    text = f"one of {choices}" if choices else names.get(entry["type"], str(entry["type"]))
-    return f"{text} or null" if entry["optional"] else text
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 def write_table() -> Path:

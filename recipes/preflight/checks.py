@@ -4,53 +4,23 @@ What they need to know of this machine is collected by surroundings.py. A check 
 not be decided here (⊘); training does not start on a failed one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from common.errors import UserError, nearest
 from recipes.catalog.catalog import methods
 from recipes.catalog.unknown_model import template_hint
 from recipes.estimate.cutoff import warning
-from recipes.estimate.duration import in_words, seconds
+from recipes.estimate.duration import in_words
 from recipes.preflight.conflicts import conflicts, wrong_form
-from recipes.preflight.suggest import expected_memory, ram_held, suggestions
-from recipes.render import Recipe
+from recipes.preflight.expected import disk_gb, ram_held
+from recipes.preflight.suggest import suggestions
+from recipes.preflight.surroundings import Surroundings
+from recipes.recipe import Recipe
 
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10
 """CPU cores that LLaMA-Factory's Ray mode reserves for each device; with fewer, it waits for them forever."""
 PRECISIONS = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
-ADAPTER_CHECKPOINT_GB = 0.5
-LOGS_GB = 0.2
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What was found out about the rows, the model and the machine."""
-
-    form: str = ""
-    """The form of the rows (compatible.ROWS); "" when they are not converted yet."""
-    source: str = ""
-    lengths: Mapping[str, Any] = field(default_factory=dict)
-    """Characters of the training rows, as their card has them."""
-    templates: tuple[str, ...] = ()
-    own_template: bool | None = None
-    """Whether the model folder has a chat template of its own; None when it is not here yet."""
-    downloaded: bool = False
-    disk_free_gb: float = 0.0
-    hub_free_gb: float | None = None
-    """Free where the hub's downloads go; None when that is the same disk."""
-    ram_gb: float = 0.0
-    """RAM of the machine that is rendered for; 0 when unknown."""
-    missing_packages: tuple[str, ...] = ()
-    has_token: bool = False
-    mirror: str = ""
-    """Another hub (HF_ENDPOINT or ModelScope), whose rules are its own."""
-    hardware_why: str = ""
-    ray: bool = False
-    """Whether LLaMA-Factory's Ray mode was asked for (USE_RAY)."""
-    cpu_cores: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,12 +59,15 @@ def text(found: list[Check]) -> str:
 def refuse(found: list[Check], force: bool) -> None:
     """Raise when a check failed, unless the user insists."""
     failed = [check for check in found if check.status == BAD]
-    if failed and not force:
-        raise UserError(
-            f"the plan above shows what cannot work: {', '.join(check.title for check in failed)}",
-            next((check.hint.splitlines()[0] for check in failed if check.hint), "mend that")
-            + " (FORCE=1 trains all the same)",
-        )
+    if not failed or force:
+        return
+    titles = ", ".join(check.title for check in failed)
+    only_room = all(check.title in ("memory", "disk") for check in failed)
+    raise UserError(
+        f"this run will not fit: {titles}" if only_room else f"this run cannot work: {titles}",
+        next((check.hint.splitlines()[0] for check in failed if check.hint), "see the plan above")
+        + " (FORCE=1 trains all the same)",
+    )
 
 
 def _data(recipe: Recipe, around: Surroundings) -> Check:
@@ -135,17 +108,11 @@ def _hardware(recipe: Recipe, around: Surroundings) -> Check:
     many = f" x {hardware.devices} on {hardware.nodes} machines" if hardware.nodes > 1 else f" x {hardware.devices}"
     count = many if hardware.devices * hardware.nodes > 1 else ""
     precision = next((name for key, name in PRECISIONS.items() if recipe.settings.get(key)), "float32")
-    return Check("hardware", OK, f"{hardware.title}{count}, {precision}; {around.hardware_why}")
-
-
-def expected_seconds(recipe: Recipe) -> float:
-    """Return the time estimate in seconds, 0 when it cannot be told."""
-    shape = recipe.backbone.shape
-    return seconds(shape, recipe.settings, recipe.hardware, recipe.data) if shape else 0.0
+    return Check("hardware", OK, f"{hardware.title}{count}, {precision}; {recipe.hardware_why}")
 
 
 def _memory(recipe: Recipe, around: Surroundings) -> Check:
-    needed, room = expected_memory(recipe), recipe.hardware.memory_gb
+    needed, room = recipe.memory, recipe.hardware.memory_gb
     if needed is None:
         hint = "" if around.downloaded else f"make prepare MODEL={recipe.backbone.name} fetches the little that says it"
         return Check("memory", OPEN, "the shape of this model is not known here", hint)
@@ -163,14 +130,6 @@ def _memory(recipe: Recipe, around: Surroundings) -> Check:
     if verdict == "unsure":
         return Check("memory", OPEN, f"{words}: may be too much", hint)
     return Check("memory", BAD, f"{words}: too much", hint or "no setting makes it fit: a smaller MODEL, or more GPUS")
-
-
-def disk_gb(recipe: Recipe, downloaded: bool) -> float:
-    """Estimate the disk a run takes, GB: the download, checkpoints, the exported model."""
-    shape = recipe.backbone.shape
-    weights = 2 * shape.parameters / 1e9 if shape else 0.0
-    checkpoint = ADAPTER_CHECKPOINT_GB if recipe.method.adapter else 7 * weights  # float32 with two moments
-    return weights * (1 if downloaded else 2) + 2 * checkpoint + LOGS_GB
 
 
 def _disk(recipe: Recipe, around: Surroundings) -> Check:
@@ -192,7 +151,7 @@ def _disk(recipe: Recipe, around: Surroundings) -> Check:
 
 
 def _time(recipe: Recipe) -> Check:
-    expected = expected_seconds(recipe)
+    expected = recipe.seconds
     if not expected:
         return Check("time", OPEN, "rows, model or card are not known well enough")
     low, high = in_words(expected / 2), in_words(expected * 2)

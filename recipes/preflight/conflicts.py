@@ -16,7 +16,7 @@ ROWS = {
 def conflicts(method: Method, hardware: Hardware, settings: Mapping[str, Any]) -> list[str]:
     """Return what LLaMA-Factory would refuse, or what would fail later, about this method on this hardware."""
     present = {
-        "several devices": hardware.devices * hardware.nodes > 1,
+        "several devices": hardware.world > 1,
         "fp16": bool(settings.get("fp16")),
         "quantized": bool(settings.get("quantization_bit")),
         "sharded": bool(settings.get("deepspeed") or settings.get("fsdp")),

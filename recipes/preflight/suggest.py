@@ -4,31 +4,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recipes.catalog.catalog import methods
-from recipes.estimate.memory import Estimate, estimate, held_in_ram
-from recipes.render import Recipe
-
-
-def expected_memory(recipe: Recipe) -> Estimate | None:
-    """Return the memory estimate, None when the model's shape is not known."""
-    shape = recipe.backbone.shape
-    return estimate(shape, recipe.settings, recipe.hardware) if shape else None
+from recipes.estimate.memory import Estimate
+from recipes.preflight.expected import ram_held
+from recipes.recipe import Recipe
 
 
 def suggestions(recipe: Recipe) -> list[str]:
     """Return changes that would make it fit, the smallest first."""
     tries = [*_other_settings(recipe), *_other_methods(recipe), *_more_cards(recipe)]
-    found = [(words, other, expected_memory(other)) for words, other in tries]
+    found = [(words, other, other.memory) for words, other in tries]
     fitting = [(words, other, needed) for words, other, needed in found if needed and _fits(other, needed)]
     return [f"{words}{_spread(other)} would take {needed.total:.1f} GiB" for words, other, needed in fitting][:3]
 
 
 def _fits(recipe: Recipe, needed: Estimate) -> bool:
     return needed.verdict(recipe.hardware.memory_gb) == "fits"
-
-
-def ram_held(recipe: Recipe) -> float:
-    """Return the GiB that a run holds in RAM in place of its cards."""
-    return held_in_ram(recipe.backbone.shape, recipe.settings) if recipe.backbone.shape else 0.0
 
 
 def _spread(recipe: Recipe) -> str:
@@ -65,8 +55,8 @@ def _more_cards(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     for words, other in [("", recipe), *_other_methods(recipe)]:
         ways = set()
         for count in counts:
-            spread = replace(other, hardware=replace(other.hardware, devices=count))
-            needed = expected_memory(spread)
+            spread = replace(other, hardware=other.hardware.model_copy(update={"devices": count}))
+            needed = spread.memory
             if needed and _fits(spread, needed) and (way := _spread(spread)) not in ways:
                 ways.add(way)
                 yield f"{words} GPUS={count}".strip(), spread

@@ -2,19 +2,48 @@
 
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from common.files import read_json
 from common.hub import hub_cache, hub_home, snapshot
 from recipes.catalog.datasets import card_of
-from recipes.catalog.machine import ram_gb, resolve_hardware
-from recipes.choices.sharding import uses_ray
+from recipes.catalog.machine import ram_gb
 from recipes.llamafactory.keys import known_templates
-from recipes.preflight.checks import Surroundings
+from recipes.llamafactory.launch import uses_ray
 from recipes.preflight.conflicts import form_of, packages_of
 from recipes.prepare.prepare import is_prepared
-from recipes.render import Recipe
+from recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What was found out about the rows, the model and the machine."""
+
+    form: str = ""
+    """The form of the rows (conflicts.ROWS); "" when they are not converted yet."""
+    source: str = ""
+    lengths: Mapping[str, Any] = field(default_factory=dict)
+    """Characters of the training rows, as their card has them."""
+    templates: tuple[str, ...] = ()
+    own_template: bool | None = None
+    """Whether the model folder has a chat template of its own; None when it is not here yet."""
+    downloaded: bool = False
+    disk_free_gb: float = 0.0
+    hub_free_gb: float | None = None
+    """Free where the hub's downloads go; None when that is the same disk."""
+    ram_gb: float = 0.0
+    """RAM of the machine that is rendered for; 0 when unknown."""
+    missing_packages: tuple[str, ...] = ()
+    has_token: bool = False
+    mirror: str = ""
+    """Another hub (HF_ENDPOINT or ModelScope), whose rules are its own."""
+    ray: bool = False
+    """Whether LLaMA-Factory's Ray mode was asked for (USE_RAY)."""
+    cpu_cores: int = 0
 
 
 def look_around(recipe: Recipe) -> Surroundings:
@@ -35,7 +64,6 @@ def look_around(recipe: Recipe) -> Surroundings:
         ),
         has_token=has_token(),
         mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
-        hardware_why=resolve_hardware(recipe.hardware_name)[1],
         ray=uses_ray(),
         cpu_cores=os.cpu_count() or 1,
     )

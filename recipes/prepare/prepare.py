@@ -7,7 +7,6 @@ nowhere makes it anew.
 """
 
 import shutil
-from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,7 +102,7 @@ def make_ready(backbone: Backbone, template: str = "") -> None:
         prepare(backbone)
     elif backbone.name not in backbones():
         ensure_config(backbone)
-        check_unknown(replace(backbone, template=template or backbone.template))
+        check_unknown(backbone.model_copy(update={"template": template or backbone.template}))
 
 
 def prepare(backbone: Backbone) -> Path:

@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.schema import Schema, Texts
 from recipes.catalog.catalog import Backbone
 from recipes.catalog.unknown_model import template_hint
+from recipes.llamafactory.chat_format import parsed
 from recipes.prepare.download import repository
 
 TEXTS = (
@@ -104,10 +105,8 @@ def _check_own_template(tokenizer: Any, backbone: Backbone) -> None:
     hint = template_hint(backbone.architecture)
     if not tokenizer.chat_template:
         raise UserError(f"the tokenizer of {backbone.name} has no chat template", hint)
-    from llamafactory.data.template import parse_template
-
     try:
-        answer = str(parse_template(tokenizer).format_assistant.slots[-1])
+        answer = str(parsed(tokenizer).format_assistant.slots[-1])
     except Exception as error:  # whatever a chat template can raise
         what = f"LLaMA-Factory cannot read the chat template of {backbone.name}: {error}"
         raise UserError(what, hint) from None
@@ -171,10 +170,8 @@ def _reference(path: Path) -> tuple[Callable[[str], list[int]], Callable[[str], 
 
 
 def _format(tokenizer: Any, probe: Probe) -> list[str]:
-    from llamafactory.data.template import parse_template
-
     try:
-        template = parse_template(tokenizer)
+        template = parsed(tokenizer)
     except Exception as error:  # whatever a chat template can raise
         return [f"LLaMA-Factory cannot read the chat template: {type(error).__name__}: {error}"]
     problems = [

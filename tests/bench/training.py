@@ -22,11 +22,12 @@ from common.process import run_logged, tail, tool
 from common.progress import Progress
 from common.versions import versions
 from recipes.__main__ import recipe_options
-from recipes.assemble import assemble
-from recipes.choices.sharding import environment
 from recipes.heldout import RowLoss, arguments_of, row_losses
+from recipes.llamafactory.launch import environment
+from recipes.llamafactory.loading import load
 from recipes.prepare.prepare import ensure_prepared
-from recipes.render import Recipe, render_all
+from recipes.recipe import Recipe, make_recipe
+from recipes.render import render_all
 
 PEAK = Path(__file__).with_name("peak.py")
 PLAIN: dict[str, Any] = {
@@ -148,16 +149,9 @@ def seconds_to(points: list[tuple[float, float]], loss: float, start: float) -> 
 
 def real_tokens(recipe: Recipe) -> int:
     """Count the tokens of the training rows as encoded, padding left out."""
-    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
-    from llamafactory.hparams import get_train_args
-    from llamafactory.model import load_tokenizer
-
     encoded = arguments_of(recipe, "base", "test", recipe.settings)
     settings = {**encoded, "dataset": recipe.task, "do_train": True, "packing": False}
-    model_args, data_args, training_args, _, _ = get_train_args({**settings, "output_dir": f"{recipe.folder}/count"})
-    modules = load_tokenizer(model_args)
-    template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
-    rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)["train_dataset"]
+    rows = load({**settings, "output_dir": f"{recipe.folder}/count"}, "train_dataset", with_model=False).rows
     return sum(len(row["input_ids"]) for row in rows)
 
 
@@ -238,7 +232,7 @@ def main(epochs: float, points: int, **names: str) -> None:
     """Measure the default recipe against plain settings: speed, memory, seconds to the same held-out loss."""
     names["model"] = names["model"] or "smollm2-135m"
     names["task"] = names["task"] or "medical_en"
-    click.echo(table(run_bench(assemble(**names), epochs, points)))
+    click.echo(table(run_bench(make_recipe(**names), epochs, points)))
 
 
 if __name__ == "__main__":

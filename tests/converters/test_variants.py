@@ -12,8 +12,9 @@ from converters.convert import convert
 from converters.registry import load_task
 from converters.variants import convert_variant, named
 from eval.records.questions import bundled
-from recipes.assemble import data_facts, ensure_rows
-from recipes.run import data_identity
+from recipes.catalog.datasets import data_facts
+from recipes.manifest import data_identity
+from recipes.recipe import ensure_rows
 from tests.converters.conftest import ROOT
 
 EXAMPLES = str(ROOT / "converters/examples/medical_en")

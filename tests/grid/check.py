@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,14 @@ import click
 from common.errors import UserError, run_cli
 from common.progress import Progress
 from converters.registry import load_task, task_names
-from recipes.catalog.catalog import (
-    Hardware,
-    backbones,
-    find_backbone,
-    find_hardware,
-    find_method,
-    hardware_profiles,
-    methods,
-)
-from recipes.choices.choice import DataFacts
+from recipes.catalog.catalog import Hardware, backbones, hardware_profiles, methods
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
 from recipes.llamafactory.keys import check_settings
 from recipes.preflight.conflicts import conflicts, packages_of
 from recipes.prepare.prepare import model_path
-from recipes.render import Recipe, render_all
+from recipes.recipe import Recipe
+from recipes.render import render_all
 from tests.grid.pairs import Row, all_of, every_pair
 from tests.grid.pretend_machine import machine_with, stand_in_for_deepspeed
 
@@ -79,7 +73,7 @@ def recipe_of(row: Row) -> Recipe:
         task=row["task"],
         backbone=backbone,
         method=find_method(row["method"]),
-        hardware=replace(find_hardware(name), devices=int(count or 1)),
+        hardware=find_hardware(name).model_copy(update={"devices": int(count or 1)}),
         data=DataFacts(task.rows or 10_000, task.language, 700, 1600),
         model_path=model_path(backbone),
         hardware_name=name,
@@ -167,7 +161,7 @@ def _problems(recipe: Recipe, files: dict[str, str]) -> Iterator[str]:
         if not name.endswith(".yaml"):
             continue
         training = name == "recipe.yaml"
-        here = recipe.hardware if training else Hardware("cpu", "cpu", "cpu")
+        here = recipe.hardware if training else Hardware(name="cpu", title="cpu", kind="cpu")
         read: Any = get_train_args if training else get_infer_args
         try:
             settings: Any = OmegaConf.to_container(OmegaConf.create(text))

@@ -1,12 +1,12 @@
 """Recipes for tests, put together without converted rows or a look at this machine."""
 
-from dataclasses import replace
 from typing import Any
 
-from recipes.catalog.catalog import find_backbone, find_hardware, find_method
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
+from recipes.llamafactory.keys import check_settings
 from recipes.prepare.prepare import model_path
-from recipes.render import Recipe
+from recipes.recipe import Recipe
 
 FEW_ROWS = DataFacts(170, "en", 510, 609)
 MANY_ROWS = DataFacts(50_000, "zh", 700, 2400)
@@ -27,9 +27,9 @@ def recipe(
         task=task,
         backbone=backbone,
         method=find_method(method),
-        hardware=replace(find_hardware(hardware), devices=devices),
+        hardware=find_hardware(hardware).model_copy(update={"devices": devices}),
         data=data,
         model_path=model_path(backbone),
-        overrides=overrides,
+        overrides=check_settings(overrides),
         hardware_name=hardware,
     )

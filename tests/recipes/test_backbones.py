@@ -8,7 +8,8 @@ import yaml
 
 from common.errors import UserError
 from recipes.catalog import catalog
-from recipes.catalog.catalog import HERE, Backbone, backbones, find_backbone, find_hardware
+from recipes.catalog.catalog import HERE, Backbone, backbones
+from recipes.catalog.lookup import find_backbone, find_hardware
 from recipes.listing import backbone_table, details, listing
 from recipes.prepare.prepare import correct_twin, model_path, preparation
 
@@ -111,11 +112,14 @@ def test_a_new_backbone_is_one_entry(own_file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models:\n  a: {hubb: x, licens: y}\n", "unknown key 'hubb'; unknown key 'licens'"),
+        (
+            "models:\n  a: {hubb: x, licens: y}\n",
+            "unknown key 'hubb'; did you mean hub.*\n.*unknown key 'licens'; did you mean licence",
+        ),
         ("models:\n  a: {hub: org/a, shape: {layers: 2, width: 3}}\n", "shape: .*width"),
         ("default: {}\nmodels: {}\n", "unknown key 'default'"),
         ("models: [a\n", "is not YAML"),
-        ("- a\n", "holds no mapping"),
+        ("- a\n", "must be a mapping"),
     ],
 )
 def test_mistakes_in_an_entry_are_named(own_file: Path, text: str, message: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from common.files import read_json
 from eval.answering.serve import served
-from recipes.catalog.catalog import find_backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import Checkout
 from tests.recipes.disc_law import write_rows

@@ -4,14 +4,14 @@ The text of the prompt in the backbone's format, labels on the answers alone, th
 each kind of backbone: a wrong template, tokenizer or special token shows here and nowhere else.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.errors import UserError
-from recipes.catalog.catalog import Backbone, backbones, find_backbone
+from recipes.catalog.catalog import Backbone, backbones
+from recipes.catalog.lookup import find_backbone
 from recipes.prepare.prepare import correct, link, preparation
 from recipes.prepare.probe import TEXTS, check, check_unknown
 from recipes.rehearsal.twins import make_twin
@@ -243,7 +243,7 @@ def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str,
     with pytest.raises(UserError, match=says) as caught:
         check_unknown(found)
     assert 'SET="template=' in caught.value.hint
-    check_unknown(replace(found, template="llama2"))
+    check_unknown(found.model_copy(update={"template": "llama2"}))
 
 
 @pytest.mark.parametrize(("name", "says"), [("qwen3-8b", ""), ("glm4-9b", "it would not learn to end (<|endoftext|>)")])

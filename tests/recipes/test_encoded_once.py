@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from recipes.catalog.catalog import find_backbone, find_hardware, find_method
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
+from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
-from recipes.render import Recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
 

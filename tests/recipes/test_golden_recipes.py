@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.render import Recipe, render_all
+from recipes.recipe import Recipe
+from recipes.render import render_all
 from tests.recipes.samples import MANY_ROWS, recipe
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from recipes.catalog.catalog import find_backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.llamafactory.board import saved_configuration
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout

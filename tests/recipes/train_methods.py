@@ -13,12 +13,14 @@ from pathlib import Path
 
 import yaml
 
-from recipes.catalog.catalog import find_backbone, find_hardware, methods
-from recipes.choices.choice import DataFacts
+from recipes.catalog.catalog import methods
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware
 from recipes.preflight.conflicts import packages_of
 from recipes.preflight.surroundings import missing
+from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
-from recipes.render import Recipe, render_all
+from recipes.render import render_all
 
 QUESTIONS = [f"What is number {i}?" for i in range(12)]
 
@@ -69,7 +71,9 @@ def serve_in_four_bits(trained: Recipe) -> dict[str, object]:
     from llamafactory.chat import ChatModel
 
     shape = find_backbone("llama2-7b").shape
-    on_t4 = replace(trained, hardware=find_hardware("t4"), backbone=replace(trained.backbone, shape=shape))
+    on_t4 = replace(
+        trained, hardware=find_hardware("t4"), backbone=trained.backbone.model_copy(update={"shape": shape})
+    )
     found: dict[str, object] = {}
     for who in ("base", "tuned"):
         settings = yaml.safe_load(render_all(on_t4)[f"serve/{who}.yaml"])
@@ -87,7 +91,7 @@ def main() -> None:
     os.environ["LLAMAFACTORY_VERBOSITY"] = "ERROR"
     backbone = find_backbone("qwen3-0.6b")
     wider = {"hidden_size": 64, "intermediate_size": 128}  # bitsandbytes packs blocks of 64 weights
-    make_twin(replace(backbone, twin={**backbone.twin, "config": wider}), Path("twin"))
+    make_twin(backbone.model_copy(update={"twin": {**backbone.twin, "config": wider}}), Path("twin"))
     write_rows()
     for name, method in methods().items():
         if missing(packages_of(method.needs, {})):

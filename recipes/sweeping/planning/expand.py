@@ -9,7 +9,7 @@ from typing import Any
 from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
 from recipes.llamafactory.keys import known_keys
-from recipes.run import NOT_IDENTITY
+from recipes.manifest import NOT_IDENTITY
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
 LONGEST = 32

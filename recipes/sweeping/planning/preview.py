@@ -7,10 +7,10 @@ from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
 from common.run_files import Plan
 from recipes.estimate.duration import in_words
-from recipes.preflight.checks import BAD, OPEN, checks, disk_gb, expected_memory, expected_seconds
-from recipes.preflight.suggest import ram_held
+from recipes.preflight.checks import BAD, OPEN, checks
+from recipes.preflight.expected import disk_gb, ram_held
 from recipes.preflight.surroundings import look_around
-from recipes.render import Recipe
+from recipes.recipe import Recipe
 from recipes.sweeping.planning.resolve import content_key, recipe_of
 
 MOST_TO_COMPARE_ALL = 6
@@ -30,12 +30,12 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
         around = look_around(recipe)
         found = checks(recipe, around)
         problems += [f"{run.name}: {check.title}: {check.words}" for check in found if check.status == BAD]
-        memory = expected_memory(recipe)
+        memory = recipe.memory
         expected = {
             "memory_gib": round(memory.total, 2) if memory else None,
             "room_gib": round(recipe.hardware.memory_gb, 1),
             "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
-            "seconds": round(expected_seconds(recipe)),
+            "seconds": round(recipe.seconds),
             "ram_gb": ram_gb(recipe),
             "disk_gb": round(disk_gb(recipe, around.downloaded or recipe.model_path in fetched), 1),
         }

@@ -1,8 +1,6 @@
 """From drafts to runs: every name looked up, every recipe put together, all that cannot work told at once."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,12 +13,12 @@ from common.schema import invalid
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.variants import OF_THE_BASE, named
-from recipes.assemble import assemble
-from recipes.catalog.catalog import find_backbone, find_method, hardware_profiles
+from recipes.catalog.catalog import hardware_profiles
 from recipes.catalog.datasets import find_task
+from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
-from recipes.render import Recipe
-from recipes.run import identity
+from recipes.manifest import identity
+from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.expand import Draft, baselines, drafts, name_of, slug, variant_of
 from recipes.sweeping.planning.sweep_file import SweepFile, same
 
@@ -77,8 +75,7 @@ def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
         for said in (_said(find, name) if name else [f"a run has no {key}"])
     ]
     for hardware, gpus in dict.fromkeys((draft.words["hardware"], draft.words["gpus"]) for draft in found):
-        with cards(gpus):
-            problems += _said(resolve_hardware, hardware)
+        problems += _said(resolve_hardware, hardware, gpus)
     tasks = [
         task for task in dict.fromkeys(draft.words["task"] for draft in found) if task and not _said(find_task, task)
     ]
@@ -211,20 +208,6 @@ def _told_apart(runs: list[Run]) -> list[Run]:
     return found
 
 
-@contextmanager
-def cards(gpus: int) -> Iterator[None]:
-    """Let recipes be put together for so many cards, as GPUS says it."""
-    before = os.environ.get("GPUS")
-    os.environ["GPUS"] = str(gpus)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["GPUS"]
-        else:
-            os.environ["GPUS"] = before
-
-
 def recipe_of(run: Run) -> Recipe:
     """Put together the recipe of a run, on this machine."""
     words = {key: getattr(run, key) for key in ("task", "model", "method", "hardware", "variant", "gpus")}
@@ -232,9 +215,9 @@ def recipe_of(run: Run) -> Recipe:
 
 
 def _recipe(words: dict[str, Any], settings: Any) -> Recipe:
-    names = {key: str(words.get(key, "")) for key in ("task", "model", "method", "hardware", "variant")}
-    with cards(words["gpus"]):
-        return assemble(**names, overrides=settings if isinstance(settings, str) else as_set(settings))
+    names: dict[str, Any] = {key: str(words.get(key, "")) for key in ("task", "model", "method", "hardware", "variant")}
+    overrides = settings if isinstance(settings, str) else as_set(settings)
+    return make_recipe(**names, overrides=overrides, gpus=words["gpus"])
 
 
 def content_key(run: Run, recipe: Recipe) -> str | None:
@@ -242,6 +225,6 @@ def content_key(run: Run, recipe: Recipe) -> str | None:
     if not (data_folder(run.task) / "card.json").is_file():
         return None
     if run.hardware == "auto":
-        hardware = replace(hardware_profiles()[REFERENCE], devices=run.gpus)
+        hardware = hardware_profiles()[REFERENCE].model_copy(update={"devices": run.gpus})
         recipe = replace(recipe, hardware=hardware, hardware_name=REFERENCE)
     return sha256_of(identity(recipe))

@@ -18,12 +18,11 @@ from common.process import only_one, run_logged
 from common.run_files import DONE, FAILED, RUNNING, WAITING, Plan, Run, State, read_state, write_state
 from common.subprocesses import call
 from recipes import pipeline
-from recipes.assemble import ensure_rows
-from recipes.catalog.catalog import find_backbone
-from recipes.preflight.checks import disk_gb
+from recipes.catalog.lookup import find_backbone
+from recipes.preflight.expected import disk_gb
 from recipes.preflight.surroundings import look_around
 from recipes.prepare.prepare import is_prepared
-from recipes.render import Recipe
+from recipes.recipe import Recipe, ensure_rows
 from recipes.sweeping.planning.resolve import content_key, recipe_of
 from recipes.sweeping.running import state as states
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from eval.records import questions
-from recipes.assemble import data_facts, ensure_rows
-from recipes.run import data_identity
+from recipes.catalog.datasets import data_facts
+from recipes.manifest import data_identity
+from recipes.recipe import ensure_rows
 from tests.converters.generate.conftest import ROOT, writes
 from tests.endpoint import Endpoint
 

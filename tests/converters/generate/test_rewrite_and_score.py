@@ -10,9 +10,9 @@ import pytest
 from common.errors import UserError
 from common.llm.reply import Reply
 from converters.__main__ import cli
-from converters.generate.selection import load_banned
 from converters.generate.rewriting import answer_of, problem
 from converters.generate.scoring import read_score
+from converters.generate.selection import load_banned
 from converters.task import Record
 from tests.endpoint import Endpoint, completion
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from recipes.assemble import assemble, data_facts, ensure_rows
-from recipes.catalog.datasets import card_of, find_task, own_names, read_own
+from recipes.catalog.datasets import card_of, data_facts, find_task, own_names, read_own
 from recipes.preflight.surroundings import look_around
+from recipes.recipe import ensure_rows, make_recipe
 
 PAIRS = [{"q": "Why is it " + "so " * n + "?", "good": "Because." * 5, "bad": "No."} for n in range(40)]
 COLUMNS = {"prompt": "q", "chosen": "good", "rejected": "bad"}
@@ -51,7 +51,7 @@ def test_they_are_a_task_whose_facts_are_read_off_them(place: Path) -> None:
 
 
 def test_they_are_trained_on_by_a_method_for_their_form(place: Path) -> None:
-    made = assemble(**names("my_pairs", "dpo"))
+    made = make_recipe(**names("my_pairs", "dpo"))
     assert (made.settings["dataset"], made.settings["eval_strategy"]) == ("my_pairs", "no")
     assert "eval_dataset" not in made.settings
     assert look_around(made).form == "pairs"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from recipes.catalog.catalog import backbones
-from recipes.catalog.known_models import WITHOUT_THINKING, known_models, read_installed
+from recipes.catalog.known_models import WITHOUT_THINKING, known_models
+from recipes.llamafactory.models_table import read_installed
 
 pytestmark = pytest.mark.slow
 

@@ -1,12 +1,15 @@
 """What is made of nvidia-smi's words, /proc/cpuinfo, and the variables GPUS and NNODES."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from common.errors import UserError
+from recipes.__main__ import main
 from recipes.catalog import machine
 from recipes.catalog.machine import nvidia_cards, resolve_hardware
 
@@ -34,11 +37,10 @@ def test_a_card_is_taken_as_nvidia_smi_shows_it(smi: Path) -> None:
     assert "Tesla T4" in why
 
 
-def test_all_cards_are_used_unless_gpus_says_fewer(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_cards_are_used_unless_gpus_says_fewer(smi: Path) -> None:
     smi.write_text(f"{H100}\n{H100}\n{H100}\n{H100}\n")
     assert resolve_hardware("auto")[0].devices == 4
-    monkeypatch.setenv("GPUS", "2")
-    assert resolve_hardware("auto")[0].devices == 2
+    assert resolve_hardware("auto", 2)[0].devices == 2
 
 
 def test_the_weakest_card_decides(smi: Path) -> None:
@@ -48,18 +50,18 @@ def test_the_weakest_card_decides(smi: Path) -> None:
     assert found.memory_gb < 15
 
 
-def test_more_cards_than_there_are_is_a_mistake(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_cards_than_there_are_is_a_mistake(smi: Path) -> None:
     smi.write_text(f"{T4}\n")
-    monkeypatch.setenv("GPUS", "2")
     with pytest.raises(UserError, match="this machine has 1"):
-        resolve_hardware("auto")
+        resolve_hardware("auto", 2)
 
 
 @pytest.mark.parametrize("value", ["two", "0", "-1", "1.5"])
 def test_gpus_must_be_a_whole_number(value: str, smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPUS", value)
-    with pytest.raises(UserError, match="whole number"):
-        resolve_hardware("cpu")
+    done = CliRunner().invoke(main, ["plan", "--task", "law_zh", "--model", "qwen3-8b"])
+    assert done.exit_code == 2
+    assert re.search("--gpus.*(is not a valid integer range|x>=1)", done.output)
 
 
 def test_visible_devices_are_respected(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,16 +79,13 @@ def test_a_broken_driver_means_the_cpu(smi: Path) -> None:
     assert "no GPU was found" in why
 
 
-def test_processes_on_one_cpu_share_its_memory(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_on_one_cpu_share_its_memory(smi: Path) -> None:
     alone = resolve_hardware("auto")[0].memory_gb
-    monkeypatch.setenv("GPUS", "2")
-    assert resolve_hardware("auto")[0].memory_gb == pytest.approx(alone / 2)
+    assert resolve_hardware("auto", 2)[0].memory_gb == pytest.approx(alone / 2)
 
 
-def test_a_named_profile_is_taken_whatever_the_machine_has(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GPUS", "4")
-    monkeypatch.setenv("NNODES", "2")
-    found, why = resolve_hardware("80gb")
+def test_a_named_profile_is_taken_whatever_the_machine_has(smi: Path) -> None:
+    found, why = resolve_hardware("80gb", 4, 2)
     assert (found.devices, found.nodes) == (4, 2)
     assert "was asked for" in why
 

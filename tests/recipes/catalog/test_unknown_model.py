@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from recipes.catalog.catalog import Shape, find_backbone
+from recipes.catalog.catalog import Shape
+from recipes.catalog.lookup import find_backbone
 from recipes.catalog.unknown_model import facts, template_hint
 
 QWEN3 = {
@@ -25,7 +26,9 @@ def test_a_kind_of_ours_has_its_shape_and_its_switches() -> None:
 
 def test_bloom_names_its_sizes_otherwise_and_has_no_fused_attention() -> None:
     found = facts({"model_type": "bloom", "n_layer": 24, "hidden_size": 1024, "n_head": 16, "vocab_size": 250880})
-    assert found["shape"] == Shape(24, 1024, 4096, 16, 16, 250880, mlp_matrices=2)
+    assert found["shape"] == Shape(
+        layers=24, hidden=1024, mlp=4096, heads=16, kv_heads=16, vocabulary=250880, mlp_matrices=2
+    )  # fmt: skip
     assert found["sdpa"] is False
 
 

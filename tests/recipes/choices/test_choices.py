@@ -6,22 +6,23 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from recipes.catalog.catalog import Backbone, Hardware, backbones, find_backbone, find_hardware, find_method, methods
-from recipes.choices.choice import Choices, DataFacts, values
+from recipes.catalog.catalog import Backbone, Hardware, backbones, methods
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
+from recipes.choices.choice import Choices, values
 from recipes.choices.settings import choose
-from recipes.choices.sharding import environment
 from recipes.estimate.memory import estimate
+from recipes.llamafactory.launch import environment
 from recipes.preflight.conflicts import conflicts, form_of, wrong_form
-from recipes.preflight.suggest import expected_memory
 from tests.recipes.samples import FEW_ROWS, MANY_ROWS, recipe
 
-NO_SDPA = Backbone("old", architecture="bloom", sdpa=False)
+NO_SDPA = Backbone(name="old", architecture="bloom", sdpa=False)
 
 
 def chosen(
     model: str = "llama2-7b", method: str = "lora", hardware: str = "24gb", data: DataFacts = MANY_ROWS, **changed: Any
 ) -> Choices:
-    machine = replace(find_hardware(hardware), **changed)
+    machine = find_hardware(hardware).model_copy(update=changed)
     return choose(find_backbone(model), find_method(method), machine, data, folder="runs/x")
 
 
@@ -46,7 +47,7 @@ def test_a_backbone_that_overflows_in_float16_takes_emulated_bfloat16() -> None:
 @pytest.mark.parametrize("method", ["dpo", "kto", "rm", "orpo"])
 @pytest.mark.parametrize("card", ["24gb", "40gb"])
 def test_what_is_chosen_for_pairs_fits_as_the_plan_counts_it(method: str, card: str) -> None:
-    needed = expected_memory(recipe("qwen3-8b", method, card))
+    needed = recipe("qwen3-8b", method, card).memory
     assert needed is not None
     assert needed.verdict(find_hardware(card).memory_gb) == "fits"
 
@@ -74,7 +75,9 @@ def test_flash_attention_is_taken_where_it_is_installed_and_then_one_sequence_at
 def test_liger_is_switched_on_only_where_it_is_installed_and_takes_effect() -> None:
     assert chosen(packages=("liger_kernel",))["enable_liger_kernel"].value is True
     assert chosen()["enable_liger_kernel"].value is False
-    unknown = choose(NO_SDPA, find_method("lora"), replace(find_hardware("24gb"), packages=("liger_kernel",)), FEW_ROWS)
+    unknown = choose(
+        NO_SDPA, find_method("lora"), find_hardware("24gb").model_copy(update={"packages": ("liger_kernel",)}), FEW_ROWS
+    )
     assert "enable_liger_kernel" not in unknown
 
 
@@ -172,7 +175,7 @@ def test_a_shorter_sequence_comes_before_spreading_and_cutting_rows_after_it() -
 
 
 def test_the_launcher_gets_its_variables() -> None:
-    two = Hardware("x", "x", "cuda", 24, 8.6, devices=2, nodes=2)
+    two = Hardware(name="x", title="x", kind="cuda", memory_gb=24, compute_capability=8.6, devices=2, nodes=2)
     given = {"NODE_RANK": "1", "MASTER_ADDR": "10.0.0.1"}
     variables = environment(two, {}, given)
     assert variables["NPROC_PER_NODE"] == "2"
@@ -183,13 +186,13 @@ def test_the_launcher_gets_its_variables() -> None:
 
 
 def test_no_more_cards_are_shown_than_are_used() -> None:
-    one = Hardware("x", "x", "cuda", 24, 8.6)
+    one = Hardware(name="x", title="x", kind="cuda", memory_gb=24, compute_capability=8.6)
     assert environment(one, {}, {})["CUDA_VISIBLE_DEVICES"] == "0"
     assert environment(one, {}, {"CUDA_VISIBLE_DEVICES": "2,3"})["CUDA_VISIBLE_DEVICES"] == "2"
 
 
 def test_ray_starts_its_processes_itself() -> None:
-    two = Hardware("x", "x", "cuda", 24, 8.6, devices=2)
+    two = Hardware(name="x", title="x", kind="cuda", memory_gb=24, compute_capability=8.6, devices=2)
     assert "FORCE_TORCHRUN" not in environment(two, {}, {"USE_RAY": "1"})
     assert "FORCE_TORCHRUN" in environment(two, {}, {})
 
@@ -209,13 +212,13 @@ def test_one_device_needs_no_launcher() -> None:
     ],
 )
 def test_what_does_not_go_together_is_said(method: str, changed: dict[str, Any], settings: dict[str, Any]) -> None:
-    hardware = replace(find_hardware("24gb"), **changed)
+    hardware = find_hardware("24gb").model_copy(update=changed)
     assert conflicts(find_method(method), hardware, settings)
     assert not conflicts(find_method("lora"), hardware, settings)
 
 
 def test_every_exclusion_is_a_known_word() -> None:
-    everything = Hardware("x", "x", "cuda", 24, 7.5, devices=2)
+    everything = Hardware(name="x", title="x", kind="cuda", memory_gb=24, compute_capability=7.5, devices=2)
     settings = {"fp16": True, "quantization_bit": 4, "deepspeed": "deepspeed-zero3.json"}
     for method in methods().values():
         assert len(conflicts(method, everything, settings)) == len(method.excludes)

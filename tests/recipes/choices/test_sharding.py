@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.catalog.catalog import find_backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.choices.sharding import deepspeed_config, files
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT

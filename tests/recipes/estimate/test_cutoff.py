@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
 from recipes.estimate.cutoff import share_beyond, warning
 
 NAMES = {"min": 0, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p90": 90, "p95": 95, "p99": 99, "max": 100}

@@ -2,7 +2,6 @@
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from recipes.catalog.catalog import Hardware, Shape, backbones
 from recipes.estimate.memory import Estimate, estimate, trained_parameters
 
 PEAKS = yaml.safe_load(Path(__file__).with_name("published_peaks.yaml").read_text(encoding="utf-8"))
-CARD = Hardware("card", "a card", "cuda", 80, 8.0)
+CARD = Hardware(name="card", title="a card", kind="cuda", memory_gb=80, compute_capability=8.0)
 LLAMA2 = Shape(**PEAKS["shapes"]["llama-2-7b"])
 PLAIN = {"finetuning_type": "lora", "lora_rank": 16, "bf16": True, "cutoff_len": 2048, "flash_attn": "sdpa"}
 # (mean, worst below, worst above): what docs/performance.md states
@@ -84,7 +83,7 @@ def test_what_saves_memory_lowers_the_estimate(less: dict[str, Any], more: dict[
 @pytest.mark.parametrize("key", ["deepspeed", "fsdp"])
 def test_spreading_over_cards_lowers_what_each_holds(key: str) -> None:
     settings = {**PLAIN, "finetuning_type": "full", key: "runs/x/deepspeed-zero3.json"}
-    alone, four = (estimate(LLAMA2, settings, replace(CARD, devices=n)).total for n in (1, 4))
+    alone, four = (estimate(LLAMA2, settings, CARD.model_copy(update={"devices": n})).total for n in (1, 4))
     assert four < alone / 2
 
 

@@ -6,12 +6,12 @@ import sys
 import pytest
 import yaml
 
-from recipes.catalog.catalog import find_backbone, find_hardware, find_method
-from recipes.choices.settings import DataFacts
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
 from recipes.export.finish import positions_as_of_4, tokenizer_as_of_4
 from recipes.export.model_card import render
+from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
-from recipes.render import Recipe
 from tests.checkout import ROOT
 
 MANIFEST = {

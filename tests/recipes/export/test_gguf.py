@@ -13,13 +13,13 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json
-from recipes.catalog.catalog import find_backbone, find_hardware, find_method
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
+from recipes.catalog.lookup import find_backbone, find_hardware, find_method
 from recipes.export.gguf import CONVERTER, check_kind, export_gguf, problems
 from recipes.export.modelfile import ChatFormat
 from recipes.prepare.prepare import correct, link, preparation
+from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
-from recipes.render import Recipe
 from tests.checkout import ROOT
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from recipes.export.modelfile import ChatFormat, chat_format, go_template, modelfile
+from recipes.export.modelfile import go_template, modelfile
+from recipes.llamafactory.chat_format import ChatFormat, chat_format
 from tests.recipes.export.go_template import render
 
 CHATML = ChatFormat(

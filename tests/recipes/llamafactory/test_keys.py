@@ -27,7 +27,7 @@ def test_the_table_is_that_of_the_installed_llamafactory() -> None:
     ("key", "given", "kept"),
     [
         ("lora_rank", 8.0, 8),
-        ("learning_rate", 1, 1),
+        ("learning_rate", 1, 1.0),
         ("run_name", 7, "7"),
         ("tokenized_path", None, None),
         ("packing", True, True),
@@ -61,14 +61,15 @@ def test_values_that_cannot_be_are_refused(key: str, value: Any) -> None:
 def test_all_that_is_wrong_with_set_is_said_at_once() -> None:
     with pytest.raises(UserError) as caught:
         read_settings("lora_rnk=3 foo seed=x output_dir=/tmp/x stage=dpo cutoff_len=0 bf16=true fp16=true")
-    assert caught.value.message.splitlines()[1:] == [
-        "  - 'foo' is not key=value",
-        "  - lora_rnk: LLaMA-Factory has no such key; did you mean lora_rank?",
-        "  - seed='x': must be a whole number",
+    assert caught.value.message.splitlines() == [
+        "SET has 7 invalid entries:",
+        "  - unknown key 'lora_rnk'; did you mean lora_rank?",
+        "  - seed must be a whole number, got 'x'",
         "  - output_dir: VARIANT= decides it, not SET",
         "  - stage: METHOD= decides it, not SET",
-        "  - cutoff_len=0: must be above 0",
-        "  - bf16 and fp16: one of them at most can be true",
+        "  - cutoff_len must be above 0, got 0",
+        "  - 'foo' is not key=value",
+        "  - bf16 and fp16: only one of them can be true",
     ]
 
 

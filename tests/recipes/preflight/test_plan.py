@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from common.errors import UserError
 from recipes.__main__ import main
 from recipes.catalog.catalog import Hardware, Shape
-from recipes.choices.choice import DataFacts
+from recipes.catalog.datasets import DataFacts
 from recipes.estimate.duration import in_words, seconds, tokens_a_second
 from recipes.llamafactory.keys import known_templates
-from recipes.preflight.checks import BAD, OK, OPEN, Check, Surroundings, checks, disk_gb, expected_memory, refuse, text
+from recipes.preflight.checks import BAD, OK, OPEN, Check, checks, refuse, text
+from recipes.preflight.expected import disk_gb
 from recipes.preflight.suggest import suggestions
-from recipes.preflight.surroundings import has_token, missing
-from recipes.render import Recipe
+from recipes.preflight.surroundings import Surroundings, has_token, missing
+from recipes.recipe import Recipe
 from tests.recipes.samples import FEW_ROWS, recipe
 
 AROUND = Surroundings(
@@ -32,7 +33,9 @@ def one(title: str, made: Recipe, **around: Any) -> Check:
 
 
 def test_all_is_well_with_a_small_model() -> None:
-    found = checks(replace(recipe(), hardware=Hardware("cpu", "no GPU", "cpu", 16, cores=2)), AROUND)
+    found = checks(
+        replace(recipe(), hardware=Hardware(name="cpu", title="no GPU", kind="cpu", memory_gb=16, cores=2)), AROUND
+    )
     assert [check.status for check in found] == [OK] * 8
     refuse(found, force=False)
 
@@ -58,7 +61,7 @@ def test_an_unknown_template_is_named_with_the_nearest() -> None:
 
 def test_a_model_folder_without_chat_template_needs_one_named() -> None:
     made = recipe()
-    bare = replace(made, backbone=replace(made.backbone, template=None, prepare={}))
+    bare = replace(made, backbone=made.backbone.model_copy(update={"template": None, "prepare": {}}))
     assert one("template", bare, own_template=False).status == BAD
     assert one("template", bare, own_template=None).status == OPEN
     assert one("template", bare, own_template=True).status == OK
@@ -73,7 +76,7 @@ def test_a_sure_misfit_stops_and_says_what_would_fit() -> None:
 
 def test_what_may_not_fit_is_left_open() -> None:
     made = recipe("llama2-7b", "lora", "t4")
-    needed = expected_memory(made)
+    needed = made.memory
     assert needed is not None
     assert needed.low < 14.7 < needed.high
     assert one("memory", made).status == OPEN
@@ -82,7 +85,7 @@ def test_what_may_not_fit_is_left_open() -> None:
 def test_every_suggestion_would_fit() -> None:
     made = recipe("llama2-7b", "lora", "12gb")
     assert suggestions(made)
-    needed = expected_memory(replace(made, method=recipe(method="qlora").method))
+    needed = replace(made, method=recipe(method="qlora").method).memory
     assert needed is not None
     assert needed.verdict(made.hardware.memory_gb) == "fits"
 
@@ -170,14 +173,32 @@ def test_the_token_is_looked_for_where_the_hub_keeps_it(tmp_path: Path, monkeypa
 )
 def test_speed_is_met_within_a_factor_of_two(length: int, measured: float) -> None:
     settings = {"finetuning_type": "lora", "bf16": True, "cutoff_len": length, "per_device_train_batch_size": 1}
-    speed = tokens_a_second(QWEN_7B, settings, Hardware("a100", "A100", "cuda", 80, 8.0))
+    speed = tokens_a_second(
+        QWEN_7B, settings, Hardware(name="a100", title="a100", kind="cuda", memory_gb=80, compute_capability=8.0)
+    )
     assert 0.5 < speed / measured < 2
 
 
 def test_time_is_not_told_where_nothing_is_known() -> None:
     settings = {"cutoff_len": 512, "per_device_train_batch_size": 1, "num_train_epochs": 1}
-    assert seconds(QWEN_7B, settings, Hardware("old", "old", "cuda", 8, 5.0), FEW_ROWS) == 0
-    assert seconds(QWEN_7B, settings, Hardware("a100", "A100", "cuda", 80, 8.0), DataFacts()) == 0
+    assert (
+        seconds(
+            QWEN_7B,
+            settings,
+            Hardware(name="old", title="old", kind="cuda", memory_gb=8, compute_capability=5.0),
+            FEW_ROWS,
+        )
+        == 0
+    )
+    assert (
+        seconds(
+            QWEN_7B,
+            settings,
+            Hardware(name="a100", title="a100", kind="cuda", memory_gb=80, compute_capability=8.0),
+            DataFacts(),
+        )
+        == 0
+    )
 
 
 def test_seconds_in_words() -> None:

@@ -13,9 +13,10 @@ from common.files import write_json
 from recipes import run
 from recipes.export.model_card import write_model_card
 from recipes.heldout import BATCH, LOGITS, batches
-from recipes.preflight.expected import cannot_merge, in_four_bits
+from recipes.preflight.expected import cannot_merge
 from recipes.preflight.surroundings import weights_on_disk
-from recipes.render import Recipe, render_all
+from recipes.recipe import Recipe
+from recipes.render import render_all
 from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 
@@ -56,7 +57,7 @@ def test_four_bits_only_where_half_precision_does_not_fit(
     model: str, method: str, hardware: str, devices: int, four_bits: bool
 ) -> None:
     made = recipe(model, method, hardware, devices=devices)
-    assert bool(in_four_bits(made)) == four_bits
+    assert bool(made.why_four_bits) == four_bits
     assert ("quantization_bit" in served(made)["tuned"]) == four_bits
     exported = str(served(made)["tuned"]["model_name_or_path"]).endswith("/export")
     assert exported == (not four_bits)

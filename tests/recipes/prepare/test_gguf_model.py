@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import UserError
 from common.files import read_json
-from recipes.catalog.catalog import find_backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.prepare.gguf_model import locate
 
 

@@ -12,7 +12,8 @@ import yaml
 
 from common.errors import UserError
 from common.files import read_json, write_json
-from recipes.catalog.catalog import Backbone, find_backbone
+from recipes.catalog.catalog import Backbone
+from recipes.catalog.lookup import find_backbone
 from recipes.prepare.download import check_whole, download
 from recipes.prepare.prepare import (
     Preparation,
@@ -91,11 +92,13 @@ def test_a_second_time_costs_nothing(at_home: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_changed_entry_is_prepared_anew(at_home: Path) -> None:
     prepare(BACKBONE)
-    changed = replace(BACKBONE, prepare={**BACKBONE.prepare, "files": {"chat_template.jinja": "{{ other }}"}})
+    changed = BACKBONE.model_copy(
+        update={"prepare": {**BACKBONE.prepare, "files": {"chat_template.jinja": "{{ other }}"}}}
+    )
     assert not is_prepared(changed)
     folder = prepare(changed)
     assert (folder / "chat_template.jinja").read_text() == "{{ other }}"
-    assert not is_prepared(replace(BACKBONE, revision="v2"))
+    assert not is_prepared(BACKBONE.model_copy(update={"revision": "v2"}))
 
 
 def test_a_link_that_leads_nowhere_is_prepared_anew(at_home: Path) -> None:
@@ -127,7 +130,7 @@ def test_code_that_changed_at_the_hub_is_not_patched_blindly(downloaded: Path, t
 
 
 def test_misspelt_keys_are_all_named() -> None:
-    backbone = replace(BACKBONE, prepare={"fils": {}, "probe": {"user": "x", "asistant": "y"}})
+    backbone = BACKBONE.model_copy(update={"prepare": {"fils": {}, "probe": {"user": "x", "asistant": "y"}}})
     with pytest.raises(UserError) as told:
         preparation(backbone)
     for words in ("unknown key 'fils'; did you mean files?", "probe: unknown key 'asistant'; did you mean assistant?"):

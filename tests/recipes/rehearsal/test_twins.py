@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from common.errors import UserError
-from recipes.catalog.catalog import backbones, find_backbone
+from recipes.catalog.catalog import backbones
+from recipes.catalog.lookup import find_backbone
 from recipes.rehearsal.tokenizer import corpus
 from recipes.rehearsal.twins import make_twin, twin_of
 
@@ -23,7 +23,7 @@ def test_every_backbone_says_how_its_twin_is_made(name: str) -> None:
 
 
 def test_a_misspelt_key_is_named() -> None:
-    backbone = replace(find_backbone("llama2-7b"), twin={"tokeniser": "bytelevel", "wheels": 4})
+    backbone = find_backbone("llama2-7b").model_copy(update={"twin": {"tokeniser": "bytelevel", "wheels": 4}})
     with pytest.raises(UserError) as told:
         twin_of(backbone)
     for words in ("'tokeniser'; did you mean tokenizer?", "unknown key 'wheels'", "missing key 'tokenizer'"):

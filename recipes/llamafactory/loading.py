@@ -1,0 +1,38 @@
+"""Rows and models as LLaMA-Factory encodes and loads them in training."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Loaded(NamedTuple):
+    """What the arguments of a recipe name."""
+
+    rows: Any
+    """Encoded: input_ids and labels."""
+    model: Any
+    """None where it was not asked for."""
+
+
+def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: bool = True) -> Loaded:
+    """Encode the rows that the arguments name (`split`: eval_dataset or train_dataset) and load the model for use."""
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_model, load_tokenizer
+
+    model_args, data_args, training_args, finetuning_args, _ = get_train_args(dict(arguments))
+    modules = load_tokenizer(model_args)
+    template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
+    rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)[split]
+    if not with_model:
+        return Loaded(rows, None)
+    return Loaded(rows, load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval())
+
+
+def from_modelscope(model: str, revision: str) -> str:
+    """Return the folder that a model of ModelScope was downloaded to; "" when that hub was not asked for."""
+    from llamafactory.extras.misc import try_download_model_from_other_hub, use_modelscope
+    from llamafactory.hparams import ModelArguments
+
+    if not use_modelscope():
+        return ""
+    return try_download_model_from_other_hub(ModelArguments(model_name_or_path=model, model_revision=revision))

@@ -1,0 +1,240 @@
+"""From the words that a user types to one Recipe: all that decides a training run, each name looked up once."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from common.errors import UserError
+from common.names import root_task
+from common.overrides import as_set
+from common.paths import CACHE, data_folder, run_folder
+from common.process import only_one
+from common.subprocesses import call
+from recipes.catalog import unknown_model
+from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
+from recipes.catalog.datasets import DataFacts, card_of, data_facts, find_task, is_own
+from recipes.catalog.lookup import find_backbone, find_method
+from recipes.catalog.machine import resolve_hardware
+from recipes.choices.choice import Choice, Choices, values
+from recipes.choices.settings import choose
+from recipes.estimate import duration
+from recipes.estimate.memory import Estimate, estimate, served
+from recipes.llamafactory.keys import read_settings
+from recipes.prepare.download import ensure_config
+from recipes.prepare.prepare import model_path
+
+FORMAT_KEYS = (
+    "template", "default_system", "enable_thinking", "preserve_thinking", "tool_format", "model_revision",
+    "trust_remote_code", "rope_scaling", "resize_vocab", "add_tokens", "add_special_tokens",
+    "new_special_tokens_config", "split_special_tokens", "use_fast_tokenizer",
+)  # fmt: skip
+"""What a user sets of these for training also holds when the model is measured, exported and served."""
+ANNOUNCED = (
+    "template", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate", "num_train_epochs",
+    "per_device_train_batch_size", "bf16", "fp16", "disable_gradient_checkpointing",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides one training run."""
+
+    task: str
+    backbone: Backbone
+    method: Method
+    hardware: Hardware
+    data: DataFacts
+    model_path: str
+    """What LLaMA-Factory loads: a hub id or a folder."""
+    variant: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """The user's own keys, checked."""
+    hardware_name: str = "auto"
+    hardware_why: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The run's folder, as a POSIX path."""
+        return run_folder(self.task, self.backbone.name, self.method.name, self.variant).as_posix()
+
+    @cached_property
+    def choices(self) -> Choices:
+        """Every key of the training recipe, with its reason; the user's own keys win."""
+        chosen = choose(
+            self.backbone, self.method, self.hardware, self.data, folder=self.folder, overrides=self.overrides
+        )
+        return {**self._fixed(), **chosen}
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The training recipe's keys and values alone."""
+        return values(self.choices)
+
+    @cached_property
+    def memory(self) -> Estimate | None:
+        """The expected peak on each device; None when the model's shape is not known."""
+        shape = self.backbone.shape
+        return estimate(shape, self.settings, self.hardware) if shape else None
+
+    @cached_property
+    def seconds(self) -> float:
+        """The expected time of training; 0 when it cannot be told."""
+        shape = self.backbone.shape
+        return duration.seconds(shape, self.settings, self.hardware, self.data) if shape else 0.0
+
+    @cached_property
+    def why_four_bits(self) -> str:
+        """Why the models are served on 4-bit weights with the adapter beside them; "" when the export is served.
+
+        A 7B model in half precision fills a T4 by itself. There base and tuned are both served as QLoRA trains, so
+        that the comparison stays fair, and neither needs an export.
+        """
+        shape, hardware = self.backbone.shape, self.hardware
+        if shape is None or hardware.kind != "cuda" or not hardware.memory_gb or not self.method.adapter:
+            return ""
+        needed, room = served(shape), hardware.memory_gb * hardware.devices
+        if needed.verdict(room) == "fits":
+            return ""
+        return f"in half precision it would take {needed.low:.0f} to {needed.high:.0f} of {room:.1f} GiB"
+
+    def _fixed(self) -> Choices:
+        return {
+            **self.model_choices(),
+            "stage": Choice(self.method.stage),
+            "do_train": Choice(True),
+            "dataset": Choice(self.task),
+            "dataset_dir": Choice(".", "where dataset_info.json lies"),
+            **self._evaluating(),
+            "overwrite_cache": Choice(False, "rows are encoded once, until tokenizer, template or cutoff differ"),
+            "output_dir": Choice(f"{self.folder}/adapter"),
+            "logging_steps": Choice(1 if self.data.rows < 5_000 else 10),
+            **self._saving(),
+            "plot_loss": Choice(True),
+            "report_to": Choice("none"),
+            "include_num_input_tokens_seen": Choice(True),
+        }
+
+    def _evaluating(self) -> Choices:
+        if not self.data.has_val:
+            return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
+        return {
+            "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
+            "eval_strategy": Choice("epoch"),
+            "per_device_eval_batch_size": Choice(2),
+        }
+
+    def _saving(self) -> Choices:
+        if not self.method.resumable:
+            return {
+                "overwrite_output_dir": Choice(True, f"an interrupted {self.method.title} run begins anew"),
+                "save_strategy": Choice("no", "a run resumed half-way would end in wrong weights"),
+            }
+        resume = {"overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint")}
+        if not self.method.adapter:
+            return {
+                **resume,
+                "save_strategy": Choice("epoch", "a checkpoint is the whole model with its optimizer state"),
+                "save_total_limit": Choice(1),
+            }
+        every = 10 if self.data.rows < 5_000 else 200
+        return {
+            **resume,
+            "save_strategy": Choice("steps"),
+            "save_steps": Choice(every, "at most so many steps are lost to a crash"),
+            "save_total_limit": Choice(2),
+        }
+
+    def model_choices(self) -> Choices:
+        """The keys that name the model and how to talk to it; the same for training, export and serving."""
+        choices = {"model_name_or_path": Choice(self.model_path)}
+        if self.backbone.revision != "main" and self.model_path == self.backbone.hub:
+            choices["model_revision"] = Choice(self.backbone.revision)
+        if self.backbone.trust_remote_code:
+            choices["trust_remote_code"] = Choice(True, "this backbone's code comes with its weights")
+        if self.backbone.template:
+            choices["template"] = Choice(self.backbone.template, "the format this backbone was tuned with")
+        given = {key: Choice(value, "from SET") for key, value in self.overrides.items() if key in FORMAT_KEYS}
+        return choices | given
+
+    def tuned_choices(self) -> Choices:
+        """The keys that load what was trained, on top of the backbone or in its place."""
+        trained = f"{self.folder}/{self.method.adapter_path}"
+        if self.method.adapter:
+            kind = self.method.settings["finetuning_type"]
+            why = "" if kind == "lora" else f"how LLaMA-Factory loads any adapter, {kind.upper()} too"
+            return {"adapter_name_or_path": Choice(trained), "finetuning_type": Choice("lora", why)}
+        return {"model_name_or_path": Choice(trained)}
+
+    def command(self, verb: str, with_set: bool = True) -> str:
+        """Return the make command that a user types for this run, its SET included."""
+        words = [f"make {verb}", f"TASK={self.task}", f"MODEL={self.backbone.name}"]
+        words += [f"METHOD={self.method.name}"] if self.method.name != "lora" else []
+        words += [f"HARDWARE={self.hardware_name}"] if self.hardware_name != "auto" else []
+        words += [f"VARIANT={self.variant}"] if self.variant else []
+        words += [f"GPUS={self.hardware.devices}"] if self.hardware.devices > 1 else []
+        words += [f"NNODES={self.hardware.nodes}"] if self.hardware.nodes > 1 else []
+        words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
+        return " ".join(words)
+
+    def announcement(self) -> str:
+        """Say what will be trained, on what, and each derived choice with its reason."""
+        card = card_of(self.task)
+        assert card, "announced once the rows are there"
+        lines = [
+            f"{self.task} x {self.backbone.name} x {self.method.name} on {self.hardware.title}",
+            f"  rows: {card['files']['train']['rows']:,} to train on, from {card['source']}",
+            f"  why this hardware: {self.hardware_why}",
+        ]
+        chosen = [(key, self.choices[key]) for key in ANNOUNCED if key in self.choices]
+        lines += [f"  {key} = {choice.value}" + (f": {choice.why}" if choice.why else "") for key, choice in chosen]
+        lines += [f"  {key} = {value} (SET)" for key, value in self.overrides.items() if key not in ANNOUNCED]
+        return "\n".join([*lines, f"  recipe: {self.folder}/recipe.yaml"])
+
+
+def make_recipe(
+    *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
+    gpus: int | None = None, nodes: int | None = None,
+) -> Recipe:  # fmt: skip
+    """Return the recipe that these words name; nothing is downloaded or converted."""
+    if not task:
+        raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")
+    language = find_task(task).language
+    backbone, trained_by = find_backbone(model), find_method(method)
+    machine, why = resolve_hardware(hardware, gpus or 0, nodes or 1)
+    return Recipe(
+        task=task,
+        backbone=backbone,
+        method=trained_by,
+        hardware=machine,
+        data=data_facts(task, language),
+        model_path=model_path(backbone),
+        variant=variant,
+        overrides=read_settings(overrides),
+        hardware_name=hardware,
+        hardware_why=why,
+    )
+
+
+def fetch(recipe: Recipe, source: str, limit: int | None) -> Recipe:
+    """Convert the rows and download a model's config where they are missing; return the recipe as it is then."""
+    backbone = recipe.backbone
+    ensure_config(backbone)
+    if backbone.shape is None and backbone.hub and backbone.name not in backbones():
+        backbone = unknown_model.from_hub(backbone.name)
+    ensure_rows(recipe.task, source, limit)
+    return replace(recipe, backbone=backbone, data=data_facts(recipe.task, recipe.data.language))
+
+
+def ensure_rows(task: str, source: str, limit: int | None) -> None:
+    """Convert the rows when they are not there yet, or when the user says which ones."""
+    if is_own(task):
+        if source or limit is not None:
+            raise UserError(f"{task} is trained on as dataset_info.json has it", "leave SOURCE and LIMIT out")
+        return
+    derived = task != root_task(task)  # a mix or a variant: made anew whenever what it was made from has changed
+    if not derived and not source and limit is None and (data_folder(task) / "card.json").is_file():
+        return
+    with only_one(CACHE / "locks" / f"rows-{root_task(task)}", wait=True):  # runs beside this one need the same rows
+        call("converters", "convert", task=task, source=source, limit=limit)
