@@ -68,12 +68,13 @@ def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> HeldOut:
     if tokens != [count for _, count in tuned]:
         raise ValueError("base and tuned were not measured on the same tokens")
     before, after = [loss for loss, _ in base], [loss for loss, _ in tuned]
+    change = paired_difference(before, after, tokens)
     return {
         "rows": len(tokens),
         "tokens": sum(tokens),
         "base": _summary(base),
         "tuned": _summary(tuned),
-        "difference": Interval(**paired_difference(before, after, tokens)),
+        "difference": Interval(mean=change["mean"], low=change["low"], high=change["high"]),
         "rows_better": sum(a < b for a, b in zip(after, before, strict=True)),
         "row_losses": {"tokens": tokens, "base": before, "tuned": after},
     }

@@ -28,7 +28,7 @@ def test_all_that_is_wrong_is_told_at_once():
     for words in (
         "has 10 invalid entries", "unknown key 'compaer'; did you mean compare?", "steps: judge needs answer",
         "compare: lora_rnak: unknown key 'lora_rnak'; did you mean lora_rank?",
-        "compare: lora_rank: lora_rank='many': must be a whole number", "compare: lora_rank holds '4' twice",
+        "compare: lora_rank: lora_rank must be a whole number, got 'many'", "compare: lora_rank holds '4' twice",
         "limit must be at least 1", "keep.0 must be one of adapter, export, got 'everything'",
         "set: bf16='maybe': must be true or false", "set: 'fp16' is not key=value", "gpus.0 must be at least 1",
     ):  # fmt: skip
@@ -45,7 +45,7 @@ def test_all_that_is_wrong_is_told_at_once():
         ({"compare": {"lora_rank": [4]}, "baseline": {"lora_rank": 8}}, "baseline: lora_rank has no value 8; it has 4"),
         ({"compare": {"lora_rank": [4]}, "baseline": {"lora_rnak": 8}}, "did you mean lora_rank?"),
         ({"compare": {"data": ["short"]}}, "compare: data: must name settings of the converter"),
-        ({"runs": [{"lora_rank": 8}, {"lora_rank": "x"}]}, "runs: [2] lora_rank='x': must be a whole number"),
+        ({"runs": [{"lora_rank": 8}, {"lora_rank": "x"}]}, "runs: [2] lora_rank must be a whole number, got 'x'"),
         ({"mode": "all"}, "mode must be one of grid, one-at-a-time, got 'all'"),
     ],
 )
