@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +243,7 @@ def test_files_that_are_not_what_they_were_stop_it(hub: Hub, llamafied: Path, tm
     # a tokenizer that puts a space before the text, as Llama's own does
     entry: dict[str, Any] = yaml.safe_load(yaml.safe_dump(backbone.twin))
     entry["sentencepiece"]["add_dummy_prefix"] = True
-    make_twin(replace(backbone, twin=entry), llamafied)
+    make_twin(backbone.model_copy(update={"twin": entry}), llamafied)
     done = prepare_command(hub, tmp_path)
     assert done.returncode == 2, done.stdout
     assert "training on it would go wrong" in done.stderr

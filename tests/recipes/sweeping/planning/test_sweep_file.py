@@ -30,7 +30,7 @@ def test_all_that_is_wrong_is_told_at_once():
         "compare: lora_rnak: unknown key 'lora_rnak'; did you mean lora_rank?",
         "compare: lora_rank: lora_rank must be a whole number, got 'many'", "compare: lora_rank holds '4' twice",
         "limit must be at least 1", "keep.0 must be one of adapter, export, got 'everything'",
-        "set: bf16='maybe': must be true or false", "set: 'fp16' is not key=value", "gpus.0 must be at least 1",
+        "set: bf16 must be true or false, got 'maybe'", "set: 'fp16' is not key=value", "gpus.0 must be at least 1",
     ):  # fmt: skip
         assert words in told.value.message
 
