@@ -15,7 +15,7 @@ from common.paths import RUNS, run_folder
 from eval.records.folder import Folder
 from eval.records.judgments import Pairing
 from eval.records.questions import Question, language_of, load_questions
-from eval.result import metrics, page
+from eval.result import page
 from eval.result.tables import show
 
 Command = Callable[..., Any]
@@ -125,7 +125,4 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show calls, tokens and p
 
 def show_result(folder: Folder) -> None:
     """Compute a folder's result, write metrics.json and result.html, and show it."""
-    found = metrics.build(folder.path)
-    metrics.save(folder.path, found)
-    page.save(folder.path, found)
-    show(found)
+    show(page.publish(folder))

@@ -7,7 +7,7 @@ from common.options import existing_run, run_options
 from common.paths import RUNS, folder_name
 from common.process import only_one
 from eval.reporting import author, content, gather
-from eval.reporting.experiment import joined, with_short_names
+from eval.reporting.experiment import corrected, joined, with_short_names
 from eval.reporting.write import write_all
 
 REPORTS = RUNS / "reports"
@@ -31,7 +31,7 @@ def command(
     parts = [gather.from_sweep(sweep) for sweep in dict.fromkeys(sweeps)]
     if runs or not sweeps:
         parts.append(gather.from_runs([existing_run(run, task, model, method, variant) for run in runs or ("",)]))
-    experiment = with_short_names(joined(parts))
+    experiment = corrected(with_short_names(joined(parts)))
     folder = REPORTS / folder_name(name or experiment.name)
     folder.mkdir(parents=True, exist_ok=True)
     count = len(experiment.done)

@@ -68,7 +68,7 @@ class Folder:
         questions = {question.id: question for question in self.questions}
         return {
             judge: fresh
-            for judge, rows in self.all_judgments.items()
+            for judge, rows in sorted(self.all_judgments.items(), key=lambda of: folder_name(of[0]))  # as the files are
             if (fresh := [row for row in rows if row.canary or self._holds(row, questions)])
         }
 
@@ -130,31 +130,6 @@ class Folder:
         self.__dict__.pop("judgments", None)
 
 
-def questions_of(folder: Path) -> list[Question]:
-    """Return the questions that were asked in `folder`."""
-    return Folder(folder).questions
-
-
-def answers_of(folder: Path) -> dict[str, dict[str, Answer]]:
-    """Return contestant -> question id -> answer, of all who answered anything."""
-    return Folder(folder).answers
-
-
-def judgments_of(folder: Path) -> dict[str, list[Judgment]]:
-    """Return judge -> judgments that still hold, of all judges that judged in `folder`."""
-    return Folder(folder).judgments
-
-
-def all_judgments(folder: Path) -> dict[str, list[Judgment]]:
-    """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
-    return Folder(folder).all_judgments
-
-
 def optional_json(path: Path) -> dict[str, Any]:
     """Return a JSON file's object, empty when the file is not there."""
     return read_json(path) if path.exists() else {}
-
-
-def task_of(folder: Path) -> str:
-    """Return the task that a run's folder belongs to, "" when it is no run."""
-    return Folder(folder).task

@@ -1,11 +1,14 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sized
+from functools import partial
 
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
 from eval.reporting.tables import difference
-from eval.result.sentences import p_value
-from eval.statistics.intervals import detectable_rate, holm
+from eval.result.sentences import heldout, power, verdict
+from eval.result.wording import say
+
+TELL = partial(say, "en")
 
 
 def sentences(experiment: Experiment) -> list[str]:
@@ -27,7 +30,7 @@ def _unfinished(experiment: Experiment) -> str:
 def _losses(runs: list[RunFacts]) -> list[str]:
     measured = [run for run in runs if run.heldout]
     if len(measured) < 2:
-        return [_loss(run) for run in measured]
+        return [heldout(run.heldout, TELL) for run in measured]
     lower = [run for run in measured if run.heldout["difference"]["high"] < 0]
     higher = [run for run in measured if run.heldout["difference"]["low"] > 0]
     said = f"Training lowered the held-out loss in {_of(lower, measured)}"
@@ -40,15 +43,7 @@ def _losses(runs: list[RunFacts]) -> list[str]:
     return [f"{said} Losses of models with different tokenizers are not comparable with each other."]
 
 
-def _loss(run: RunFacts) -> str:
-    change = run.heldout["difference"]
-    told = f"the difference is {difference(change)} nats a token"
-    if change["low"] <= 0 <= change["high"]:
-        return f"It cannot be told whether training changed the held-out loss: {told}, and the interval holds 0."
-    return f"Training {'lowered' if change['high'] < 0 else 'RAISED'} the held-out loss: {told}."
-
-
-def _of(some: Sequence[RunFacts], all_: Sequence[RunFacts]) -> str:
+def _of(some: Sized, all_: Sized) -> str:
     if not some:
         return f"none of {len(all_)} runs"
     return f"all {len(all_)} runs" if len(some) == len(all_) else f"{len(some)} of {len(all_)} runs"
@@ -57,27 +52,24 @@ def _of(some: Sequence[RunFacts], all_: Sequence[RunFacts]) -> str:
 def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
     said = []
     for judge, kind in experiment.judges.items():
-        rows = [(run, row) for run in runs if (row := run.comparison(judge))]
+        rows = {run.name: row for run in runs if (row := run.comparison(judge))}
         if not rows:
             continue
-        beats = "is nearer to the reference answers than" if kind == "stand-in" else "beats"
-        adjusted = holm([row["sign_test_p"] for _, row in rows])
-        won = [run for (run, row), p in zip(rows, adjusted, strict=True) if p <= 0.05 and row["wins"] > row["losses"]]
-        lost = [run for (run, row), p in zip(rows, adjusted, strict=True) if p <= 0.05 and row["wins"] < row["losses"]]
-        questions = max(row["questions"] for _, row in rows)
-        rate = detectable_rate(questions)
-        shown = f"{questions} questions" + (f", which show a true rate of {rate:.0%} or more" if rate else "")
         if len(rows) == 1:
-            line = f"the tuned model {beats} its base" if won else f"the base {beats} the tuned model" if lost else ""
-            line = line or f"tuned and base model cannot be told apart on {shown}"
-            said.append(f"By {judge}, {line} (sign test {p_value(adjusted[0])}).")
+            said += [verdict(row, TELL) for row in rows.values()]
             continue
-        judged = [run for run, _ in rows]
-        line = f"By {judge}, the tuned model {beats} its base in {_of(won, judged)}"
-        line += f" and the base is ahead in {_of(lost, judged)}" if lost else ""
+        likeness = kind == "stand-in"
+        sure = [row for row in rows.values() if likeness or (row["holm_p"] is not None and row["holm_p"] <= 0.05)]
+        won = [row for row in sure if row["wins"] > row["losses"]]
+        lost = [row for row in sure if row["wins"] < row["losses"]]
+        beats = "is nearer to the reference answers than" if likeness else "beats"
+        line = f"By {judge}, the tuned model {beats} its base in {_of(won, rows)}"
+        line += f" and the base {beats} the tuned model in {_of(lost, rows)}" if lost else ""
         rest = len(rows) - len(won) - len(lost)
-        line += f"; in {rest} they cannot be told apart on {shown}" if rest else ""
-        said.append(f"{line} (sign test, Holm over the runs).")
+        if rest and not likeness:
+            most = max(rows.values(), key=lambda row: row["questions"])
+            line += f"; in {rest} they cannot be told apart ({power(most, most['questions'], TELL)})"
+        said.append(f"{line} ({'likeness, not quality' if likeness else 'sign test, Holm over all comparisons'}).")
     return said
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
+from eval.records.folder import Folder
 from eval.reporting import cases as case_studies
 from eval.reporting import tables
 from eval.reporting.author import GUIDANCE
@@ -44,12 +45,13 @@ def render(experiment: Experiment, words: dict[str, str], figures: dict[str, Dra
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"e": escape, "table": lambda table: tables.markdown(table, escape), "case": case_text}
+    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape), "case": case_text}
     shown, more = case_list(experiment, most_cases)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
+    settings = ", ".join(f"{key} {tables.value(setting)}" for key, setting in same.items())
     text = environment.get_template("report.md.jinja").render(
         experiment=experiment, words=words, guidance=GUIDANCE, figures=figures,
-        design=design(experiment), shared=tables.settings_line(same), evaluation=evaluation(experiment),
+        design=design(experiment), shared=settings, evaluation=evaluation(experiment),
         implementation=implementation(experiment), findings=sentences(experiment), rule=case_studies.RULE,
         cases=shown, more_cases=more, caveats=caveats(experiment),
         tables={
@@ -139,7 +141,7 @@ def case_list(experiment: Experiment, most: int) -> tuple[list[Case], list[Case]
         run = case_studies.best_run(experiment, task, experiment.lead_judge)
         if run is None or not most:
             continue
-        chosen = case_studies.choose(pairs(run.folder, task), most)
+        chosen = case_studies.choose(pairs(Folder(run.folder)), most)
         for kind, found in chosen.items():
             for number, case in enumerate(found):
                 where = more if number or len(main) >= len(TITLES) else main

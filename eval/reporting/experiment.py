@@ -6,8 +6,10 @@ from typing import Any
 
 from common.names import root_task
 from common.paired_loss import paired_difference
+from common.run_files import DONE, HeldOut, LogRow, Manifest, Step
+from eval.records.folder import Folder
+from eval.statistics.outcomes import correct
 
-DONE = "done"
 SHOWN_SETTINGS = (
     "stage", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
     "gradient_accumulation_steps", "cutoff_len", "packing", "neat_packing", "lora_rank", "lora_alpha", "lora_target",
@@ -36,18 +38,17 @@ class RunFacts:
     contestant: str = "tuned"
     """What its tuned model is called where the models meet."""
     base: str = "base"
-    manifest: dict[str, Any] = field(default_factory=dict)
-    heldout: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=Manifest)
+    heldout: HeldOut = field(default_factory=HeldOut)
     result: dict[str, Any] = field(default_factory=dict)
     """What `eval.result.metrics.build` returns of its folder."""
-    log: list[dict[str, Any]] = field(default_factory=list)
+    log: list[LogRow] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
         """The recipe's settings."""
-        found: dict[str, Any] = self.manifest.get("identity", {}).get("settings", {})
-        return found
+        return self.manifest.get("identity", {}).get("settings", {})
 
     @property
     def base_task(self) -> str:
@@ -55,10 +56,9 @@ class RunFacts:
         return root_task(self.task)
 
     @property
-    def train(self) -> dict[str, Any]:
+    def train(self) -> Step:
         """What was noted when training ended."""
-        found: dict[str, Any] = self.manifest.get("steps", {}).get("train", {})
-        return found
+        return self.manifest.get("steps", {}).get("train", Step())
 
     def comparison(self, judge: str) -> dict[str, Any]:
         """Return what a judge says about its tuned model against its base; empty when it was not asked."""
@@ -69,7 +69,7 @@ class RunFacts:
 class Meeting:
     """Where the models of one task were judged against each other."""
 
-    folder: Path
+    folder: Folder
     result: dict[str, Any]
 
     def comparison(self, judge: str, a: str, b: str) -> dict[str, Any]:
@@ -154,10 +154,14 @@ def joined(parts: list[Experiment]) -> Experiment:
     """Return several experiments as one; each run is called by its sweep as well."""
     if len(parts) == 1:
         return parts[0]
+    merged: dict[str, dict[Any, Any]] = {
+        name: {key: value for part in parts for key, value in getattr(part, name).items()}
+        for name in ("meetings", "cards", "rankings", "files")
+    }
     axes: dict[str, list[Any]] = {}
     for part in parts:
         for axis, values in part.axes.items():
-            axes.setdefault(axis, []).extend(value for value in values if value not in axes.get(axis, []))
+            axes[axis] = list(dict.fromkeys([*axes.get(axis, []), *values]))
     return Experiment(
         name="-".join(part.name for part in parts),
         commands=[command for part in parts for command in part.commands],
@@ -165,11 +169,16 @@ def joined(parts: list[Experiment]) -> Experiment:
         title=" / ".join(filter(None, (part.title for part in parts))),
         question=" ".join(filter(None, (part.question for part in parts))),
         axes=axes,
-        meetings={key: value for part in parts for key, value in part.meetings.items()},
-        cards={key: value for part in parts for key, value in part.cards.items()},
-        rankings={key: value for part in parts for key, value in part.rankings.items()},
-        files={key: value for part in parts for key, value in part.files.items()},
+        **merged,
     )
+
+
+def corrected(experiment: Experiment) -> Experiment:
+    """Return the experiment with Holm's p over all that a table shows: runs against their base, meetings."""
+    pairs = [row for run in experiment.done for row in run.result.get("comparisons", [])]
+    correct([row for row in pairs if {row["a"], row["b"]} == {"tuned", "base"}])
+    correct([row for meeting in experiment.meetings.values() for row in meeting.result["comparisons"]])
+    return experiment
 
 
 def short(name: str, most: int = 28) -> str:
@@ -181,12 +190,11 @@ def with_short_names(experiment: Experiment) -> Experiment:
     """Return the experiment with names that tables have room for, as far as they still differ."""
     names = [short(run.name) for run in experiment.runs]
     shorter = {run.name: one for run, one in zip(experiment.runs, names, strict=True) if names.count(one) == 1}
-    runs = [
-        replace(
-            run, name=shorter.get(run.name, run.name), baseline=shorter.get(run.baseline, run.baseline)
-        )
-        for run in experiment.runs
-    ]  # fmt: skip
+
+    def called(name: str) -> str:
+        return shorter.get(name, name)
+
+    runs = [replace(run, name=called(run.name), baseline=called(run.baseline)) for run in experiment.runs]
     return replace(experiment, runs=runs)
 
 
@@ -212,12 +220,19 @@ def turned(row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def ranked_of(experiment: Experiment, group: str, task: str) -> str:
+    """Return what tells a ranking from the others of the experiment: its sweep, its task; "" where there is one."""
+    keys = [key[:2] for key in experiment.rankings]
+    parts = [value for place, value in enumerate((group, task)) if len({key[place] for key in keys}) > 1]
+    return ", ".join(filter(None, parts))
+
+
 def loss_against(run: RunFacts, start: RunFacts) -> dict[str, float] | None:
     """Return how the held-out loss of one tuned model differs from another's, with its interval.
 
     None where both were not measured on the same tokens: losses a token of different tokenizers cannot be compared.
     """
-    one, other = (facts.heldout.get("row_losses", {}) for facts in (start, run))
+    one, other = (facts.heldout.get("row_losses") for facts in (start, run))
     if not one or not other or one["tokens"] != other["tokens"]:
         return None
     return paired_difference(one["tuned"], other["tuned"], one["tokens"])

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from common.files import atomic
-from eval.reporting.experiment import DONE, Experiment, RunFacts, loss_against, short
-from eval.reporting.tables import ranked_of
+from common.run_files import DONE
+from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, short
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
 """Okabe and Ito's (2008), which colour-blind readers tell apart."""
@@ -19,6 +19,7 @@ STYLE: Any = {
 CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei")
 """Fonts for names that are not Latin; the first that is installed is taken."""
 WIDTH = 6.5
+Loss = Literal["loss", "eval_loss"]
 MOST_CURVES = 12
 
 
@@ -82,7 +83,7 @@ def curves(experiment: Experiment) -> tuple[str, Any] | None:
         return None
     tried = [run for run in runs if len(points(run, "eval_loss")) > 1]
     figure, axes = _panels(2 if tried else 1)
-    panels = [(axes[0], runs, "loss", "training rows")]
+    panels: list[tuple[Any, list[RunFacts], Loss, str]] = [(axes[0], runs, "loss", "training rows")]
     panels += [(axes[1], tried, "eval_loss", "validation rows")] if tried else []
     for axis, shown, key, title in panels:
         for run in shown:
@@ -105,7 +106,7 @@ def curves(experiment: Experiment) -> tuple[str, Any] | None:
     return f"Loss while training.{more}", figure
 
 
-def points(run: RunFacts, key: str) -> list[tuple[int, float]]:
+def points(run: RunFacts, key: Loss) -> list[tuple[int, float]]:
     """Return (step, value) of a run's log; of a step that was done twice, the later."""
     return sorted({row["current_steps"]: row[key] for row in run.log if row.get(key) is not None}.items())
 

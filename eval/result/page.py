@@ -4,71 +4,69 @@ Models and judges wrote most of what it shows, so nothing of theirs ever becomes
 the pairs travel as JSON that the page's script puts in place as text.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from markupsafe import Markup
 
 from common.files import write_text
-from eval.records.folder import answers_of, judgments_of, questions_of
+from common.run_files import Metrics, write
+from eval.records.folder import Folder
 from eval.records.judgments import pairs_judged
 from eval.records.questions import language_of
-from eval.result.caveats import caveats_of
-from eval.result.metrics import kind_of
-from eval.result.sentences import sentences
-from eval.result.tables import blocks_of, comparison_rows
+from eval.result.metrics import build, kind_of
+from eval.result.sentences import caveats, sentences
+from eval.result.tables import blocks_of, comparisons
 from eval.statistics.outcomes import outcomes
 
 PAGES = Path(__file__).parents[1] / "pages"
 VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}
 
 
-def save(folder: Path, result: dict[str, Any]) -> Path:
-    """Write result.html of one folder."""
-    path = folder / "result.html"
-    write_text(path, render([(folder, result)]))
-    return path
+def publish(folder: Folder) -> dict[str, Any]:
+    """Write metrics.json and result.html of a folder; return the result."""
+    result = build(folder)
+    write(folder.path / "metrics.json", cast(Metrics, result))
+    write_text(folder.path / "result.html", render([(folder, result)], [], {}))
+    return result
 
 
 def render(
-    parts: list[tuple[Path, dict[str, Any]]],
-    pooled: Sequence[dict[str, Any]] = (),
-    ranked: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
+    parts: list[tuple[Folder, dict[str, Any]]],
+    pooled: list[dict[str, Any]],
+    ranked: dict[str, list[dict[str, Any]]],
 ) -> str:
     """Return the page for one or more folders with their results, and with what several say together."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
-    items = [item for folder, result in parts for item in pairs(folder, str(result["task"] or folder.name))]
+    items = [item for folder, _ in parts for item in pairs(folder)]
     language = language_of([item["question"] for item in items])
     return environment.get_template("result.html.jinja").render(
         language=language,
-        together=blocks_of(list(pooled), dict(ranked), language),
-        results=[result for _, result in parts],
-        tables=[comparison_rows(result) for _, result in parts],
-        sentences=[sentences(result, language) for _, result in parts],
-        warnings=[caveats_of(result, language) for _, result in parts],
+        blocks=blocks_of(pooled, ranked, language),
+        parts=[
+            (result, comparisons(result, language), sentences(result, language), caveats(result, language))
+            for _, result in parts
+        ],
         pairs=embedded(items),
     )
 
 
-def pairs(folder: Path, task: str) -> list[dict[str, Any]]:
+def pairs(folder: Folder) -> list[dict[str, Any]]:
     """Return every judged pair of a folder, one entry for each judge, with all that is to be shown of it."""
-    questions = {question.id: question for question in questions_of(folder)}
-    answers = answers_of(folder)
+    questions = {question.id: question for question in folder.questions}
     items: list[dict[str, Any]] = []
-    for judge, judgments in judgments_of(folder).items():
+    for judge, judgments in folder.judgments.items():
         said = {(row.id, row.first, row.second): row for row in judgments if not row.canary}
-        for a, b in pairs_judged(judgments, list(answers)):
+        for a, b in pairs_judged(judgments, list(folder.answers)):
             for outcome in outcomes(judgments, a, b):
                 question = questions[outcome.id]
                 orders = [said.get((outcome.id, a, b)), said.get((outcome.id, b, a))]
                 items.append(
                     {
-                        "task": task,
+                        "task": folder.task or folder.path.name,
                         "judge": judge,
                         "a": a,
                         "b": b,
@@ -76,7 +74,7 @@ def pairs(folder: Path, task: str) -> list[dict[str, Any]]:
                         "category": question.category,
                         "question": question.text,
                         "reference": question.reference,
-                        "answers": [answers[a][outcome.id].answer, answers[b][outcome.id].answer],
+                        "answers": [folder.answers[who][outcome.id].answer for who in (a, b)],
                         "verdict": VERDICTS[outcome.score],
                         "orders": [_order(row) for row in orders if row],
                         "disagree": outcome.counted and not outcome.consistent,

@@ -1,12 +1,26 @@
-"""What a result's figures say, in sentences that claim no more than they show."""
+"""What a result's figures say, in sentences that claim no more than they show, and what a reader must know first."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from eval.result.wording import say
 
 Say = Callable[..., str]
+FAMILIES = {
+    "OpenAI": r"gpt|chatgpt|^o[1345]\b|davinci",
+    "Qwen": r"qwen|qwq",
+    "Llama": r"llama|vicuna|alpaca",
+    "DeepSeek": r"deepseek",
+    "Claude": r"claude",
+    "Gemini": r"gemini|gemma",
+    "Baichuan": r"baichuan",
+    "Phoenix": r"phoenix|chimera",
+    "GLM": r"glm",
+    "Mistral": r"mistral|mixtral",
+}
+LONGER_WINS = 0.7  # above this alpaca_eval's authors advise against a judge
 
 
 def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
@@ -15,7 +29,7 @@ def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     said = [verdict(row, tell) for row in result["comparisons"]]
     said += [agreement(row, tell) for row in result["agreement"] if any(pair["items"] for pair in row["pairs"])]
     said.append(heldout(result["heldout"], tell))
-    said += choice(result["choice"], tell) + texts(result["texts"], tell)
+    said += _scores(result, tell)
     said += [contestant(who, entry, tell) for who, entry in result["contestants"].items()]
     return [*said, tell("files", folder=result["folder"])]
 
@@ -26,13 +40,20 @@ def verdict(row: dict[str, Any], tell: Say) -> str:
     n = row["wins"] + row["ties"] + row["losses"]
     if not n:
         return tell("no verdict", judge=judge)
-    if row["sign_test_p"] <= 0.05:
-        better, worse = (a, b) if row["wins"] > row["losses"] else (b, a)
-        nearer = tell("nearer") if row["kind"] == "stand-in" else ""
-        return tell("beats", judge=judge, better=better, worse=worse, nearer=nearer, p=p_value(row["sign_test_p"]))
-    needed = row["wins_needed"]
-    power = tell("power", wins=needed, n=n, rate=row["detectable_rate"]) if needed else tell("too few")
-    return tell("untold", judge=judge, a=a, b=b, n=n, power=power)
+    better, worse, most = (a, b, row["wins"]) if row["wins"] > row["losses"] else (b, a, row["losses"])
+    if row["kind"] == "stand-in":
+        key = "nearer" if row["wins"] != row["losses"] else "as near"
+        return tell(key, judge=judge, better=better, worse=worse, wins=most, n=n)
+    if row["holm_p"] <= 0.05:
+        corrected = tell("holm", n=row["holm_of"]) if row["holm_of"] > 1 else ""
+        return tell("beats", judge=judge, better=better, worse=worse, p=p_value(row["holm_p"]), corrected=corrected)
+    return tell("untold", judge=judge, a=a, b=b, n=n, power=power(row, n, tell))
+
+
+def power(row: dict[str, Any], n: int, tell: Say) -> str:
+    """Say how large a difference so many questions, with so many ties, can show."""
+    rate, ties = row["detectable_rate"], row["ties"]
+    return tell("too few" if rate is None else "tied power" if ties else "power", n=n, rate=rate, ties=ties)
 
 
 def agreement(row: dict[str, Any], tell: Say) -> str:
@@ -51,7 +72,7 @@ def agreement(row: dict[str, Any], tell: Say) -> str:
     return tell("agreement", a=row["a"], b=row["b"], pairs=", ".join(pairs), alpha=alpha, fleiss=fleiss)
 
 
-def heldout(found: dict[str, Any], tell: Say) -> str:
+def heldout(found: Mapping[str, Any], tell: Say) -> str:
     """Say the held-out loss of base and tuned model, and whether the tuned one is really lower."""
     if not found:
         return tell("no heldout")
@@ -68,29 +89,20 @@ def heldout(found: dict[str, Any], tell: Say) -> str:
     return said + tell("heldout difference", mean=difference["mean"], low=low, high=high, told=tell(told))
 
 
-def choice(found: dict[str, Any], tell: Say) -> list[str]:
-    """Say the accuracy on multiple choice."""
-    if not found:
-        return []
-    scores = ", ".join(f"{who} {rate(entry['accuracy'], entry['interval'])}" for who, entry in found["scores"].items())
-    change = found.get("change")
-    test = (
-        tell("choice change", gained=change["gained"], lost=change["lost"], p=p_value(change["mcnemar_p"]))
-        if change
-        else ""
-    )
-    return [tell("choice", n=found["questions"], scores=scores) + test]
-
-
-def texts(found: dict[str, Any], tell: Say) -> list[str]:
-    """Say chrF and ROUGE-L on the test split."""
-    said = []
-    for name, title in (("chrf", "chrF"), ("rouge_l", "ROUGE-L")) if found else ():
-        scores = [f"{who} {entry[name]['mean']:.1f}" for who, entry in found["scores"].items() if who != "difference"]
-        change = found["scores"].get("difference", {}).get(name)
-        more = tell("texts change", **change) if change else ""
-        said.append(tell("texts", title=title, n=found["rows"], scores=", ".join(scores)) + more)
-    return said
+def _scores(result: dict[str, Any], tell: Say) -> Iterator[str]:
+    """Say the scores that need no judge: accuracy on multiple choice, chrF and ROUGE-L on the test split."""
+    choice, texts = result["choice"], result["texts"]
+    if choice:
+        scores = ", ".join(f"{who} {rate(of['accuracy'], of['interval'])}" for who, of in choice["scores"].items())
+        change = choice.get("change")
+        more = change and tell("choice change", **change | {"p": p_value(change["mcnemar_p"])})
+        yield tell("choice", n=choice["questions"], scores=scores) + (more or "")
+    for name, title in (("chrf", "chrF"), ("rouge_l", "ROUGE-L")) if texts else ():
+        means = {who: of[name] for who, of in texts["scores"].items()}
+        change = means.pop("difference", None)
+        scores = ", ".join(f"{who} {of['mean']:.1f}" for who, of in means.items())
+        more = change and tell("texts change", **change)
+        yield tell("texts", title=title, n=texts["rows"], scores=scores) + (more or "")
 
 
 def contestant(who: str, entry: dict[str, Any], tell: Say) -> str:
@@ -100,11 +112,72 @@ def contestant(who: str, entry: dict[str, Any], tell: Say) -> str:
     return tell("contestant", who=who, model=model, n=entry["answers"], settings=f" ({settings})" if settings else "")
 
 
+def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
+    """Return what a reader must know before believing a result, each a sentence about something measured."""
+    tell = partial(say, language)
+    found = [tell("stale", n=result["stale_judgments"])] if result["stale_judgments"] else []
+    for name, judge in result["judges"].items():
+        found += _of_judge(name, judge, tell)
+    for row in result["comparisons"]:
+        label = tell("label", a=row["a"], b=row["b"], judge=row["judge"])
+        found += [label + warning for warning in _of_comparison(row, result, tell)]
+    for who, entry in result["contestants"].items():
+        keys = {"cut off": "cut_off", "empty": "empty", "unanswered": "failed"}
+        found += [tell(key, n=entry[name], who=who) for key, name in keys.items() if entry[name]]
+    if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
+        found.append(tell("settings"))
+    return found
+
+
+def _of_judge(name: str, judge: dict[str, Any], tell: Say) -> Iterator[str]:
+    statuses = judge["statuses"]
+    if judge["kind"] == "stand-in":
+        yield tell("stand-in", judge=name)
+    if wrong := [kind for kind, score in judge["canaries"].items() if score["wrong"]]:
+        yield tell("canaries", judge=name, kinds=", ".join(wrong))
+    if statuses.get("failed"):
+        yield tell("failed calls", n=statuses["failed"], judge=name, why=judge["first_error"])
+    if judge["cut_off"] and statuses.get("unparsed"):
+        yield tell("judge cut off", n=judge["cut_off"], judge=name)
+    if statuses.get("refused"):
+        yield tell("refused calls", n=statuses["refused"], judge=name)
+
+
+def _of_comparison(row: dict[str, Any], result: dict[str, Any], tell: Say) -> Iterator[str]:
+    if row["unparsed"]:
+        yield tell("unparsed", n=row["unparsed"], all=row["questions"])
+    if row["kind"] != "model":
+        return
+    low, high = row["first_share_interval"]
+    if not low <= 0.5 <= high:
+        yield tell("first", share=row["first_share"])
+    if row["longer_won_interval"][0] > 0.5:
+        yield tell("longer", share=row["longer_won"], above=tell("above") if row["longer_won"] > LONGER_WINS else "")
+    if controlled := row["length_controlled"]:
+        yield tell("controlled", rate=rate(controlled["win_rate"], controlled["interval"]))
+    own = family(row["judge"], result["judges"][row["judge"]]["model"])
+    for who in (row["a"], row["b"]):
+        if own and own == family(who, result["contestants"][who]["model"]):
+            yield tell("family", who=who, family=own)
+
+
+def family(*names: str) -> str:
+    """Return the family of models that one of `names` belongs to, or ""."""
+    bare = [name.rpartition("/")[2] for name in names]
+    found = (title for title, pattern in FAMILIES.items() if any(re.search(pattern, name, re.I) for name in bare))
+    return next(found, "")
+
+
 def rate(value: float | None, interval: list[float]) -> str:
     """Return a rate with its interval, as percentages."""
     return "-" if value is None else f"{value:.1%} [{interval[0]:.0%}, {interval[1]:.0%}]"
 
 
-def p_value(p: float) -> str:
-    """Return a p-value as it is usually written."""
-    return "p<0.001" if p < 0.001 else f"p={p:.3f}"
+def share(value: float | None) -> str:
+    """Return a share as a percentage, "-" when it cannot be said."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value as it is usually written, "-" where nothing was tested."""
+    return "-" if p is None else "p<0.001" if p < 0.001 else f"p={p:.3f}"

@@ -1,41 +1,51 @@
-"""What judgments allow to be said: exact, small-sample statistics with the question as the unit.
+"""What judgments allow to be said: small-sample statistics with the question as the unit.
 
-Both orders of a pair make one outcome; the call is never the unit. Formulas are written out here because importing
-scipy costs more time than judging a task does; the tests hold them against scipy and statsmodels.
+Both orders of a pair make one outcome; the call is never the unit. The formulas are written out because importing
+scipy takes as long as judging a task; the tests hold them against scipy and statsmodels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import comb, sqrt
+from functools import cache
+from math import exp, lgamma, log, sqrt
 
-LEAST_FOR_T = 60
 Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % confidence interval."""
-
-    low: float
-    high: float
-
-
-def wilson(successes: float, n: int) -> Interval:
-    """Return Wilson's score interval (1927) for a proportion; half successes (ties) are allowed.
-
-    With question means it covers more than 95 % and, unlike a bootstrap, does not collapse when all is won.
-    """
-    if n == 0:
-        return Interval(0.0, 1.0)
+def wilson(successes: float, n: float) -> list[float]:
+    """Return Wilson's (1927) 95 % interval of a proportion; [0, 1] when nothing was tried."""
+    if not n:
+        return [0.0, 1.0]
     p, z2 = successes / n, Z95 * Z95
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
+    half = Z95 * sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return [max(0.0, middle - half), min(1.0, middle + half)]
+
+
+def rate_interval(scores: Sequence[float]) -> list[float]:
+    """Return the 95 % interval of the mean of question scores (0 to 1, ties in between).
+
+    Wilson's interval with so many questions as their spread is worth: ties vary less than wins and losses do. One
+    question's worth of full spread is added, so that the interval does not collapse when all are ties or all are won.
+    """
+    n = len(scores)
+    if not n:
+        return [0.0, 1.0]
+    p = sum(scores) / n
+    spread = (sum((score - p) ** 2 for score in scores) + 1) / (n * p * (1 - p) + 1)
+    return wilson(sum(scores) / spread, n / spread)
 
 
 def binomial_tail(least: int, n: int, p: float = 0.5) -> float:
     """Return the chance of at least `least` successes in `n` tries."""
-    return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(least, n + 1))
+    if least <= 0 or p >= 1:
+        return 1.0
+    return sum(_chance(k, n, p) for k in range(least, n + 1))
+
+
+def _chance(k: int, n: int, p: float) -> float:
+    if p <= 0 or p >= 1:
+        return float(k == (n if p >= 1 else 0))
+    return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log(1 - p))
 
 
 def sign_test(wins: int, losses: int) -> float:
@@ -54,50 +64,45 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def wins_needed(n: int, alpha: float = 0.05) -> int | None:
-    """Return the fewest wins of `n` decided questions that the sign test calls significant, or None."""
-    return next((wins for wins in range(n // 2 + 1, n + 1) if sign_test(wins, n - wins) <= alpha), None)
+@cache
+def wins_needed(decided: int, alpha: float = 0.05) -> int | None:
+    """Return the fewest wins of so many decided questions that the sign test calls significant, or None."""
+    tail, needed = 0.0, None
+    for wins in range(decided, decided // 2, -1):
+        tail += _chance(wins, decided, 0.5)
+        if 2 * tail > alpha:
+            break
+        needed = wins
+    return needed
 
 
-def detectable_rate(n: int, power: float = 0.8) -> float | None:
-    """Return the smallest true share of wins that `n` decided questions show with the given power, or None."""
-    needed = wins_needed(n)
-    if needed is None:
+def detectable_rate(n: int, ties: float = 0.0, power: float = 0.8) -> float | None:
+    """Return the smallest true share of the decided questions that the sign test shows with the given power, or None.
+
+    `ties` is the share of the `n` questions that are tied: how many are decided is left to chance.
+    """
+    reach = 5 * sqrt(n * ties * (1 - ties)) + 1
+    middle = n * (1 - ties)
+    likely = range(max(0, int(middle - reach)), min(n, int(middle + reach) + 1) + 1)
+    cases = [(_chance(m, n, 1 - ties), m, needed) for m in likely if (needed := wins_needed(m)) is not None]
+
+    def shown(rate: float) -> float:
+        return sum(chance * binomial_tail(needed, decided, rate) for chance, decided, needed in cases)
+
+    if shown(1.0) < power:
         return None
     low, high = 0.5, 1.0
-    while high - low > 1e-4:
+    while high - low > 1e-3:
         middle = (low + high) / 2
-        low, high = (low, middle) if binomial_tail(needed, n, middle) >= power else (middle, high)
+        low, high = (low, middle) if shown(middle) >= power else (middle, high)
     return high
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Return Student's t interval for a mean, for pooled question scores and for row-by-row differences."""
+def mean_of(values: Sequence[float]) -> dict[str, float]:
+    """Return a mean with Student's 95 % interval."""
     from scipy.stats import t
 
-    n = len(values)
-    mean = sum(values) / n
-    if n < 2:
-        return Interval(float("-inf"), float("inf"))
-    error = sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)
-    half = float(t.ppf(0.975, n - 1)) * error
-    return Interval(mean - half, mean + half)
-
-
-def mean_of(values: Sequence[float]) -> dict[str, float]:
-    """Return a mean with its 95 % interval."""
-    interval = mean_interval(values)
-    return {"mean": sum(values) / len(values), "low": interval.low, "high": interval.high}
-
-
-def rate_of(scores: Sequence[float]) -> dict[str, float]:
-    """Return the mean of question scores (0 to 1) with its 95 % interval.
-
-    Student's t, which is near the nominal coverage, from LEAST_FOR_T questions on and where it stays within 0 and 1;
-    else Wilson's, which covers more and does not collapse when all is won.
-    """
-    n, mean = len(scores), sum(scores) / len(scores)
-    interval = mean_interval(scores) if n >= LEAST_FOR_T and min(scores) < max(scores) else None
-    if interval is None or interval.low < 0 or interval.high > 1:
-        interval = wilson(sum(scores), n)
-    return {"mean": mean, "low": interval.low, "high": interval.high}
+    n, mean = len(values), sum(values) / len(values)
+    error = sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n) if n > 1 else float("inf")
+    half = float(t.ppf(0.975, max(n - 1, 1))) * error
+    return {"mean": mean, "low": mean - half, "high": mean + half}

@@ -1,59 +1,41 @@
 """A win rate with the length of answers held equal, where there are enough questions for it."""
 
 from collections.abc import Sequence
-from math import exp, isfinite, sqrt, tanh
+from math import exp
 from typing import Any
 
 from eval.statistics.intervals import Z95
 
 LEAST_QUESTIONS = 60
+LEAST_DECIDED = 20
 
 
-def length_controlled(scores: Sequence[float], differences: Sequence[int]) -> dict[str, Any] | None:
+def length_controlled(scores: Sequence[float], differences: Sequence[float]) -> dict[str, Any] | None:
     """Return the win rate at equal length, with interval, or None when the data do not allow it.
 
     A logistic regression of the score (0, 0.5, 1) on tanh of the standardised difference in characters, as in
     length-controlled AlpacaEval (Dubois 2024) without its per-question term; the rate is the prediction at difference
-    0. None below 60 questions, at no spread of lengths, or when length separates wins from losses.
+    0. None below 60 questions or 20 decided ones, at no spread of lengths, or when length separates wins from losses.
     """
-    n = len(scores)
-    spread = sqrt(sum(d * d for d in differences) / n) if n else 0.0
-    if n < LEAST_QUESTIONS or not spread:
+    if len(scores) < LEAST_QUESTIONS or sum(score != 0.5 for score in scores) < LEAST_DECIDED or not any(differences):
         return None
-    fitted = _logistic(scores, [tanh(d / spread) for d in differences])
-    if fitted is None:
+    import numpy as np
+
+    y, lengths = np.asarray(scores, float), np.asarray(differences, float)
+    x = np.column_stack([np.ones(len(y)), np.tanh(lengths / np.sqrt((lengths**2).mean()))])
+    weights, step = np.zeros(2), np.ones(2)
+    for _ in range(50):  # Newton's method
+        p = 1 / (1 + np.exp(-x @ weights))
+        hessian = (x.T * (p * (1 - p))) @ x
+        if np.abs(weights).max() > 30 or np.linalg.det(hessian) < 1e-9:
+            return None
+        if np.abs(step).max() < 1e-10:
+            break
+        step = np.linalg.solve(hessian, x.T @ (y - p))
+        weights = weights + step
+    else:
         return None
-    intercept, slope, error = fitted
-    return {
-        "win_rate": _sigmoid(intercept),
-        "interval": [_sigmoid(intercept - Z95 * error), _sigmoid(intercept + Z95 * error)],
-        "length_slope": slope,
-    }
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + exp(-x)) if x > -700 else 0.0
-
-
-def _logistic(y: Sequence[float], x: Sequence[float]) -> tuple[float, float, float] | None:
-    """Fit y on 1 and x by Newton's method; return intercept, slope and the intercept's robust standard error."""
-    a = b = 0.0
-    for _ in range(50):
-        p = [_sigmoid(a + b * value) for value in x]
-        weights = [q * (1 - q) for q in p]
-        residuals = [value - q for value, q in zip(y, p, strict=True)]
-        h00, h01 = sum(weights), sum(w * v for w, v in zip(weights, x, strict=True))
-        h11 = sum(w * v * v for w, v in zip(weights, x, strict=True))
-        g0, g1 = sum(residuals), sum(r * v for r, v in zip(residuals, x, strict=True))
-        determinant = h00 * h11 - h01 * h01
-        if determinant < 1e-9:
-            return None
-        step_a, step_b = (h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant
-        a, b = a + step_a, b + step_b
-        if not (isfinite(a) and isfinite(b)) or max(abs(a), abs(b)) > 30:
-            return None
-        if max(abs(step_a), abs(step_b)) < 1e-10:
-            # Sandwich: the scores are means of two calls, so the binomial variance would be wrong.
-            rows = [(h11 - h01 * v) * r / determinant for r, v in zip(residuals, x, strict=True)]
-            return a, b, sqrt(sum(row * row for row in rows))
-    return None
+    # Sandwich: the scores are means of two calls, so the binomial variance would be wrong.
+    error = np.sqrt((np.linalg.solve(hessian, (x * (y - p)[:, None]).T)[0] ** 2).sum())
+    low, rate, high = (1 / (1 + exp(-(weights[0] + z * error))) for z in (-Z95, 0, Z95))
+    return {"win_rate": rate, "interval": [low, high], "length_slope": float(weights[1])}

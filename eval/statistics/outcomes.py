@@ -1,13 +1,13 @@
 """From judgments to the outcome of each pair, and from outcomes to what one judge says about a comparison."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eval.records.answers import Answer
 from eval.records.judgments import VOTE, Judgment
 from eval.statistics.agreement import majority
-from eval.statistics.intervals import detectable_rate, sign_test, wilson, wins_needed
+from eval.statistics.intervals import detectable_rate, holm, rate_interval, sign_test, wilson, wins_needed
 from eval.statistics.length_control import length_controlled
 
 
@@ -35,16 +35,16 @@ class Outcome:
         return self.counted and self.orders[0] == self.orders[1]
 
     @property
-    def rating(self) -> str | None:
-        """Return "win", "tie" or "loss" of a, None without a verdict."""
-        return {1.0: "win", 0.5: "tie", 0.0: "loss", None: None}[self.score]
-
-    @property
     def score(self) -> float | None:
         """Return a's score."""
         if not self.counted:
             return None
         return {self.a: 1.0, self.b: 0.0}.get(str(self.orders[0]), 0.5) if self.consistent else 0.5
+
+    @property
+    def rating(self) -> str | None:
+        """Return "win", "tie" or "loss" of a, None without a verdict."""
+        return {1.0: "win", 0.5: "tie", 0.0: "loss", None: None}[self.score]
 
 
 def outcomes(judgments: Iterable[Judgment], a: str, b: str) -> list[Outcome]:
@@ -70,70 +70,77 @@ def panel(by_judge: dict[str, list[Outcome]], a: str, b: str) -> list[Outcome]:
     return [Outcome(id_, a, b, (winner, winner)) for id_, winner in winners.items()]
 
 
-def summary(found: list[Outcome], both_orders: bool = True) -> dict[str, Any]:
-    """Return wins, ties, losses of `a`, its win rate with interval, the sign test and the judge's steadiness.
+def scored(found: Iterable[Outcome]) -> dict[str, float]:
+    """Return question -> a's score, of the questions with a verdict."""
+    return {outcome.id: outcome.score for outcome in found if outcome.score is not None}
 
-    `both_orders` is False for people and panels, of whom steadiness cannot be said.
 
-    `win_rate` counts a tie as half; `consistency` is the share of pairs on which both orders agree; of all calls
-    with a winner `first_share` is the part won by the answer that was shown first.
+def counts(scores: Sequence[float]) -> dict[str, Any]:
+    """Return wins, ties and losses, the win rate (a tie is half a win) with interval, the sign test and its power."""
+    wins, losses, n = sum(score > 0.5 for score in scores), sum(score < 0.5 for score in scores), len(scores)
+    ties = n - wins - losses
+    return {
+        "wins": wins,
+        "ties": ties,
+        "losses": losses,
+        "win_rate": sum(scores) / n if n else None,
+        "interval": rate_interval(scores),
+        "sign_test_p": sign_test(wins, losses),
+        "tie_rate": ties / n if n else None,
+        "wins_needed": wins_needed(wins + losses),
+        "detectable_rate": detectable_rate(n, ties / n) if n else None,
+    }
+
+
+def correct(rows: list[dict[str, Any]]) -> None:
+    """Give every comparison Holm's p over all of them that are shown together: tasks, pairs and judges.
+
+    The reference judge's likeness to an answer is no test of anything, so it has none, and a withheld comparison too.
     """
+    tested = []
+    for row in rows:
+        if row["kind"] == "stand-in" or row.get("withheld") or row["win_rate"] is None:
+            row["sign_test_p"] = row["holm_p"] = None
+        else:
+            tested.append(row)
+    for row, p in zip(tested, holm([row["sign_test_p"] for row in tested]), strict=True):
+        row["holm_p"] = p
+        row["holm_of"] = len(tested)
+
+
+def steadiness(found: list[Outcome]) -> dict[str, Any]:
+    """Return how often both orders agree, and which part of the calls with a winner the answer shown first won."""
     counted = [outcome for outcome in found if outcome.counted]
-    scores = [outcome.score for outcome in counted]
-    wins, losses = scores.count(1.0), scores.count(0.0)
-    n, decided = len(scores), wins + losses
-    rate = (wins + (n - decided) / 2) / n if n else None
-    interval = wilson(wins + (n - decided) / 2, n)
     inconsistent = sum(not outcome.consistent for outcome in counted)
     shown_first = [outcome.orders[0] == outcome.a for outcome in counted if outcome.orders[0] != "tie"]
     shown_first += [outcome.orders[1] == outcome.b for outcome in counted if outcome.orders[1] != "tie"]
-    first = wilson(sum(shown_first), len(shown_first))
-    steadiness = {
-        "consistency": (n - inconsistent) / n if n else None,
+    return {
+        "consistency": 1 - inconsistent / len(counted) if counted else None,
         "inconsistent": inconsistent,
         "first_share": sum(shown_first) / len(shown_first) if shown_first else None,
-        "first_share_interval": [first.low, first.high],
-    }
-    return {
-        "questions": len(found),
-        "wins": wins,
-        "ties": n - decided,
-        "losses": losses,
-        "unparsed": len(found) - n,
-        "win_rate": rate,
-        "interval": [interval.low, interval.high],
-        "sign_test_p": sign_test(wins, losses),
-        **(steadiness if both_orders else dict.fromkeys(steadiness)),
-        "tie_rate": (n - decided) / n if n else None,
-        "wins_needed": wins_needed(n),
-        "detectable_rate": detectable_rate(n),
+        "first_share_interval": wilson(sum(shown_first), len(shown_first)),
     }
 
 
-def length_effect(found: list[Outcome], answers_a: dict[str, Answer], answers_b: dict[str, Answer]) -> dict[str, Any]:
+NO_STEADINESS: dict[str, Any] = dict.fromkeys(steadiness([]))
+"""Of people and panels, who give one verdict on a pair."""
+
+
+def length_effect(
+    scores: Mapping[str, float], answers_a: dict[str, Answer], answers_b: dict[str, Answer]
+) -> dict[str, Any]:
     """Return how much longer a's answers are (ratio of characters), and how often the longer answer won."""
-    chars_a = [len(answers_a[outcome.id].answer) for outcome in found]
-    chars_b = [len(answers_b[outcome.id].answer) for outcome in found]
+    lengths = {id_: (len(answers_a[id_].answer), len(answers_b[id_].answer)) for id_ in scores}
+    chars_a, chars_b = (sum(both[side] for both in lengths.values()) for side in (0, 1))
     longer = [
-        (outcome.score == 1.0) == (length_a > length_b)
-        for outcome, length_a, length_b in zip(found, chars_a, chars_b, strict=True)
-        if outcome.score in (0.0, 1.0) and length_a != length_b
+        (score > 0.5) == (lengths[id_][0] > lengths[id_][1])
+        for id_, score in scores.items()
+        if score != 0.5 and lengths[id_][0] != lengths[id_][1]
     ]
-    interval = wilson(sum(longer), len(longer))
     return {
-        "length_ratio": sum(chars_a) / sum(chars_b) if sum(chars_b) else None,
+        "length_ratio": chars_a / chars_b if chars_b else None,
         "longer_won": sum(longer) / len(longer) if longer else None,
-        "longer_won_interval": [interval.low, interval.high],
+        "longer_won_interval": wilson(sum(longer), len(longer)),
         "longer_won_of": len(longer),
-        "length_controlled": length_controlled(*_scored(found, answers_a, answers_b)),
+        "length_controlled": length_controlled(list(scores.values()), [one - other for one, other in lengths.values()]),
     }
-
-
-def _scored(
-    found: list[Outcome], answers_a: dict[str, Answer], answers_b: dict[str, Answer]
-) -> tuple[list[float], list[int]]:
-    """Return the scores of the counted outcomes and by how many characters a's answers are longer."""
-    rows = [(outcome.score, outcome.id) for outcome in found]
-    counted = [(score, id_) for score, id_ in rows if score is not None]
-    lengths = [len(answers_a[id_].answer) - len(answers_b[id_].answer) for _, id_ in counted]
-    return [score for score, _ in counted], lengths

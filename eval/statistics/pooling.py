@@ -1,98 +1,85 @@
-"""Several runs together: Holm over the tasks, all questions pooled, and one ranking of all models."""
+"""Several runs together: all their outcomes in one table, pooled over the questions, and one ranking of all models."""
 
-from pathlib import Path
-from statistics import mean
 from typing import Any
 
+import pandas as pd
+
 from common.names import root_task
-from eval.records.folder import answers_of, judgments_of, task_of
-from eval.statistics.intervals import detectable_rate, holm, rate_of, sign_test, wins_needed
+from eval.records.folder import Folder
 from eval.statistics.length_control import length_controlled
-from eval.statistics.outcomes import Outcome, outcomes
-from eval.statistics.ranking import Game, rank
+from eval.statistics.outcomes import correct, counts, outcomes, scored
+from eval.statistics.ranking import rank
+
+Part = tuple[Folder, dict[str, Any]]
+"""A folder and its result."""
 
 
-def contestant_name(folder: Path, who: str) -> str:
+def contestant_name(folder: Folder, who: str) -> str:
     """Return what a contestant is called beside those of other runs: its model, and how it was tuned.
 
     Where several models meet in a folder that is no run, each has a name of its own already.
     """
-    if who not in ("base", "tuned") or len(folder.parts) < 2 or not (folder / "manifest.json").is_file():
+    if who not in ("base", "tuned") or len(folder.path.parts) < 2 or not folder.manifest:
         return who
-    model, method = folder.parts[-2:]
-    task = task_of(folder)
-    rows = task.removeprefix(root_task(task))  # +rewritten, ~raw: trained on other rows of the same task
+    model, method = folder.path.parts[-2:]
+    rows = folder.task.removeprefix(root_task(folder.task))  # +rewritten, ~raw: trained on other rows of the same task
     return model if who == "base" else " ".join(filter(None, [model, method, rows]))
 
 
-def pool(parts: list[tuple[Path, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return, for each judge and pair of contestants, the tasks' figures with Holm's p and those of all questions.
+def table(parts: list[Part]) -> pd.DataFrame:
+    """Return a row for each outcome with a verdict: judge, contestants, task, question, score of a, how much longer.
 
-    `parts` holds folders and their results. The pooled interval is that of stats.rate_of; the length-controlled rate is
-    given from 60 questions on.
+    Comparisons whose win rate is withheld are left out, and panels, which are of the other judges.
     """
-    found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
-    tasks = {folder: _task(folder, result) for folder, result in parts}
+    rows = []
     for folder, result in parts:
+        # A task's variants and mixes have its own questions; ids of other tasks may be the same.
+        task = root_task(folder.task) or str(folder.path)
         for row in result["comparisons"]:
-            if row["kind"] != "panel":
-                found.setdefault((row["judge"], row["a"], row["b"]), []).append((folder, row))
-    return [_pooled(judge, a, b, rows, tasks) for (judge, a, b), rows in found.items()]
+            judge, a, b = row["judge"], row["a"], row["b"]
+            if row["kind"] == "panel" or row.get("withheld"):
+                continue
+            given_a, given_b = folder.answers[a], folder.answers[b]
+            rows += [
+                {
+                    "judge": judge, "a": a, "b": b, "folder": str(folder.path), "question": f"{task}/{id_}",
+                    "score": score, "longer": len(given_a[id_].answer) - len(given_b[id_].answer),
+                    "name_a": contestant_name(folder, a), "name_b": contestant_name(folder, b),
+                }
+                for id_, score in scored(outcomes(folder.judgments[judge], a, b)).items()
+            ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
-def _task(folder: Path, result: dict[str, Any]) -> str:
-    """Return what tells the questions of one task from those of another, whose ids may be the same.
+def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return, for each judge and pair of contestants, each run's comparison and the figures of all questions together.
 
-    A task's variants and mixes have its own questions.
+    Runs of one task share its questions: a question counts once, with the mean of what the runs have on it.
     """
-    return root_task(str(result["task"])) or str(folder)
+    pooled = []
+    for (judge, a, b), group in found.groupby(["judge", "a", "b"], sort=False) if len(found) else []:
+        means = group.groupby("question", sort=False)[["score", "longer"]].mean()
+        scores = means["score"].tolist()
+        rows = [
+            {"folder": str(folder.path), **row}
+            for folder, result in parts
+            for row in result["comparisons"]
+            if (row["judge"], row["a"], row["b"]) == (judge, a, b)
+        ]
+        controlled = length_controlled(scores, means["longer"].tolist())
+        pooled.append(
+            {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
+            | counts(scores)
+            | {"length_controlled": controlled}
+        )
+    correct(pooled)
+    return pooled
 
 
-def _pooled(
-    judge: str, a: str, b: str, rows: list[tuple[Path, dict[str, Any]]], tasks: dict[Path, str]
-) -> dict[str, Any]:
-    adjusted = holm([row["sign_test_p"] for _, row in rows])
-    scored: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for folder, _ in rows:
-        answers = answers_of(folder)
-        for outcome in outcomes(judgments_of(folder)[judge], a, b):
-            if outcome.score is not None:
-                longer = len(answers[a][outcome.id].answer) - len(answers[b][outcome.id].answer)
-                scored.setdefault((tasks[folder], outcome.id), []).append((outcome.score, longer))
-    # Runs of one task share its questions: a question counts once, with the mean of what the runs have on it.
-    scores = [mean(score for score, _ in found) for found in scored.values()]
-    differences = [round(mean(longer for _, longer in found)) for found in scored.values()]
-    wins, losses = sum(score > 0.5 for score in scores), sum(score < 0.5 for score in scores)
-    return {
-        "judge": judge,
-        "a": a,
-        "b": b,
-        "tasks": [{"folder": str(folder), "holm_p": p} | row for (folder, row), p in zip(rows, adjusted, strict=True)],
-        "questions": len(scores),
-        "wins": wins,
-        "ties": len(scores) - wins - losses,
-        "losses": losses,
-        "win_rate": rate_of(scores) if scores else None,
-        "sign_test_p": sign_test(wins, losses),
-        "wins_needed": wins_needed(len(scores)),
-        "detectable_rate": detectable_rate(len(scores)),
-        "length_controlled": length_controlled(scores, differences),
-    }
-
-
-def ranking(parts: list[tuple[Path, dict[str, Any]]], judge: str) -> list[dict[str, Any]]:
-    """Return the Bradley-Terry ranking of all models in `parts` by one judge."""
-    games: list[Game] = []
-    for folder, result in parts:
-        judgments = judgments_of(folder).get(judge, [])
-        pairs = [(row["a"], row["b"]) for row in result["comparisons"] if row["judge"] == judge]
-        for a, b in pairs:
-            games += [game for outcome in outcomes(judgments, a, b) if (game := _game(folder, result, outcome))]
-    return rank(games) if games else []
-
-
-def _game(folder: Path, result: dict[str, Any], outcome: Outcome) -> Game | None:
-    names = [contestant_name(folder, who) for who in (outcome.a, outcome.b)]
-    if outcome.score is None or names[0] == names[1]:
-        return None
-    return f"{_task(folder, result)}/{outcome.id}", names[0], names[1], outcome.score
+def rankings(found: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Return judge -> the ranking of all models by it; a judge that does not link them all has none."""
+    ranked = {}
+    for judge, group in found.groupby("judge", sort=False) if len(found) else []:
+        games = group.loc[group["name_a"] != group["name_b"], ["question", "name_a", "name_b", "score"]]
+        ranked[str(judge)] = rank(list(games.itertuples(index=False, name=None)))
+    return {judge: rows for judge, rows in ranked.items() if rows}

@@ -5,69 +5,61 @@ from typing import Any
 
 DRAWS = 1000
 SEED = 0
-PRIOR = 0.5  # of a win each way for each pair that met: keeps a model that won all from running to infinity
+PRIOR = 0.5  # of a win each way for each pair that met (Jeffreys): keeps a model that won all from infinity
 
-Game = tuple[str, str, str, float]  # question, contestant a, contestant b, score of a (0, 0.5, 1)
+Game = tuple[str, str, str, float]  # question, contestant a, contestant b, score of a (0 to 1)
 
 
 def rank(games: Sequence[Game], draws: int = DRAWS) -> list[dict[str, Any]]:
     """Return each model's rating (Elo scale, mean 0) with a 95 % interval, best first.
 
-    Bradley and Terry 1952, fitted by Hunter's (2004) MM algorithm, a tie as half a win; intervals by resampling
-    whole questions, all their games together. Models that are not connected by games get no common scale: ValueError.
+    Bradley and Terry 1952 (evalica's fit), a tie as half a win. The intervals are a Bayesian bootstrap: every question
+    gets a weight by chance, all its games together, and every pair that met has half a win each way of such a weight
+    too, so that 20 wins of 20 give a wide interval and not none. [] when not all models are linked by games.
     """
     import numpy as np
+    from evalica import Winner, bradley_terry
 
-    names = sorted({name for _, a, b, _ in games for name in (a, b)})
-    index = {name: number for number, name in enumerate(names)}
-    questions = sorted({question for question, *_ in games})
-    place = {question: number for number, question in enumerate(questions)}
-    wins = np.zeros((len(questions), len(names), len(names)))
+    games = [(q, a, b, score) if a < b else (q, b, a, 1 - score) for q, a, b, score in games]
+    names = sorted({name for _, *both, _ in games for name in both})
+    if not games or len(_linked(games)) < len(names):
+        return []
+    pairs = list(dict.fromkeys((a, b) for _, a, b, _ in games))
+    questions = {question: place for place, question in enumerate(dict.fromkeys(game[0] for game in games))}
+    won = np.zeros((len(questions), len(pairs), 2))  # what each question adds to either side of each pair
     for question, a, b, score in games:
-        wins[place[question], index[a], index[b]] += score
-        wins[place[question], index[b], index[a]] += 1 - score
-    met = wins.sum(axis=0)
-    prior = PRIOR * ((met + met.T) > 0)
-    if not _connected(met + met.T):
-        raise ValueError("not every model is linked to every other by comparisons")
-    fitted = _fit(met + prior)
-    drawn = np.random.default_rng(SEED).multinomial(len(questions), [1 / len(questions)] * len(questions), size=draws)
-    spread = np.array([_fit(np.tensordot(draw, wins, axes=1) + prior) for draw in drawn])
-    low, high = np.percentile(spread, [2.5, 97.5], axis=0)
-    order = sorted(range(len(names)), key=lambda i: -fitted[i])
+        won[questions[question], pairs.index((a, b))] += (score, 1 - score)
+    xs, ys = ([pair[side] for pair in pairs for _ in range(2)] for side in (0, 1))
+
+    def fit(weights: Any) -> Any:
+        found = bradley_terry(
+            xs, ys, [Winner.X, Winner.Y] * len(pairs), weights=weights.ravel().tolist(), tolerance=1e-6, limit=1000
+        )
+        rating = 400 * np.log10(found.scores.reindex(names).to_numpy())
+        return rating - rating.mean()
+
+    rng, n = np.random.default_rng(SEED), len(questions)
+    shape = max(0.2, (n - 3) / (n + 1))  # below 1: as much wider as Student's t is than the normal
+    chance = rng.gamma(shape, 1 / shape, size=(draws, n))
+    prior = rng.gamma(PRIOR, size=(draws, *won.shape[1:]))
+    drawn = [fit(np.tensordot(weights, won, axes=1) + more) for weights, more in zip(chance, prior, strict=True)]
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    rating = fit(won.sum(axis=0) + PRIOR)
     return [
         {
             "name": names[i],
-            "rating": float(fitted[i]),
+            "rating": float(rating[i]),
             "interval": [float(low[i]), float(high[i])],
-            "games": round(float(met[i].sum() + met[:, i].sum())),
+            "games": sum(names[i] in game[1:3] for game in games),
         }
-        for i in order
+        for i in np.argsort(-rating, kind="stable")
     ]
 
 
-def _fit(wins: Any) -> Any:
-    """Return Elo-scaled ratings (mean 0) for a matrix of wins of row over column."""
-    import numpy as np
-
-    games = wins + wins.T
-    total = wins.sum(axis=1)
-    strength = np.ones(len(wins))
-    for _ in range(10_000):
-        new = total / (games / (strength[:, None] + strength[None, :])).sum(axis=1)
-        new /= np.exp(np.log(new).mean())
-        if np.abs(np.log(new / strength)).max() < 1e-9:
-            break
-        strength = new
-    return 400 * np.log10(new)
-
-
-def _connected(met: Any) -> bool:
-    reached, waiting = {0}, [0]
-    while waiting:
-        here = waiting.pop()
-        for other in range(len(met)):
-            if met[here, other] and other not in reached:
-                reached.add(other)
-                waiting.append(other)
-    return len(reached) == len(met)
+def _linked(games: Sequence[Game]) -> set[str]:
+    """Return the models that the first one is linked to by games, over others too."""
+    reached, before = {games[0][1]}, 0
+    while len(reached) > before:
+        before = len(reached)
+        reached |= {name for _, *both, _ in games if reached & set(both) for name in both}
+    return reached

@@ -1,17 +1,19 @@
 """Scores that need no judge: chrF and ROUGE-L on the test split, accuracy on multiple choice.
 
-They stand beside the judge's figures: likeness to one reference, and knowledge of one letter, are not quality.
+They stand beside the judge's figures: likeness to one reference, or knowing one letter, is not quality.
 """
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 from eval.records.answers import Answer
 from eval.records.questions import Question
 from eval.statistics.intervals import mean_of, sign_test, wilson
 
+Answers = dict[str, dict[str, Answer]]
+"""Contestant -> question -> answer."""
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 # A letter on its own, named as the answer; the last resort is the only letter in the whole text.
 _NAMED = re.compile(
@@ -41,15 +43,10 @@ def words(text: str) -> list[str]:
 
 def rouge_l(answer: str, reference: str) -> float:
     """Return ROUGE-L F1 (0 to 100; Lin 2004) over `words`."""
+    from rapidfuzz.distance.LCSseq import similarity
+
     one, other = words(answer), words(reference)
-    if not one or not other:
-        return 0.0
-    row = [0] * (len(other) + 1)
-    for word in one:
-        before = 0
-        for index, against in enumerate(other, 1):
-            before, row[index] = row[index], before + 1 if word == against else max(row[index], row[index - 1])
-    return 200 * row[-1] / (len(one) + len(other))
+    return 200 * similarity(one, other) / (len(one) + len(other)) if one and other else 0.0
 
 
 def chosen(answer: str) -> str:
@@ -61,51 +58,55 @@ def chosen(answer: str) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def text_scores(questions: Sequence[Question], answers: dict[str, dict[str, Answer]]) -> dict[str, Any]:
+def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, Question], Any]) -> dict[str, list[Any]]:
+    """Return contestant -> the value of each of its answers, of those who have answered all the questions."""
+    return {
+        who: [value(given[question.id].answer, question) for question in questions]
+        for who, given in answers.items()
+        if questions and all(question.id in given and not given[question.id].error for question in questions)
+    }
+
+
+def _against_reference(score: Callable[[str, str], float], answer: str, question: Question) -> float:
+    return score(answer, question.reference)
+
+
+def text_scores(questions: Sequence[Question], answers: Answers) -> dict[str, Any]:
     """Return mean chrF and ROUGE-L of each contestant over the test rows, and base against tuned row by row."""
     rows = [question for question in questions if question.use == "test" and question.reference]
-    scores = {
-        who: {
-            name: [score(given[question.id].answer, question.reference) for question in rows]
-            for name, score in (("chrf", chrf), ("rouge_l", rouge_l))
-        }
-        for who, given in answers.items()
-        if rows and all(question.id in given and not given[question.id].error for question in rows)
-    }
-    found: dict[str, Any] = {who: {name: mean_of(values) for name, values in of.items()} for who, of in scores.items()}
-    if {"base", "tuned"} <= set(scores):
-        found["difference"] = {
-            name: mean_of([t - b for t, b in zip(scores["tuned"][name], scores["base"][name], strict=True)])
-            for name in ("chrf", "rouge_l")
-        }
+    found: dict[str, dict[str, Any]] = {}
+    for name, score in (("chrf", chrf), ("rouge_l", rouge_l)):
+        scores = _of_all(rows, answers, partial(_against_reference, score))
+        if {"base", "tuned"} <= set(scores):
+            scores["difference"] = [t - b for t, b in zip(scores["tuned"], scores["base"], strict=True)]
+        for who, values in scores.items():
+            found.setdefault(who, {})[name] = mean_of(values)
     return {"rows": len(rows), "scores": found} if found else {}
 
 
-def choice_scores(questions: Sequence[Question], answers: dict[str, dict[str, Answer]]) -> dict[str, Any]:
+def choice_scores(questions: Sequence[Question], answers: Answers) -> dict[str, Any]:
     """Return each contestant's accuracy on multiple choice with Wilson's interval, and an exact test of the change.
 
     An answer that names no single letter counts as wrong and in `unreadable`.
     """
     rows = [question for question in questions if question.letter]
-    letters = {
-        who: [chosen(given[question.id].answer) for question in rows]
-        for who, given in answers.items()
-        if rows and all(question.id in given and not given[question.id].error for question in rows)
-    }
-    found: dict[str, Any] = {}
-    right = {who: [letter == q.letter for letter, q in zip(given, rows, strict=True)] for who, given in letters.items()}
-    for who, hits in right.items():
-        interval = wilson(sum(hits), len(rows))
-        found[who] = {
-            "accuracy": sum(hits) / len(rows),
-            "interval": [interval.low, interval.high],
-            "unreadable": letters[who].count(""),
-        }
-    if not found:
+    right = _of_all(rows, answers, lambda answer, question: chosen(answer) == question.letter)
+    unreadable = _of_all(rows, answers, lambda answer, _: not chosen(answer))
+    if not right:
         return {}
-    scores: dict[str, Any] = {"questions": len(rows), "scores": found}
+    scores: dict[str, Any] = {
+        who: {
+            "accuracy": sum(hits) / len(rows),
+            "interval": wilson(sum(hits), len(rows)),
+            "unreadable": sum(unreadable[who]),
+        }
+        for who, hits in right.items()
+    }
+    found = {"questions": len(rows), "scores": scores}
     if {"base", "tuned"} <= set(right):
-        gained = sum(t and not b for t, b in zip(right["tuned"], right["base"], strict=True))
-        lost = sum(b and not t for t, b in zip(right["tuned"], right["base"], strict=True))
-        scores["change"] = {"gained": gained, "lost": lost, "mcnemar_p": sign_test(gained, lost)}
-    return scores
+        gained, lost = (
+            sum(one and not other for one, other in zip(right[who], right[against], strict=True))
+            for who, against in (("tuned", "base"), ("base", "tuned"))
+        )
+        found["change"] = {"gained": gained, "lost": lost, "mcnemar_p": sign_test(gained, lost)}
+    return found

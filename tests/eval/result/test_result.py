@@ -10,9 +10,10 @@ import pytest
 
 from common.errors import UserError
 from eval.records.answers import Answer
+from eval.records.folder import Folder
 from eval.records.questions import Question
 from eval.result import metrics as results
-from eval.result.page import embedded, render
+from eval.result.page import embedded
 from eval.result.sentences import heldout, sentences
 from eval.result.wording import WORDS, say
 from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
@@ -65,8 +66,9 @@ def test_canaries_do_not_count_and_a_judge_that_fails_them_is_named(run: Path, e
     assert "`fooled` failed canary pairs (injected)" in output
 
 
-def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path) -> None:
-    eval_command("judge", "--run", run)
+def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
     others = []
     for task in ("law_en", "finance_en"):
         other = workplace / "runs" / task / "m" / "lora"
@@ -79,11 +81,11 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     assert (row["wins"], row["ties"], row["losses"]) == (12, 6, 0)
     assert row["sign_test_p"] == pytest.approx(2 * 0.5**12)
     assert [task["holm_p"] for task in row["tasks"]] == pytest.approx([3 * 0.125] * 3)
-    assert [entry["name"] for entry in pooled["ranking"]["reference"]] == ["m lora", "m"]
+    assert [entry["name"] for entry in pooled["ranking"]["fake"]] == ["m lora", "m"]
     assert "all 18 questions" in output
     shown = Path("runs/pooled/result.html").read_text()
     assert "<td>all 18 questions</td><td>12/6/0</td>" in shown
-    assert "Bradley-Terry ranking by reference" in shown
+    assert "Bradley-Terry ranking by fake" in shown
     again = workplace / "runs" / "medical_en" / "m" / "qlora"  # the same six questions, asked of another model
     shutil.copytree(run, again)
     output = eval_command("result", "--run", run, "--run", again, "--run", run).output
@@ -94,7 +96,7 @@ def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path
     shutil.copytree(run, mixed)
     (mixed / "manifest.json").write_text('{"task": "medical_en+rewritten"}')
     assert "all 6 questions" in eval_command("result", "--run", run, "--run", mixed).output
-    names = [entry["name"] for entry in json.loads(Path("runs/pooled/pooled.json").read_text())["ranking"]["reference"]]
+    names = [entry["name"] for entry in json.loads(Path("runs/pooled/pooled.json").read_text())["ranking"]["fake"]]
     assert sorted(names) == ["m", "m lora", "m lora +rewritten"]
 
 
@@ -176,7 +178,7 @@ def test_a_chinese_result_is_shown_in_chinese(run: Path) -> None:
     for path in [run / "questions.jsonl", *(run / "answers").glob("*.jsonl")]:
         path.write_text(path.read_text().replace("What is thing", "请问什么是物件"))
     eval_command("judge", "--run", run)
-    assert '<html lang="zh-CN">' in render([(run, results.build(run))])
+    assert '<html lang="zh-CN">' in (run / "result.html").read_text()
 
 
 def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
@@ -210,7 +212,7 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
     assert "judge and tuned are of one family (Qwen)" in told
     assert "20 answers of base were cut off" in told
     assert "different settings" in told
-    said = sentences(results.build(run))
+    said = sentences(results.build(Folder(run)))
     assert "qwen-max: tuned beats base (sign test p<0.001)." in said
 
 

@@ -1,12 +1,13 @@
 """Our figures against scipy's, statsmodels' and evalica's, and whether the intervals cover what they promise."""
 
 import math
+from itertools import combinations, pairwise
 
 import evalica
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
@@ -14,14 +15,14 @@ from statsmodels.stats.proportion import proportion_confint
 from eval.statistics import intervals as stats
 from eval.statistics.agreement import agreement_of, cohen, fleiss, majority
 from eval.statistics.length_control import length_controlled
-from eval.statistics.outcomes import Outcome, summary
+from eval.statistics.outcomes import Outcome, correct, scored
 from eval.statistics.ranking import rank
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (10, 20), (15, 20), (13.5, 20), (72, 120), (1, 1)])
 def test_wilson_is_that_of_statsmodels(successes: float, n: int) -> None:
     ours = stats.wilson(successes, n)
-    assert (ours.low, ours.high) == pytest.approx(proportion_confint(successes, n, method="wilson"))
+    assert ours == pytest.approx(proportion_confint(successes, n, method="wilson"))
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 0), (5, 0), (15, 5), (14, 6), (3, 11), (72, 48), (10, 10)])
@@ -37,10 +38,29 @@ def test_holm_is_that_of_statsmodels() -> None:
 
 def test_what_n_questions_can_show() -> None:
     """Known figures of the design: 15 of 20, 39 of 60, 72 of 120 wins; true rates of 80, 69.5 and 63.5 %."""
-    assert [stats.wins_needed(n) for n in (5, 6, 20, 40, 60, 120)] == [None, 6, 15, 27, 39, 72]
-    assert [round(stats.detectable_rate(n) or 0, 2) for n in (20, 40, 60, 120)] == pytest.approx(
+    assert [stats.wins_needed(n) for n in (0, 5, 6, 20, 40, 60, 120)] == [None, None, 6, 15, 27, 39, 72]
+    assert [round(stats.detectable_rate(n) or 0, 3) for n in (20, 40, 60, 120)] == pytest.approx(
         [0.80, 0.725, 0.695, 0.635], abs=0.008
     )
+    assert stats.detectable_rate(5) is None
+    assert stats.detectable_rate(2000) == pytest.approx(0.532, abs=0.002)
+
+
+@pytest.mark.parametrize(("n", "ties"), [(20, 0.3), (40, 0.6), (120, 0.25)])
+def test_the_power_is_that_of_a_simulation_with_ties(n: int, ties: float) -> None:
+    """At the rate that is said to be detectable, 4 of 5 experiments are significant; 80 % alone are 54 % of 20."""
+    rng = np.random.default_rng(4)
+
+    def shown(rate: float) -> float:
+        decided = rng.binomial(n, 1 - ties, 4000)
+        wins = rng.binomial(decided, rate)
+        return float(np.mean([stats.sign_test(w, d - w) <= 0.05 for w, d in zip(wins, decided, strict=True)]))
+
+    rate = stats.detectable_rate(n, ties)
+    assert rate
+    assert shown(rate) == pytest.approx(0.8, abs=0.025)
+    if n == 20:
+        assert shown(0.8) == pytest.approx(0.54, abs=0.025)
 
 
 def simulated(rng: np.random.Generator, rate: float, experiments: int, questions: int) -> np.ndarray:
@@ -55,29 +75,48 @@ def simulated(rng: np.random.Generator, rate: float, experiments: int, questions
 
 @pytest.mark.parametrize("rate", [0.5, 0.75, 0.87])
 def test_intervals_cover_at_least_93_percent(rate: float) -> None:
-    """2,000 simulated experiments each: Wilson on one task's 20 questions, Student's t on the pooled 120."""
+    """2,000 simulated experiments each: of one task, with 20 questions, and of 120 pooled ones."""
     rng = np.random.default_rng(11)
     first, second = simulated(rng, rate, 2000, 200)
     truth = np.where(first == second, (first + 1) / 2, 0.5).mean()
     names = {1: "a", -1: "b", 0: "tie"}
-    covered_task, covered_pooled = [], []
+    covered: dict[int, list[bool]] = {20: [], 120: []}
     for orders in simulated(rng, rate, 2000, 120).transpose(1, 2, 0):
         found = [Outcome(str(n), "a", "b", (names[one], names[two])) for n, (one, two) in enumerate(orders.tolist())]
-        low, high = summary(found[:20])["interval"]
-        covered_task.append(low <= truth <= high)
-        pooled = stats.rate_of([outcome.score or 0.0 for outcome in found])
-        covered_pooled.append(pooled["low"] <= truth <= pooled["high"])
-    assert np.mean(covered_task) >= 0.93
-    assert np.mean(covered_pooled) >= 0.93
+        for questions, hits in covered.items():
+            low, high = stats.rate_interval(list(scored(found[:questions]).values()))
+            hits.append(low <= truth <= high)
+    assert {questions: np.mean(hits) >= 0.93 for questions, hits in covered.items()} == {20: True, 120: True}
 
 
-def test_a_pooled_interval_stays_within_bounds_and_never_collapses() -> None:
-    won = stats.rate_of([1.0] * 120)
-    assert (won["low"], won["high"]) == pytest.approx((stats.wilson(120, 120).low, 1.0))
-    few = stats.rate_of([1.0, 0.5, 0.0, 0.0])
-    assert (few["low"], few["high"]) == pytest.approx((stats.wilson(1.5, 4).low, stats.wilson(1.5, 4).high))
-    many = [1.0] * 60 + [0.5] * 20 + [0.0] * 40
-    assert stats.rate_of(many) == stats.mean_of(many)
+@pytest.mark.parametrize("n", [20, 60, 120])
+@pytest.mark.parametrize(("won", "ties"), [(0.5, 0.0), (0.5, 0.7), (0.5, 0.95), (0.8, 0.3), (0.95, 0.0), (0.95, 0.9)])
+def test_a_rate_with_many_ties_or_few_losses_is_covered(n: int, won: float, ties: float) -> None:
+    chances = [(1 - ties) * won, ties, (1 - ties) * (1 - won)]
+    truth = chances[0] + ties / 2
+    drawn = np.random.default_rng(8).multinomial(n, chances, size=2000)
+    intervals = [stats.rate_interval([1.0] * w + [0.5] * t + [0.0] * lost) for w, t, lost in drawn]
+    assert np.mean([low <= truth <= high for low, high in intervals]) >= (0.92 if n == 20 else 0.93)
+
+
+def test_an_interval_never_collapses_leaves_its_bounds_or_jumps() -> None:
+    assert stats.rate_interval([1.0] * 20) == pytest.approx(stats.wilson(20, 20))
+    low, high = stats.rate_interval([0.5] * 20)
+    assert (low, high) == pytest.approx((0.412, 0.588), abs=0.003)
+    widths = [high - low for n in range(50, 75) for low, high in [stats.rate_interval([1.0, 0.5, 0.0, 1.0] * n)]]
+    assert all(0.98 < later / earlier < 1 for earlier, later in pairwise(widths))
+    assert stats.rate_interval([]) == [0, 1]
+
+
+def test_holm_goes_over_all_that_is_shown_but_the_stand_in() -> None:
+    rows = [
+        {"kind": kind, "win_rate": 0.8, "sign_test_p": p}
+        for kind, p in (("model", 0.01), ("stand-in", 0.001), ("human", 0.03), ("model", 0.04))
+    ]
+    correct(rows)
+    assert [row["holm_p"] for row in rows] == pytest.approx([0.03, None, 0.06, 0.06])
+    assert rows[0]["holm_of"] == 3
+    assert rows[1]["sign_test_p"] is None
 
 
 def test_agreement_is_that_of_statsmodels() -> None:
@@ -135,7 +174,8 @@ def test_length_control_finds_that_only_length_won() -> None:
 
 def test_length_control_is_not_given_where_it_cannot_be() -> None:
     assert length_controlled([1.0] * 20, list(range(20))) is None
-    assert length_controlled([0.5] * 100, [0] * 100) is None
+    assert length_controlled([0.0, 1.0] * 50, [0] * 100) is None
+    assert length_controlled([0.5] * 100 + [1.0] * 19, list(range(119))) is None
     assert length_controlled([0.0] * 50 + [1.0] * 50, [-9] * 50 + [9] * 50) is None
 
 
@@ -165,11 +205,37 @@ def test_ranking_orders_the_models_and_agrees_with_evalica() -> None:
         assert ours[one] - ours[other] == pytest.approx(gap, abs=3)
     for row in ranked:
         assert row["interval"][0] < row["rating"] < row["interval"][1]
+        assert row["games"] == 600
+    turned = [(question, b, a, 1 - score) for question, a, b, score in played]
+    assert rank(turned, draws=2)[0]["rating"] == pytest.approx(ranked[0]["rating"])
 
 
-def test_ranking_survives_a_model_that_wins_all_and_refuses_islands() -> None:
-    ranked = rank([(str(n), "a", "b", 1.0) for n in range(20)], draws=50)
-    assert ranked[0]["name"] == "a"
-    assert all(math.isfinite(row["rating"]) for row in ranked)
-    with pytest.raises(ValueError, match="linked"):
-        rank([("1", "a", "b", 1.0), ("1", "c", "d", 1.0)], draws=5)
+def test_a_model_that_wins_all_has_a_wide_interval_and_islands_have_none() -> None:
+    """The share that 20 of 20 wins allow, on Jeffreys' interval: 88 % or more."""
+    first, second = rank([(str(n), "a", "b", 1.0) for n in range(20)])
+    assert first["name"] == "a"
+    assert first["interval"][1] - first["interval"][0] > 400
+    share = 1 / (1 + 10 ** (2 * second["interval"][1] / 400))
+    assert share == pytest.approx(beta(20.5, 0.5).ppf(0.025), abs=0.02)
+    assert rank([("1", "a", "b", 1.0), ("1", "c", "d", 1.0)]) == []
+    assert rank([]) == []
+
+
+@pytest.mark.parametrize(
+    ("strengths", "ties"), [((0, 0), 0.0), ((0, 3), 0.3), ((0, 4.5), 0.0), ((0, 0.7, 1.5), 0.0), ((0, 1, 4), 0.3)]
+)
+def test_ranking_intervals_cover(strengths: tuple[float, ...], ties: float) -> None:
+    """Models of known strength on 20 questions; the truth is the ranking of endless games with the same chances."""
+    rng, pairs = np.random.default_rng(2), list(combinations(range(len(strengths)), 2))
+    wins = {(a, b): 1 / (1 + math.exp(strengths[b] - strengths[a])) for a, b in pairs}
+    exact = [(f"{a}{b}", str(a), str(b), (1 - ties) * wins[a, b] + ties / 2) for a, b in pairs] * 2000
+    truth = {row["name"]: row["rating"] for row in rank(exact, draws=2)}
+    covered = []
+    for _ in range(80):
+        played = [
+            (str(q), str(a), str(b), 0.5 if rng.random() < ties else float(rng.random() < wins[a, b]))
+            for q in range(20)
+            for a, b in pairs
+        ]
+        covered += [row["interval"][0] <= truth[row["name"]] <= row["interval"][1] for row in rank(played, draws=100)]
+    assert np.mean(covered) >= 0.92
