@@ -15,12 +15,11 @@ from common.errors import UserError
 from common.schema import Schema, Text, Texts, build, unknown_key
 from converters.read.tables import read_literal
 from converters.settings import Settings
-from converters.task import File, Options, Record, Row, Skip, Task, is_nan
+from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 NO_VALUE = ("nan", "NaN", "<noinput>")
 """What other programs write for nothing."""
-NO_INPUT = (*NO_VALUE, "None", "none", "null", "NULL")
 LETTERS = "ABCDEFGHIJ"
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "at_least": lambda value, wanted: (number := _number(value)) is not None and number >= wanted,
@@ -216,9 +215,8 @@ def to_record(row: Row, custom: CustomTask) -> Record:
         return record
     parts = {part: filled(row, columns.named[part]) for part in ("instruction", "input", "output", "system")
              if part in columns.named}  # fmt: skip
-    record = Record(parts["instruction"], parts.get("input", ""), parts["output"], parts.get("system", ""))
-    if record.input.strip() in NO_INPUT:
-        record.input = ""
+    given = given_text(parts.get("input", ""))
+    record = Record(parts["instruction"], given, parts["output"], parts.get("system", ""))
     if columns.history and (earlier := value_at(row, columns.history)):
         record.history = in_turns(messages_in(earlier))
     if columns.choices:

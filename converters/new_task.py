@@ -19,7 +19,7 @@ from converters.read.sources import ARCHIVES, find_source, no_such_source
 from converters.read.text import Broken
 from converters.registry import NAME, NAMES, OWN, task_names
 from converters.settings import build_settings
-from converters.task import Record, Skip, Task, has_column
+from converters.task import Record, Skip, Task, given_text, has_column
 from converters.text.language import label, shares
 
 LOOKED_AT = 200
@@ -73,7 +73,8 @@ def new(name: str, source: str, chosen: dict[str, str], ask: bool) -> Path:
     text = yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=110)
     print("\n".join(f"  {line}" for line in text.splitlines()))
     used = {column.partition(".")[0] for column in _used(about)} | set(_used(about))
-    if unused := [column for column in _columns(rows) if column not in used]:
+    said = {column for column, value in _columns(rows).items() if given_text(str(value)).strip()}
+    if unused := [column for column in _columns(rows) if column in said - used]:
         print(f"\nleft unused: {', '.join(unused)}")
     if {"chosen", "rejected"} <= set(_columns(rows)):
         print(
@@ -169,6 +170,11 @@ class Looked:
                 about.setdefault("columns", {})["system"] = system
         else:
             about |= self._parts()
+        if extras := [name for name in EXTRAS if all(row.get(name) for row in self.rows)]:
+            raise UserError(
+                f"all rows have {', '.join(extras)}, and here only text is trained on",
+                "LLaMA-Factory itself may: enter the file in dataset_info.json and train on it (docs/recipes.md)",
+            )
         rules = [
             {"column": name, "max_length": 2} for name in EXTRAS if any(row.get(name) for row in self.rows)
         ]  # fmt: skip

@@ -107,6 +107,15 @@ def is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+NOTHING_GIVEN = frozenset(("nan", "<noinput>", "noinput", "no input", "n/a", "none", "null"))
+"""What stands in an `input` that is empty, in small letters."""
+
+
+def given_text(value: str) -> str:
+    """Return an `input`, "" for one that only says that there is none."""
+    return "" if value.strip().lower() in NOTHING_GIVEN else value
+
+
 def has_column(row: Row, column: str) -> bool:
     """Tell whether a row has a column, or the one that a path in it begins with (answers.text)."""
     return column in row or column.partition(".")[0] in row

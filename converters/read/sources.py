@@ -85,8 +85,10 @@ def no_such_source(source: str, whose: str = "SOURCE") -> UserError:
     folder = next(parent for parent in path.parents if parent.is_dir())
     name = path.relative_to(folder).parts[0]
     close = nearest(name, [other.name for other in folder.iterdir()])
-    hint = f"{folder} has no {name}" + (f"; {close}" if close else "")
-    return UserError(f"{whose} does not exist: {source}", hint)
+    where = "this folder" if folder == Path() else str(folder)
+    return UserError(
+        f"{whose} does not exist: {source}", f"there is no {name} in {where}{f'; {close}' if close else ''}"
+    )
 
 
 def _unpacked(archive: Path) -> Path:

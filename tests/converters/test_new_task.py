@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
+from converters.custom_task import build_task
 from converters.new_task import Looked, new
 from converters.registry import load_task
+from converters.task import Skip
 
 NOTHING = dict.fromkeys(("instruction", "input", "output", "language", "domain", "system"), "")
 
@@ -100,3 +102,129 @@ def test_what_the_user_names_goes_before_the_proposal():
     assert load_task("soups").domain == "cooking"
     assert '"instruction"' not in path.read_text()
     assert "instruction: cuisine" in path.read_text()
+
+
+def proposed(rows):
+    """Return what is proposed for rows, and the first record that comes of it."""
+    about = Looked(rows).propose()
+    task = build_task("mine", {"source": "x", **about}, "mine.yaml")
+    return about, task.convert(rows[0], "", {})
+
+
+Q, A, BAD = "How long do I cook rice?", "Cook rice for ten minutes.", "Ask somebody else about that."
+ASKED = {"role": "user", "content": Q}
+TOLD, WORSE = {"role": "assistant", "content": A}, {"role": "assistant", "content": BAD}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": Q, "rejected": BAD, "chosen": A},
+        {"prompt": Q, "rejected": [ASKED, WORSE], "chosen": [ASKED, TOLD], "score_chosen": 5.0},
+        {"prompt": [ASKED], "rejected": [WORSE], "chosen": [TOLD]},
+        {"conversations": [{"from": "human", "value": Q}], "rejected": {"from": "gpt", "value": BAD},
+         "chosen": {"from": "gpt", "value": A}},
+        {"rejected": f"\n\nHuman: {Q}\n\nAssistant: {BAD}", "chosen": f"\n\nHuman: {Q}\n\nAssistant: {A}"},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": Q}]}, TOLD]},
+        {"data": {"messages": [ASKED, TOLD]}, "id": 7},
+        {"conversation": [{"human": Q, "assistant": A}], "category": "cooking"},
+        {"conversation": [{"system": "", "input": Q, "output": A}]},
+        {"text": f"### Human: {Q}### Assistant: {A}".replace("###", "\n###")},
+        {"user": "u_17", "question": Q, "answer": A, "answer_id": "a1"},
+        {"role": "cook", "id": "q-1", "query": Q, "response": A, "model": "some model"},
+        {"Question ID": "3", "QuestionText": Q, "LongAnswer": A, "rejected_answer": BAD},
+        {"1. Question": Q, "2. Answer": A, "No.": "1"},
+        {"question": Q, "answers": {"text": [A, "Ten minutes."], "answer_start": [1, 2]}},
+        {"kind": "x", "这里": "米饭要煮多长时间？", "那里": "煮十分钟就可以了。"},
+    ],
+)  # fmt: skip
+def test_what_asks_and_what_answers(row):
+    _, record = proposed([row] * 5)
+    assert (record.prompt, record.output) in {(Q, A), ("米饭要煮多长时间？", "煮十分钟就可以了。")}
+    assert not record.history
+
+
+def test_history_and_systems_are_kept():
+    _, record = proposed([{"instruction": "And then?", "input": "", "output": A, "history": [[Q, "Wash it."]],
+                           "system": "You cook."}] * 5)  # fmt: skip
+    assert (record.history, record.system, record.prompt) == ([(Q, "Wash it.")], "You cook.", "And then?")
+    _, record = proposed([{"conversations": [ASKED, TOLD], "system": "You cook."}] * 5)
+    assert (record.system, record.prompt) == ("You cook.", Q)
+
+
+@pytest.mark.parametrize(
+    ("row", "output"),
+    [
+        ({"question": "What boils?", "A": "Water", "B": "Stone", "C": "Wood", "D": "Iron", "answer": "A"}, "A"),
+        ({"question": "What boils?", "choices": ["Water", "Stone", "Wood", "Iron"], "answer": 0}, "A"),
+        ({"question": "What boils?", "opa": "Water", "opb": "Stone", "opc": "Wood", "opd": "Iron", "cop": 0}, "A"),
+        ({"question": "What boils?", "choices": {"text": ["Water", "Stone", "Wood", "Iron"],
+                                                 "label": ["A", "B", "C", "D"]}, "answerKey": "A"}, "A"),
+        ({"question": "What boils?", "options": {"A": "Water", "B": "Stone", "C": "Wood", "D": "Iron"},
+          "answer": "Water"}, "Water"),
+    ],
+)  # fmt: skip
+def test_choices_stand_in_the_prompt(row, output):
+    _, record = proposed([row] * 5)
+    assert record.prompt == "What boils?\nA. Water\nB. Stone\nC. Wood\nD. Iron"
+    assert record.output == output
+
+
+def test_rows_marked_as_bad_are_not_learnt():
+    rows = [{"prompt": f"{Q} {i}", "completion": A, "label": i % 2 == 0} for i in range(6)]
+    about, record = proposed(rows)
+    assert record.output == A
+    with pytest.raises(Skip, match="label is 'False'"):
+        build_task("mine", {"source": "x", **about}, "mine.yaml").convert(rows[1], "", {})
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"question": Q, "human_answer": A, "chatgpt_answer": BAD}, "output: human_answer or chatgpt_answer"),
+        ({"left": A, "right": BAD}, "left or right"),
+        ({"conversation_a": [ASKED, TOLD], "conversation_b": [ASKED, WORSE]}, "conversation_a or conversation_b"),
+        ({"instruction": "Translate.", "source_words": "x", "output": "y"}, "instruction says the same in all rows"),
+        ({"conversations": [ASKED, TOLD], "tools": "[{}, {}]"}, "all rows have tools"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_is_not_guessed(row, said):
+    rows = [{**row, **({"output": f"y{i}"} if "output" in row else {})} for i in range(5)]
+    with pytest.raises(UserError, match=said):
+        new("mine", rows_file("mine.jsonl", rows), NOTHING, ask=False)
+    assert not Path("tasks/mine.yaml").exists()
+
+
+def test_tool_calls_and_pictures_are_refused_by_name():
+    call = {"from": "function_call", "value": "{}"}
+    with pytest.raises(UserError, match=r"a tool call \(function_call\): tool use cannot be trained on"):
+        new("mine", rows_file("mine.jsonl", [{"conversations": [ASKED, call, TOLD]}] * 5), NOTHING, ask=False)
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}
+    with pytest.raises(UserError, match="a message with a part of type image_url: only text is trained on"):
+        new("mine", rows_file("mine.jsonl", [{"messages": [picture, TOLD]}] * 5), NOTHING, ask=False)
+
+
+def test_what_is_left_unused_and_what_cannot_be_read_is_shown(capsys):
+    rows_file("mine.jsonl", [{"question": f"{Q} {i}", "answer": A, "notes": "x", "empty": None} for i in range(99)])
+    Path("mine.jsonl").write_text(Path("mine.jsonl").read_text() + '{"question": "a\n')
+    new("mine", "mine.jsonl", NOTHING, ask=False)
+    said = capsys.readouterr().out
+    assert "left unused: notes\n" in said
+    assert "1 rows cannot be read and will be rejected:\n  mine.jsonl:100: broken JSON" in said
+    Path("mine.jsonl").write_text(Path("mine.jsonl").read_text() + '{"question": "a\n' * 6)
+    with pytest.raises(UserError, match=r"7 of 106 rows of mine\.jsonl cannot be read\n  mine\.jsonl:100"):
+        new("more", "mine.jsonl", NOTHING, ask=False)
+
+
+def test_a_path_is_never_asked_of_the_hub():
+    Path("soups").mkdir()
+    for source in (
+        "rows/my_rowz.csv",
+        "data/rowz",
+        "./a/b",
+        "soups/thai",
+        r"C:\rows\a.csv",
+        "https://example.org/a.csv",
+    ):
+        with pytest.raises(UserError, match="SOURCE"):
+            new("mine", source, NOTHING, ask=False)
