@@ -13,9 +13,8 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from common.errors import UserError
 from common.schema import Schema, Text, Texts, build, unknown_key
-from converters.read.tables import read_literal
 from converters.settings import Settings
-from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan
+from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan, read_literal
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 NO_VALUE = ("nan", "NaN", "<noinput>")

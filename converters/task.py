@@ -1,6 +1,8 @@
 """What a task is: where its rows come from, and how one raw row becomes one record. Imports nothing heavy."""
 
+import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,6 +116,27 @@ NOTHING_GIVEN = frozenset(("nan", "<noinput>", "noinput", "no input", "n/a", "no
 def given_text(value: str) -> str:
     """Return an `input`, "" for one that only says that there is none."""
     return "" if value.strip().lower() in NOTHING_GIVEN else value
+
+
+SEAM = re.compile(r"(?<=['\"}])\s+(?=['\"{])")
+"""numpy writes lists without commas."""
+
+
+def read_literal(text: str) -> list[Any] | dict[str, Any] | None:
+    """Return the list or object that a text is, as JSON or Python writes it; None when it is none."""
+    text = text.strip()
+    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
+        return None
+    import orjson
+
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            found = ast.literal_eval(SEAM.sub(", ", text))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    return found if isinstance(found, list | dict) else None
 
 
 def has_column(row: Row, column: str) -> bool:

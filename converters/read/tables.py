@@ -1,8 +1,6 @@
 """Tables to raw rows: CSV and TSV, where a broken record costs one line and not what follows it, and Excel."""
 
-import ast
 import csv
-import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,6 +10,7 @@ from typing import Any
 
 from common.errors import UserError
 from converters.read.text import BOM, Broken, Raw, legible, open_text, undecoded
+from converters.task import read_literal
 
 LONGEST_RECORD = 1 << 20
 """A record that has not ended after so many characters has a quote that is never closed."""
@@ -19,8 +18,6 @@ DELIMITERS = ",;\t|"
 """What stands between the cells of a .csv: the one that its header has most of."""
 LOOKED_AT = 200
 """Rows by which it is told whether a column's cells are lists written as text."""
-SEAM = re.compile(r"(?<=['\"}])\s+(?=['\"{])")
-"""numpy writes lists without commas."""
 
 
 def delimited_rows(path: Path, delimiter: str = "") -> Iterator[tuple[Raw, int]]:
@@ -103,23 +100,6 @@ def _lists_read(rows: Iterator[tuple[Raw, int]]) -> Iterator[tuple[Raw, int]]:
         if isinstance(row, dict):
             row |= {name: found for name in columns if (found := read_literal(row[name])) is not None}
         yield row, weight
-
-
-def read_literal(text: str) -> list[Any] | dict[str, Any] | None:
-    """Return the list or object that a text is, as JSON or Python writes it; None when it is none."""
-    text = text.strip()
-    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
-        return None
-    import orjson
-
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            found = ast.literal_eval(SEAM.sub(", ", text))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return None
-    return found if isinstance(found, list | dict) else None
 
 
 def read_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[str] | str, str, int]]:

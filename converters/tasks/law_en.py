@@ -4,7 +4,8 @@ https://huggingface.co/datasets/Alignment-Lab-AI/Lawyer-Instruct - Apache-2.0, n
 
 What is odd about it, and what is done:
 - It was cut from conversations of several "lawyers", so many answers are bare agreement, and some 860 rows talk about
-  reasoning techniques instead of law. Both are dropped as boilerplate (SET boilerplate=false keeps them).
+  reasoning techniques instead of law. Both are dropped as boilerplate (SET boilerplate=false keeps them). An answer
+  that agrees and then says what the law is stays.
 - Most rows carry no legal word. They are kept by default; SET legal_words=true keeps only rows that have one, as the
   data set's card advises.
 - `input` is empty in every row: nothing is written where there is nothing, so no empty "Input:" is trained on.
@@ -13,36 +14,61 @@ What is odd about it, and what is done:
 
 import re
 
-from converters.task import File, Options, Record, Row, Skip, Task, text
+from converters.task import File, Options, Record, Row, Skip, Task, given_text, text
 
 TECHNIQUE = re.compile(
-    r"reasoning traces|task-specific actions|interleaved manner|tree[- ]of[- ]thoughts?|\bReAct\b"
-    r"|search over a tree|multiple reasoning paths|chain[- ]of[- ]thought",
+    r"reasoning traces|task-specific actions|interleaved manner|tree[- ]of[- ]thoughts?|(?-i:\bReAct\b)"
+    r"|search over a tree|multiple reasoning paths"
+    r"|chain[- ]of[- ]thought (?:prompt|reason|technique|approach|method|process)"
+    r"|(?:technique|prompt\w*|method|approach) (?:of|called|known as) (?:the )?[\"']?chain[- ]of[- ]thought",
     re.IGNORECASE,
 )
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 AGREEMENT = re.compile(
-    r"^(?:(?:yes|sure|absolutely|definitely|certainly|indeed|great|good point|exactly|right)[,.! ]+)*"
-    r"(?:i (?:fully |completely |totally |wholeheartedly )?(?:agree|concur)\b|(?:that|this) (?:sounds|makes|is a good|"
-    r"is a great)\b|sounds good|let's (?:do|proceed|start|get started)\b|thank you\b|you're right\b)",
+    r"(?:(?:yes|sure|absolutely|definitely|certainly|indeed|great|exactly|right)[,.!]*\s*)*"
+    r"(?:(?:good|great|excellent) (?:point|idea|plan)\b|i (?:\w+ly )?(?:agree|concur)\b|sounds (?:good|great)\b"
+    r"|(?:that|this|it) (?:sounds|makes (?:perfect )?sense|is a (?:good|great))\b|thank you\b|you(?:'re| are) right\b)",
     re.IGNORECASE,
 )
+PLAN = re.compile(
+    r"\b(?:let's|let us|we (?:should|need|must|can|could|might|will|may want)|i (?:suggest|propose|recommend|think we)"
+    r"|i(?:'ll| will)|next step|assessment|suggestion|your (?:approach|analysis|point|plan|idea|strategy))\b",
+    re.IGNORECASE,
+)
+"""Talk about how to go on, which says nothing of the law."""
 AGREEMENT_LENGTH = 250
-"""An answer that opens with agreement and ends within so many characters adds nothing to it."""
+"""Only answers of at most so many characters are looked at: a longer one has more to say than that it agrees."""
+FEWEST_WORDS = 5
+"""A sentence of fewer words says nothing by itself."""
 LEGAL = re.compile(
     r"\b(?:laws?|legal\w*|courts?|statut\w+|attorneys?|lawyers?|plaintiffs?|defendants?|contracts?|liab\w+|tort\w*"
     r"|negligen\w+|judges?|jury|juries|constitution\w*|regulat\w+|crim\w+|prosecut\w+|evidence|precedents?|jurisdiction"
-    r"|copyright\w*|patents?|trademarks?|lawsuits?|litigat\w+|appeals?|clauses?|rights?|leases?|landlords?|tenants?|tax(?:es)?|felon\w+|v\.)\b",
+    r"|copyright\w*|patents?|trademarks?|lawsuits?|litigat\w+|appeals?|clauses?|rights?|leases?|landlords?|tenants?"
+    r"|tax(?:es)?|felon\w+|pleas?|convict\w*|guilt\w*|damages|unlawful\w*|warrants?|custody|hearsay|testi\w+|verdicts?"
+    r"|sentenc\w+|probat\w+|parole|trusts?|trustees?|easements?|sue[ds]?|suits?|sections?|codes?|v\.)\b",
     re.IGNORECASE,
 )
+
+
+def only_agrees(answer: str) -> bool:
+    """Tell whether an answer opens with agreement and then says nothing but how to go on."""
+    if len(answer) > AGREEMENT_LENGTH or not AGREEMENT.match(answer):
+        return False
+    return not any(
+        len(sentence.split()) >= FEWEST_WORDS
+        and not PLAN.search(sentence)
+        and (not AGREEMENT.match(sentence) or LEGAL.search(sentence))
+        for sentence in SENTENCE_END.split(answer)
+    )
 
 
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row as it is, unless it is about method or manners instead of matter."""
-    instruction, given, answer = text(row, "instruction"), text(row, "input"), text(row, "output")
+    instruction, given, answer = text(row, "instruction"), given_text(text(row, "input")), text(row, "output")
     if options["boilerplate"]:
         if TECHNIQUE.search(instruction) or TECHNIQUE.search(answer):
             raise Skip("boilerplate", "talks about a reasoning technique, not about law")
-        if len(answer) <= AGREEMENT_LENGTH and AGREEMENT.match(answer.strip()):
+        if only_agrees(answer.strip()):
             raise Skip("boilerplate", "the answer only agrees")
     if options["legal_words"] and not (LEGAL.search(instruction) or LEGAL.search(answer)):
         raise Skip("domain", "no legal word in question or answer")

@@ -13,12 +13,13 @@ What is odd about it, and what is done:
 - ids collide between Pair-QA and Triplet-QA: rows are known by file and line, never by id.
 - Pair rows of kind exam- overlap LawBench and AGIEval: SET exams=false drops them, which an evaluation on
   those benchmarks needs. The answers are partly model-written and can be wrong in law.
+- A copy that went through pandas' CSV holds the statutes as text ("['...', '...']"): read as the list it is.
 - About 3 % (Pair) and 4 % (Pair-QA) exact duplicates go in the duplicate step.
 """
 
 from typing import Any
 
-from converters.task import File, Options, Record, Row, Skip, Task, is_nan, text
+from converters.task import File, Options, Record, Row, Skip, Task, is_nan, read_literal, text
 
 MARK = "<问题>"
 
@@ -28,7 +29,7 @@ def statutes(value: Any) -> list[str]:
     if value is None or is_nan(value):
         return []
     if isinstance(value, str):
-        value = [value]
+        value = read_literal(value) or [value]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise Skip("columns", "reference is not a list of texts")
     return [item.strip() for item in value if item.strip()]

@@ -5,6 +5,7 @@ import pytest
 from common.errors import UserError
 from converters.convert import convert
 from converters.registry import ORDER, load_task, task_names
+from converters.task import Skip
 from tests.checkout import ROOT
 
 ROWS = ROOT / "tests/converters/raw_rows"
@@ -177,3 +178,38 @@ def test_the_registry_is_light():
     here = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
     assert not set(heavy) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "kept"),
+    [
+        ("How should I react when an officer knocks?", "Ask for the warrant, and read it before you open.", True),
+        ("Is this binding?", "I agree that it is not. A promise without consideration binds nobody.", True),
+        ("Can he appeal?", "Yes. I concur with the lower court: the deadline of thirty days has passed.", True),
+        ("What is a plea bargain?", "Thank you for asking. The accused pleads guilty to a lesser charge.", True),
+        ("Was the chain of thought shown?", "The judge spoke of a chain of custody.", True),
+        ("Shall we begin?", "I agree.", False),
+        ("Shall we look at precedents?", "Great idea. I agree that we should look at case law and precedents.", False),
+        ("What next?", "That sounds good. Let's proceed with the evidence we have.", False),
+        ("What next?", "The ReAct technique will help us.", False),
+        ("What next?", "Chain-of-thought prompting lets us explore the statute.", False),
+    ],
+)  # fmt: skip
+def test_law_en_keeps_what_says_something(asked, told, kept):
+    task = load_task("law_en")
+    row = {"instruction": asked, "input": "", "output": told}
+    if kept:
+        assert task.convert(row, "", task.options).output == told
+    else:
+        with pytest.raises(Skip):
+            task.convert(row, "", task.options)
+
+
+def test_law_zh_reads_statutes_that_were_written_as_text():
+    task = load_task("law_zh")
+    row = {
+        "reference": "['《劳动法》第三条：略。', '《民法典》第一条：略。']",
+        "input": "有何权利？",
+        "output": "享有权利。",
+    }
+    assert task.convert(row, "", task.options).prompt == "《劳动法》第三条：略。\n《民法典》第一条：略。\n\n有何权利？"
