@@ -23,6 +23,8 @@ from eval.records.judgments import Judgment, pairs_judged
 from eval.records.questions import Question, load_questions
 from eval.statistics.outcomes import outcomes
 
+FAILED = "$ERROR$"  # what FastChat and arena-hard write where a call failed
+
 
 @click.command()
 @options.place
@@ -49,13 +51,15 @@ def export(*, place: options.Place, layout: str, out: Path | None) -> None:
 @click.option("--questions", type=click.Path(path_type=Path), help="Default: those already answered in the folder.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def import_(*, run: Path, questions: Path | None, files: tuple[Path, ...]) -> None:
-    """Read answers from FastChat's model_answer/*.jsonl or alpaca_eval's model_outputs.json."""
+    """Read answers from FastChat's or arena-hard's model_answer/*.jsonl or alpaca_eval's model_outputs.json."""
     folder = Folder(run)
     asked = load_questions(questions) if questions else folder.questions
     found = {who: answers for file in files for who, answers in import_answers(file, asked).items()}
     folder.save_questions(asked, found)
     for who, answers in found.items():
-        click.echo(f"{folder.save_answers(who, answers)}: {len(answers)} answers")
+        missing = sum(bool(answer.error) for answer in answers)
+        note = f"; {missing} are missing there (null or {FAILED})" if missing else ""
+        click.echo(f"{folder.save_answers(who, answers)}: {len(answers) - missing} answers{note}")
 
 
 def fastchat(folder: Folder) -> dict[str, list[dict[str, Any]]]:
@@ -145,42 +149,68 @@ LAYOUTS: dict[str, Callable[[Folder], dict[str, list[dict[str, Any]]]]] = {
 
 
 def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answer]]:
-    """Read contestants' answers from FastChat's model_answer/*.jsonl or alpaca_eval's model_outputs.json.
+    """Read contestants' answers from a file of FastChat's, arena-hard's or alpaca_eval's.
 
-    FastChat's rows name questions by number: they are matched through the question.jsonl beside model_answer, by the
-    question's text. Rows of questions that are not ours are left out; none at all is an error.
+    They are matched by the question's text. Rows of questions that are not ours are left out; none at all is an error.
+    What is no text (null, "$ERROR$") is an answer that is missing.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}", "give model_answer/MODEL.jsonl or model_outputs.json")
     by_text = {question.text.strip(): question for question in questions}
     rows = list(_alpaca_rows(path) if path.suffix == ".json" else _fastchat_rows(path))
-    found: dict[str, list[Answer]] = {}
-    for model, text, answer in rows:
+    found: dict[str, dict[str, Answer]] = {}
+    for model, text, said in rows:
         question, who = by_text.get(text.strip()), folder_name(model)
-        if question:
-            found.setdefault(who, []).append(Answer(question.id, who, question.text, answer, model))
+        if question is None:
+            continue
+        answer = Answer(
+            question.id, who, question.text, said or "", model, error=f"none in {path.name}" if said is None else ""
+        )
+        if found.setdefault(who, {}).setdefault(question.id, answer) != answer:
+            raise UserError(
+                f"{path} has two answers of {model} to one question: {text.strip()[:60]!r}",
+                "delete one of the two lines",
+            )
     if not found:
         raise UserError(
             f"none of the {len(rows)} answers in {path} is to one of our {len(questions)} questions",
             "they are matched by the question's exact text: QUESTIONS=the file they were asked from",
         )
-    return found
+    return {who: list(answers.values()) for who, answers in found.items()}
 
 
-def _fastchat_rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (model, question text, answer) of a model_answer file."""
+def _said(value: Any) -> str | None:
+    """Return an answer's text, None where there is none; arena-hard wraps it: {"content": ...}, {"answer": ...}."""
+    if isinstance(value, dict):
+        value = value.get("content", value.get("answer"))
+    return value if isinstance(value, str) and value.strip() != FAILED else None
+
+
+def _fastchat_rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
+    """Yield (model, question text, answer) of a model_answer file.
+
+    FastChat numbers the questions of the question.jsonl beside model_answer/; arena-hard's newer rows hold the chat.
+    """
     beside = path.parent.parent / "question.jsonl"
-    if not beside.exists():
-        raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
-    texts = {row["question_id"]: row["turns"][0] for row in rows_of(beside, ("question_id", "turns"))}
-    for line, row in enumerate(rows_of(path, ("model_id", "question_id", "choices")), 1):
+    texts: dict[Any, str] = {}
+    for line, row in enumerate(rows_of(path, ()), 1):
         try:
-            yield str(row["model_id"]), texts[row["question_id"]], str(row["choices"][0]["turns"][0])
-        except (KeyError, IndexError, TypeError) as error:
+            if "messages" in row:
+                asked, *_, answered = row["messages"]
+                yield str(row["model"]), str(asked["content"]), _said(answered["content"])
+                continue
+            if not texts:
+                if not beside.exists():
+                    raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
+                texts = {
+                    each["question_id"]: str(each["turns"][0]) for each in rows_of(beside, ("question_id", "turns"))
+                }
+            yield str(row["model_id"]), texts[row["question_id"]], _said(row["choices"][0]["turns"][0])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UserError(f"{path} line {line} is not one of FastChat's answers: no {error}") from None
 
 
-def _alpaca_rows(path: Path) -> Iterator[tuple[str, str, str]]:
+def _alpaca_rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
     """Yield (model, question text, answer) of a model_outputs file."""
     try:
         rows = read_json(path)
@@ -188,6 +218,6 @@ def _alpaca_rows(path: Path) -> Iterator[tuple[str, str, str]]:
         raise UserError(f"{path} is not JSON: {error}") from None
     for place, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
         try:
-            yield str(row.get("generator", path.parent.name)), str(row["instruction"]), str(row["output"])
+            yield str(row.get("generator", path.parent.name)), str(row["instruction"]), _said(row["output"])
         except (KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} entry {place} is not one of alpaca_eval's outputs: no {error}") from None

@@ -10,11 +10,12 @@ from common.llm.cache import Cache
 from common.llm.default_judge import CALL_TOKENS_OUT
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
+from common.progress import notice
 from eval.commands import options
 from eval.judging import reference_judge
 from eval.judging.canaries import canary_pairings
 from eval.judging.model_judge import ModelJudge, judge_names, model_judges
-from eval.judging.prompt import OWN, Style
+from eval.judging.prompt import LONGEST, OWN, Style, too_long
 from eval.records.judgments import Pairing
 
 
@@ -46,13 +47,20 @@ def command(
     work += canary_pairings(asked, folder.answers, canaries, language)
     names = judge_names(judge)
     models = [name for name in names if name != reference_judge.NAME]
-    judges = model_judges(models, replace(style, language=language), sampling.settings, needs_key=not dry_run)
+    known = {name: str(rows[0].settings.get("endpoint", "")) for name, rows in folder.all_judgments.items()}
+    judges = model_judges(
+        models, replace(style, language=language), sampling.settings, known=known, needs_key=not dry_run
+    )
+    long = {(answer.who, answer.id) for pairing in work for answer in pairing.answers if too_long(answer.answer)}
+    if long and judges:
+        number = "1 answer is" if len(long) == 1 else f"{len(long)} answers are"
+        notice(f"{number} longer than a judge can read, about {LONGEST:,} tokens, and cut in the judge's copy")
     pool = Pool(Cache(), folder.path, limits)
     click.echo(_estimate(judges, work, pool.cache))
     if dry_run:
         return
     if reference_judge.NAME in names:
-        folder.save_judgments(reference_judge.NAME, reference_judge.judge_all(work))
+        folder.add_judgments(reference_judge.NAME, reference_judge.judge_all(work))
     every = [(one, pairing) for one in judges for pairing in work]
     judged = (
         pool.run("judgments", lambda client: [one.judge(client, pairing) for one, pairing in every]) if every else []
@@ -63,7 +71,13 @@ def command(
         if all(row.status == "failed" for row in rows):
             dead[one.name] = rows[0].replies[0]["error"]
         else:
-            folder.save_judgments(one.name, rows)
+            kept = folder.add_judgments(one.name, rows)
+            others = sum(row.settings != rows[0].settings for row in kept)
+            if others:
+                notice(
+                    f"{others} earlier judgments of {one.name}, on other pairs and with other settings, are kept; "
+                    f"to make all anew, delete its file in {folder.path / 'judgments'} first"
+                )
     options.show_result(folder)
     for name, error in dead.items():
         raise UserError(f"no call to {name} was answered: {error}", "the same command tries again")

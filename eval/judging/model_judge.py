@@ -1,18 +1,20 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from common.errors import UserError
 from common.llm.client import Client, Endpoint, Request
-from common.llm.default_judge import auto_judge
+from common.llm.default_judge import STAND_IN, auto_judge
 from common.llm.reply import Reply
-from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, version
+from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, too_long, version
 from eval.judging.read_verdict import read_verdict
 from eval.records.answers import CUT_OFF, FILTERED
 from eval.records.judgments import Judgment, Pairing, Verdict, winner
 
+AT = re.compile(r"(.*?)(?:@(https?:.*|[\w.-]+:\d+.*))?")  # a model's name may hold an @ itself
 ROOM = 4  # times the tokens, where the first reply was cut off: most of it was thinking
 
 
@@ -51,6 +53,7 @@ class ModelJudge:
             prompt_sha256=request.key(self.endpoint),
             settings={**self.settings, "prompt": version(self.style), "endpoint": self.endpoint.url},
             canary=pairing.canary,
+            note=cut_note(pairing),
         )
         reply = await client.ask(self.endpoint, request)
         judgment.replies.append(reply.row())
@@ -77,6 +80,13 @@ class ModelJudge:
         return Request([*request.messages, *told], self.settings)
 
 
+def cut_note(pairing: Pairing) -> str:
+    """Say whose answers were too long to be shown whole, "" where none was."""
+    return "; ".join(
+        f"{answer.who}'s answer was cut in the judge's copy" for answer in pairing.answers if too_long(answer.answer)
+    )
+
+
 def _status(reply: Reply, verdict: Verdict | None) -> str:
     if verdict is not None:
         return "ok"
@@ -92,19 +102,22 @@ def judge_names(wanted: tuple[str, ...]) -> list[str]:
 
 
 def model_judges(
-    names: list[str], style: Style, settings: dict[str, Any], *, needs_key: bool = True
+    names: list[str], style: Style, settings: dict[str, Any], *, known: dict[str, str], needs_key: bool = True
 ) -> list[ModelJudge]:
-    """Build judges from `model` or `model@url`; the style is part of a judge's name, so that files do not mix."""
+    """Build judges from `model` or `model@url`; the style is part of a judge's name, so that files do not mix.
+
+    `known` holds the endpoints of judges that have judged before: the same model at another has a name of its own.
+    """
     judges: dict[str, ModelJudge] = {}
     for name in names:
-        model, _, url = name.partition("@")
-        if not model or model == "panel" or model.startswith("human"):
+        model, url = AT.fullmatch(name).groups()  # type: ignore[union-attr]
+        if not model.strip("@") or model in ("panel", STAND_IN) or model.startswith("human"):
             raise UserError(
                 f"{name!r} cannot name a judge", "write JUDGE=gpt-4o-mini or JUDGE=model@http://host:8000/v1"
             )
-        endpoint = Endpoint.from_environment(model, url, needs_key=needs_key)
+        endpoint = Endpoint.from_environment(model, url or "", needs_key=needs_key)
         called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
-        if called in judges:  # the same model at another place
+        if called in judges or known.get(called) not in (None, "", endpoint.url):
             called += f"@{urlsplit(endpoint.url).netloc}"
         judges[called] = ModelJudge(called, endpoint, style, settings)
     return list(judges.values())

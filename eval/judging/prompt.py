@@ -143,10 +143,14 @@ def defuse(text: str, language: str) -> tuple[str, int]:
     return text, count
 
 
+def too_long(text: str) -> bool:
+    """Tell whether a judge's context cannot hold a text."""
+    return len(text) > LONGEST and estimate_tokens(text) > LONGEST
+
+
 def shorten(text: str, language: str) -> str:
     """Return a copy of an answer that a judge's context can hold, with a mark where it was cut."""
-    size = estimate_tokens(text)
-    if size <= LONGEST:
+    if not too_long(text):
         return text
-    kept = text[: len(text) * LONGEST // size]
+    kept = text[: len(text) * LONGEST // estimate_tokens(text)]
     return f"{kept}\n{CUT[language].format(n=len(text) - len(kept))}"

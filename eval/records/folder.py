@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import read_json, write_jsonl
+from common.files import read_json, sha256, write_jsonl
 from common.paths import folder_name
+from common.progress import notice
 from eval.records.answers import Answer, contestants, load, path_of, rows_of
-from eval.records.judgments import Judgment, Pairing, pairings, pairs_of
+from eval.records.judgments import VOTE, Judgment, Pairing, pairings, pairs_of, sha256_of_pair
 from eval.records.questions import Question, load_questions
 
 
@@ -77,7 +78,7 @@ class Folder:
         first, second = (self.answers.get(who, {}).get(row.id) for who in (row.first, row.second))
         if row.id not in questions or first is None or second is None:
             return False
-        return row.pair_sha256 == Pairing(questions[row.id], first, second).sha256
+        return row.pair_sha256 == sha256_of_pair(questions[row.id].text, first, second)
 
     def pairings(self, questions: Iterable[Question], who: Sequence[str] = (), baseline: str = "") -> list[Pairing]:
         """Return the pairs of contestants to be judged, in both orders; UserError when there are none."""
@@ -102,6 +103,7 @@ class Folder:
         Raises UserError when another question goes by the same id here.
         """
         path = self.path / "questions.jsonl"
+        _ = self.judged_answers  # before anything changes
         others = [given for who, given in self.answers.items() if who not in set(answering)]
         new = {question.id: question for question in questions}
         stored = self.questions if path.exists() else []
@@ -116,18 +118,74 @@ class Folder:
         write_jsonl(path, (question.row() for question in self.questions))
 
     def save_answers(self, who: str, answers: list[Answer]) -> Path:
-        """Write a contestant's answers; return the file."""
+        """Write a contestant's answers; return the file.
+
+        Where answers were judged that are not among them, the old file is kept beside it, and that is said.
+        """
         path = path_of(self.path, who)
+        lost = self.judged_answers.get(who, set()) - {(answer.question, answer.answer) for answer in answers}
+        if lost:
+            kept = path.parent / "replaced" / f"{who}-{sha256(path)[:8]}.jsonl"
+            kept.parent.mkdir(exist_ok=True)
+            path.replace(kept)
+            notice(
+                f"{len(lost)} answers of {who} that were judged are replaced; the old ones are in {kept}. Votes and "
+                f"verdicts on them stay in {self.path / 'judgments'} and count again when the old answers come back"
+            )
         write_jsonl(path, (asdict(answer) for answer in answers))
         self.answers[who] = {answer.id: answer for answer in answers}
         self.__dict__.pop("judgments", None)
         return path
 
+    @cached_property
+    def judged_answers(self) -> dict[str, set[tuple[str, str]]]:
+        """Return contestant -> question and text of the answers that were judged, before any was saved anew."""
+        found: dict[str, set[tuple[str, str]]] = {}
+        for row in (row for rows in self.all_judgments.values() for row in rows if not row.canary):
+            pair = [self.answers.get(who, {}).get(row.id) for who in (row.first, row.second)]
+            if pair[0] and pair[1] and row.pair_sha256 == sha256_of_pair(pair[0].question, pair[0], pair[1]):
+                for answer in filter(None, pair):
+                    found.setdefault(answer.who, set()).add((answer.question, answer.answer))
+        return found
+
+    @property
+    def stale_judgments(self) -> int:
+        """Return how many judgments are of answers that are others now, and have not been made anew."""
+
+        def place(row: Judgment) -> tuple[str, str, str, str]:
+            return (
+                row.judge,
+                row.id,
+                *((row.first, row.second) if row.status != VOTE else sorted((row.first, row.second))),
+            )
+
+        fresh = {place(row) for rows in self.judgments.values() for row in rows}
+        every = {place(row) for rows in self.all_judgments.values() for row in rows}
+        return len(every - fresh)
+
+    def add_judgments(self, judge: str, judgments: Iterable[Judgment]) -> list[Judgment]:
+        """Add to a judge's judgments; return the earlier ones that stay.
+
+        The same pair in the same order is replaced, unless the new call failed and the earlier one did not.
+        """
+
+        def place(row: Judgment) -> tuple[str, ...]:
+            return row.id, row.first, row.second, row.canary, row.pair_sha256
+
+        new = {place(row): row for row in judgments}
+        merged = {place(row): row for row in self.all_judgments.get(judge, [])}
+        for key, row in new.items():
+            if row.status != "failed" or key not in merged:
+                merged[key] = row
+        self.save_judgments(judge, merged.values())
+        return [row for key, row in merged.items() if key not in new]
+
     def save_judgments(self, judge: str, judgments: Iterable[Judgment]) -> None:
-        """Write a judge's judgments, one row for each pair and order."""
+        """Write a judge's judgments, one row for each pair and order, in the place of all earlier ones."""
         self.all_judgments[judge] = rows = list(judgments)
         write_jsonl(self.path / "judgments" / f"{folder_name(judge)}.jsonl", (row.row() for row in rows))
         self.__dict__.pop("judgments", None)
+        self.__dict__.pop("judged_answers", None)
 
 
 def optional_json(path: Path) -> dict[str, Any]:

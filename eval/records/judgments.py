@@ -14,6 +14,11 @@ Verdict = Literal["better", "worse", "equal"]  # of Assistant 1, as it was shown
 VOTE = "vote"  # the status of a person's verdict, who sees each pair once
 
 
+def sha256_of_pair(question: str, first: Answer, second: Answer) -> str:
+    """Return a hash of what is compared: a judgment of anything else does not count for it."""
+    return sha256_of([question, first.answer, second.answer])
+
+
 @dataclass(frozen=True)
 class Pairing:
     """One comparison to make: a question with the answers of contestants `a` and `b`, seen as `first`, `second`."""
@@ -24,9 +29,14 @@ class Pairing:
     canary: str = ""  # "" or what should be known to win: see canaries.py
 
     @property
+    def answers(self) -> tuple[Answer, Answer]:
+        """Return both answers, as they are shown."""
+        return self.first, self.second
+
+    @property
     def sha256(self) -> str:
         """Return a hash of what is compared: a judgment of anything else does not count for it."""
-        return sha256_of([self.question.text, self.first.answer, self.second.answer])
+        return sha256_of_pair(self.question.text, self.first, self.second)
 
 
 @dataclass

@@ -52,7 +52,7 @@ def build(folder: Folder) -> dict[str, Any]:
         "questions": sum(sum(q.id in given for given in answers.values()) > 1 for q in folder.judged_questions),
         "contestants": contestants,
         "judges": {judge: _judge(judgments) for judge, judgments in judged.items()},
-        "stale_judgments": sum(map(len, folder.all_judgments.values())) - sum(map(len, judged.values())),
+        "stale_judgments": folder.stale_judgments,
         "comparisons": comparisons,
         "agreement": agreement,
         "choice": choice_scores(folder.questions, answers),

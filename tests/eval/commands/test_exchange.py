@@ -108,7 +108,7 @@ def test_what_is_not_in_their_layout_is_told(judged: Path, workplace: Path) -> N
     with pytest.raises(UserError, match="there is no"):
         import_answers(Path("nowhere.json"), questions)
     Path("out/model_answer/bad.jsonl").write_text('{"question_id": 1}\n')
-    with pytest.raises(UserError, match=r"bad\.jsonl line 1 has no model_id, choices"):
+    with pytest.raises(UserError, match=r"bad\.jsonl line 1 is not one of FastChat's answers: no 'model_id'"):
         import_answers(Path("out/model_answer/bad.jsonl"), questions)
     Path("out/model_answer/bad.jsonl").write_text('{"question_id": 1, "model_id": "m", "choices": []}\n')
     with pytest.raises(UserError, match=r"bad\.jsonl line 1 is not one of FastChat's answers"):
@@ -119,3 +119,34 @@ def test_what_is_not_in_their_layout_is_told(judged: Path, workplace: Path) -> N
     Path("others.json").write_text('[{"instruction": "Another question", "output": "x"}]')
     with pytest.raises(UserError, match="none of the 1 answers"):
         import_answers(Path("others.json"), questions)
+
+
+def test_what_is_no_text_is_a_missing_answer_and_never_judged(workplace: Path) -> None:
+    Path("mine.csv").write_text("id,question\n1,How much?\n2,How long?\n3,How far?\n")
+    questions = [
+        {"question_id": n, "turns": [text]} for n, text in ((81, "How much?"), (82, "How long?"), (83, "How far?"))
+    ]
+    Path("model_answer").mkdir()
+    Path("question.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    turns = {81: {"content": "Two.", "token_len": 2}, 82: "$ERROR$", 83: None}
+    rows = [
+        {"question_id": n, "model_id": "m", "choices": [{"index": 0, "turns": [turn]}]} for n, turn in turns.items()
+    ]
+    Path("model_answer/m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    output = eval_command("import", "--run", "r", "--questions", "mine.csv", "model_answer/m.jsonl").output
+    assert "1 answers; 2 are missing there" in output
+    found = [json.loads(line) for line in Path("r/answers/m.jsonl").read_text().splitlines()]
+    assert [(row["answer"], row["error"]) for row in found] == [
+        ("Two.", ""), ("", "none in m.jsonl"), ("", "none in m.jsonl"),
+    ]  # fmt: skip
+    chat = [{"role": "user", "content": "How long?"}, {"role": "assistant", "content": {"answer": "A week."}}]
+    Path("model_answer/new.jsonl").write_text(json.dumps({"uid": "x", "model": "new", "messages": chat}) + "\n")
+    given = import_answers(Path("model_answer/new.jsonl"), load_questions(Path("mine.csv")))
+    assert [(answer.id, answer.answer) for answer in given["new"]] == [("2", "A week.")]
+    Path("model_outputs.json").write_text(json.dumps([{"instruction": "How far?", "output": None, "generator": "g"}]))
+    (answer,) = import_answers(Path("model_outputs.json"), load_questions(Path("mine.csv")))["g"]
+    assert (answer.answer, answer.error) == ("", "none in model_outputs.json")
+    rows[1] = rows[0] | {"choices": [{"index": 0, "turns": ["Three."]}]}
+    Path("model_answer/m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match="two answers of m to one question: 'How much"):
+        import_answers(Path("model_answer/m.jsonl"), load_questions(Path("mine.csv")))

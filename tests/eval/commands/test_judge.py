@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from common.errors import UserError
 from eval.__main__ import main
-from tests.endpoint import Endpoint, error
+from tests.endpoint import Endpoint, completion, error
 
 # Twelve judgments; the two pairs of like answers make the same prompt in both orders.
 DISTINCT = 10
@@ -241,3 +241,120 @@ def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(ru
 def test_mistakes_are_told_in_one_line(run: Path, arguments: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         eval_command("judge", "--run", run, *arguments)
+
+
+def lines(run: Path, judge: str) -> list[str]:
+    return (run / "judgments" / f"{judge}.jsonl").read_text().splitlines()
+
+
+def add_contestant(run: Path, who: str, text: str) -> None:
+    rows = [json.loads(line) for line in (run / "questions.jsonl").read_text().splitlines()]
+    answers = [{"id": row["id"], "question": row["question"], "answer": text} for row in rows]
+    (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+
+
+def test_judging_some_pairs_again_keeps_the_others(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    add_contestant(run, "third", "Some device.")
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--canaries", 1)
+    before = lines(run, "fake")
+    assert len(before) == 6 * 6 + 6
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--who", "tuned", "--who", "base")
+    assert lines(run, "fake") == before
+    eval_command("judge", "--run", run, "--judge", "reference")
+    eval_command("judge", "--run", run, "--judge", "reference", "--who", "tuned", "--who", "base")
+    assert len(lines(run, "reference")) == 36
+
+
+def test_a_failed_call_does_not_replace_a_verdict(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+
+    def fails_on_3(body: dict, number: int) -> object:
+        failed = "What is thing 3?" in body["messages"][0]["content"]
+        return error(400, "no") if failed else prefers_device(body, number)
+
+    endpoint.behaviour = fails_on_3
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--max-tokens", 99)
+    assert metrics(run)["comparisons"][0]["wins"] == 4
+    assert {json.loads(row)["status"] for row in lines(run, "fake")} == {"ok"}
+
+
+def test_the_same_model_at_another_address_has_a_file_of_its_own(run: Path, endpoint: Endpoint) -> None:
+    endpoint.behaviour = prefers_device
+    other = endpoint.url.replace("127.0.0.1", "localhost")
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    before = lines(run, "fake")
+    for _ in range(2):
+        eval_command("judge", "--run", run, "--judge", f"fake@{other}")
+        eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    assert lines(run, "fake") == before
+    assert set(metrics(run)["judges"]) == {"fake", f"fake@{other.split('/')[2]}"}
+
+
+def test_answers_that_were_judged_are_kept_and_count_again_when_they_come_back(run: Path, endpoint: Endpoint) -> None:
+    def long_or_short(body: dict, number: int) -> str:
+        if "begin Assistant" in body["messages"][-1]["content"]:
+            return prefers_device(body, number)
+        return "A device." if body["max_tokens"] > 100 else "No idea."
+
+    endpoint.behaviour = long_or_short
+    ask = ["answer", "--run", run, "--who", "other", "--endpoint", endpoint.url, "--model-name", "m"]
+    ask += ["--questions", run / "questions.jsonl"]
+    judge = ["judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--who", "other", "--who", "base"]
+    eval_command(*ask)
+    eval_command(*judge)
+    first, calls = metrics(run)["comparisons"], len(endpoint.calls)
+    assert first[0]["losses"] == 4
+    old = (run / "answers/other.jsonl").read_bytes()
+    said = eval_command(*ask, "--max-tokens", 50).output
+    assert "6 answers of other that were judged are replaced" in said
+    (kept,) = (run / "answers/replaced").iterdir()
+    assert kept.read_bytes() == old
+    eval_command("result", "--run", run)
+    assert metrics(run)["stale_judgments"] == 12
+    eval_command(*judge)
+    assert metrics(run)["comparisons"][0]["losses"] == 0
+    assert metrics(run)["stale_judgments"] == 0
+    assert len(lines(run, "fake")) == 24
+    calls = len(endpoint.calls)
+    eval_command(*ask)
+    eval_command("result", "--run", run)
+    assert metrics(run)["comparisons"] == first
+    assert len(endpoint.calls) == calls
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("claude-4@2026@{url}", "claude-4@2026"),
+        ("@cf/meta/llama@{url}", "@cf/meta/llama"),
+        ("qwen3:8b@{url}", "qwen3:8b"),
+    ],
+)
+def test_a_models_name_may_hold_an_at_sign(run: Path, endpoint: Endpoint, name: str, model: str) -> None:
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", name.format(url=endpoint.url))
+    assert endpoint.calls[0]["model"] == model
+    assert list(metrics(run)["judges"]) == [model]
+
+
+def test_a_reply_that_thinking_filled_is_asked_for_again_with_more_room(run: Path, endpoint: Endpoint) -> None:
+    def thinks(body: dict, number: int) -> object:
+        return completion("", "length") if body["max_tokens"] <= 1024 else prefers_device(body, number)
+
+    endpoint.behaviour = thinks
+    eval_command("judge", "--run", run, "--judge", f"thinker@{endpoint.url}")
+    assert metrics(run)["comparisons"][0]["wins"] == 4
+    assert {call["max_tokens"] for call in endpoint.calls} == {1024, 4096}
+
+
+def test_an_answer_that_no_context_holds_is_cut_for_the_judge_and_that_is_said(run: Path, endpoint: Endpoint) -> None:
+    path = run / "answers/base.jsonl"
+    path.write_text(path.read_text().replace("I do not know.", "no " * 200_000, 1))
+    endpoint.behaviour = prefers_device
+    said = eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}").output
+    assert "1 answer is longer than a judge can read" in said
+    longest = max(len(call["messages"][0]["content"]) for call in endpoint.calls)
+    assert longest < 110_000
+    assert {json.loads(row)["note"] for row in lines(run, "fake")} == {"", "base's answer was cut in the judge's copy"}
