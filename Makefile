@@ -16,7 +16,7 @@ EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,que
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare twin
-.PHONY: answer judge result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
+.PHONY: chat answer judge result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^##@ / {print "\n" substr($$0, 5)}' Makefile
@@ -85,6 +85,9 @@ twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things o
 	@$(PY) -m recipes twin $(call option,MODEL,model)
 
 ##@ Judging                        the same names, or RUN=runs/...; QUESTIONS=file JUDGE=name BUDGET=dollars MAX_TOKENS=n
+chat: setup ## Talk to the base and the tuned model side by side; pairs that you mark are kept (WHO="base tuned", a run, MODEL@URL).
+	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens)
+
 answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
 	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
 

@@ -10,6 +10,7 @@ COMMANDS = {
     "answer": ("eval.commands.answer", "Get answers: from a run's models, any endpoint, or a file."),
     "judge": ("eval.commands.judge", "Judge answers in both orders and show the result."),
     "result": ("eval.commands.result", "Show results again, of one run or pooled over several."),
+    "chat": ("eval.commands.chat", "Talk to base and tuned model side by side."),
     "runs": ("eval.commands.runs", "Show every run in one table; free disk."),
     "annotate": ("eval.commands.annotate", "Judge by eye: a blind web page whose votes count as a judge."),
     "report": ("eval.commands.report", "Write the report of a sweep or of runs: Markdown, HTML, LaTeX, PDF."),

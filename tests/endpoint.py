@@ -6,6 +6,7 @@ aiohttp response, or raises DropError to cut the connection.
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,10 @@ class Endpoint:
             return web.Response()
         finally:
             self.in_flight -= 1
+        if isinstance(answer, str) and body.get("stream"):
+            pieces = [{"choices": [{"index": 0, "delta": {"content": word}}]} for word in re.findall(r"\S+\s*", answer)]
+            lines = [*map(json.dumps, pieces), "[DONE]"]
+            return web.Response(text="".join(f"data: {line}\n\n" for line in lines), content_type="text/event-stream")
         if isinstance(answer, str):
             answer = completion(answer)
         if isinstance(answer, dict):

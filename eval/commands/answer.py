@@ -74,14 +74,6 @@ class Questions:
             task, self.test_rows
         )
 
-    def system_of(self, task: str) -> str:
-        """Return the system prompt: as given, or the task's own."""
-        if self.system is not None or not task:
-            return self.system or ""
-        from converters.registry import load_task
-
-        return str(load_task(task).system)
-
 
 @click.command()
 @options.place
@@ -119,7 +111,7 @@ def command(
     folder = place.existing() if contestants.own else place.any()
     task = place.task or folder.task
     asked = questions.load(task)
-    requests = requests_for(asked, questions.system_of(task), sampling.settings)
+    requests = requests_for(asked, options.system_of(task, questions.system), sampling.settings)
     pool = Pool(Cache(), folder.path, limits)
     endpoint = contestants.endpoint_of(names[0], needs_key=not dry_run)
     if endpoint:

@@ -123,6 +123,15 @@ limits = grouped(
 dry_run = click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
 
 
+def system_of(task: str, given: str | None = None) -> str:
+    """Return the system prompt: as given, or the task's own."""
+    if given is not None or not task:
+        return given or ""
+    from converters.registry import load_task
+
+    return str(load_task(task).system)
+
+
 def show_result(folder: Folder) -> None:
     """Compute a folder's result, write metrics.json and result.html, and show it."""
     show(page.publish(folder))
