@@ -107,14 +107,14 @@ report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/
 	@$(PY) -m eval report $(RUN_OPTIONS) $(foreach sweep,$(SWEEP),--sweep "$(sweep)") $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases)
 
 ##@ This project itself
-test: setup ## All tests, LLaMA-Factory's own training, export and serving among them.
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup ## All tests, LLaMA-Factory's own training, export and serving among them; prints line coverage.
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 
 test-fast: setup ## The tests that need no torch; under a minute.
 	@$(PY) -m pytest -m "not slow" -n 2
 
-lint: setup ## Format, lint and type checks.
-	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
+lint: setup ## Format, lint, layers and types.
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && .venv/bin/lint-imports --no-logo --no-cache && $(PY) -m mypy
 
 check: setup ## Put recipes of every pair of backbone, method and hardware through LLaMA-Factory's own parser.
 	@$(PY) -m tests.grid.check
