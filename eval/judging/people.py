@@ -99,8 +99,10 @@ def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path == "/":
-                page = PAGE.read_text().replace("/* style */", STYLE.read_text())
+            if not self._is_for_us():
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+            elif self.path == "/":
+                page = PAGE.read_text("utf-8").replace("/* style */", STYLE.read_text("utf-8"))
                 self._send(page.encode(), "text/html; charset=utf-8")
             elif self.path == "/state":
                 self._send(orjson.dumps(ballot.state()), "application/json")
@@ -108,20 +110,42 @@ def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
         def do_POST(self) -> None:
+            wrong = self._refusal()
+            if wrong:
+                self.send_error(wrong)
+            else:
+                self._send(orjson.dumps(ballot.state()), "application/json")
+
+        def _refusal(self) -> HTTPStatus | None:
+            """Do what a request asks for; return why it is refused."""
+            if not self._is_for_us():
+                return HTTPStatus.MISDIRECTED_REQUEST
+            if self.path not in ("/vote", "/undo"):
+                return HTTPStatus.NOT_FOUND
             # Another site's form or script cannot send this content type without being asked for leave.
             if self.headers.get("Content-Type") != "application/json":
-                self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-                return
+                return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+            length = self.headers.get("Content-Length", "")
+            if not length.isdecimal() or int(length) > LONGEST_BODY:
+                return HTTPStatus.BAD_REQUEST
             try:
-                body = orjson.loads(self.rfile.read(min(LONGEST_BODY, int(self.headers.get("Content-Length", 0)))))
-                if self.path == "/undo":
-                    ballot.undo()
-                else:
-                    ballot.vote(int(body["number"]), str(body["vote"]))
-            except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError):
-                self.send_error(HTTPStatus.BAD_REQUEST)
-                return
-            self._send(orjson.dumps(ballot.state()), "application/json")
+                body = orjson.loads(self.rfile.read(int(length)))
+            except orjson.JSONDecodeError:
+                return HTTPStatus.BAD_REQUEST
+            if self.path == "/undo":
+                ballot.undo()
+                return None
+            number, vote = (body.get("number"), body.get("vote")) if isinstance(body, dict) else (None, None)
+            if type(number) is not int or not 0 <= number < len(ballot.pairings):
+                return HTTPStatus.BAD_REQUEST
+            if not isinstance(vote, str) or vote not in VOTES:
+                return HTTPStatus.BAD_REQUEST
+            ballot.vote(number, vote)
+            return None
+
+        def _is_for_us(self) -> bool:
+            """Tell whether we were asked by our own name: a site whose name is made to point here uses another."""
+            return self.headers.get("Host", "") in (f"127.0.0.1:{site.server_port}", f"localhost:{site.server_port}")
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the terminal quiet."""
@@ -134,4 +158,5 @@ def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    site = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return site

@@ -82,6 +82,11 @@ def test_a_person_votes_blind_with_the_keys_and_goes_on_later(page: Any, site: s
         page.click("#equal" if first == second else "#vote1" if "device" in first else "#vote2")
         page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{done} /')")
     assert page.is_visible("#end")
+    page.click("#undo")  # also the last vote can be taken back
+    page.wait_for_function("document.getElementById('count').textContent.startsWith('5 /')")
+    first, second = page.inner_text("#first"), page.inner_text("#second")
+    page.keyboard.press("=" if first == second else "1" if "device" in first else "2")
+    page.wait_for_selector("#end:not([hidden])")
     eval_command("judge", "--run", run)
     row = next(row for row in metrics(run)["comparisons"] if row["judge"] == "human")
     assert (row["wins"], row["ties"], row["losses"]) == (4, 2, 0)
@@ -97,7 +102,7 @@ def test_votes_of_changed_answers_do_not_count(run: Path) -> None:
     path.write_text(path.read_text().replace("Thing 0 is", "Thing 0 was"))
     assert len(ballot_of(run).votes) == 5
     output = eval_command("judge", "--run", run).output
-    assert "1 judgments are of other answers" in output
+    assert "1 verdicts do not count: they judged older answers" in output
 
 
 def test_votes_on_contestants_that_are_left_out_now_stay(run: Path) -> None:
@@ -161,17 +166,30 @@ def test_a_reader_filters_the_result(page: Any, run: Path, endpoint: Endpoint, c
 
 
 def test_the_server_takes_no_votes_from_other_sites_and_no_nonsense(site: str) -> None:
-    def post(body: bytes, kind: str) -> int:
-        request = urllib.request.Request(site + "vote", body, {"Content-Type": kind})
+    def post(body: bytes, kind: str, path: str = "vote", host: str = "") -> int:
+        headers = {"Content-Type": kind} | ({"Host": host} if host else {})
+        request = urllib.request.Request(site + path, body, headers)
         try:
             return urllib.request.urlopen(request).status
         except urllib.error.HTTPError as error:
             return error.code
 
     assert post(b'{"number": 0, "vote": "1"}', "text/plain") == 415
-    for bad in (b"", b"[]", b"{}", b'{"number": 99, "vote": "1"}', b'{"number": 0, "vote": "3"}'):
+    good = b'{"number": 0, "vote": "1"}'
+    assert post(good, "application/json", path="votes") == post(good, "application/json", path="") == 404
+    port = site.split(":")[2].strip("/")
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"127.0.0.1:{port}.evil.example"):
+        assert post(good, "application/json", host=host) == post(b"{}", "application/json", "undo", host) == 421
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(urllib.request.Request(site + "state", headers={"Host": "evil.example"}))
+    for bad in (
+        b"", b"[]", b"{}", b"{", b'{"number": 99, "vote": "1"}', b'{"number": -1, "vote": "1"}', b'{"vote": "1"}',
+        b'{"number": 0, "vote": "3"}', b'{"number": "0", "vote": "1"}', b'{"number": 0.0, "vote": "1"}',
+        b'{"number": true, "vote": "1"}', b'{"number": 0, "vote": ["1"]}', b'{"number": 0}',
+        b'{"number": 0, "vote": "1"' + b" " * 2000 + b"}",
+    ):  # fmt: skip
         assert post(bad, "application/json") == 400
-    assert post(json.dumps({"number": 0, "vote": "1"}).encode(), "application/json") == 200
+    assert post(good, "application/json", host=f"localhost:{port}") == 200
 
 
 def test_the_command_serves_the_page_and_shows_the_result_at_the_end(run: Path) -> None:
