@@ -15,7 +15,7 @@ GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $
 EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare twin
+.PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare rehearse twin
 .PHONY: chat answer judge result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
@@ -80,6 +80,9 @@ webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus 
 
 prepare: setup ## Make the local folder of a MODEL that needs one (train does it by itself).
 	@$(PY) -m recipes prepare $(call option,MODEL,model)
+
+rehearse: setup ## The whole way on a tiny model of MODEL's own kind with 60 of your rows, on a CPU: what would fail on the GPU fails here.
+	@$(PY) -m recipes rehearse $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,SET,set) $(call option,SOURCE,source) $(call option,QUESTIONS,questions)
 
 twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things on.
 	@$(PY) -m recipes twin $(call option,MODEL,model)

@@ -188,6 +188,20 @@ def twin(model: str, out: str, seed: int) -> None:
 
 
 @main.command()
+@click.option("--task", default="", help="A task's name: medical_en, law_zh ...")
+@click.option("--model", default="", help="A backbone's name.")
+@click.option("--method", default="lora", show_default=True, help="How to train: lora, qlora, full ...")
+@click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".')
+@click.option("--source", default="", help="A local file or folder, instead of what was converted before, or the hub.")
+@click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
+def rehearse(**words: str) -> None:
+    """Go the whole way on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU, before paying for a GPU."""
+    from recipes.rehearsal.rehearse import rehearse
+
+    rehearse(**words)
+
+
+@main.command()
 @click.option("--port", default=7860, show_default=True)
 def webui(port: int) -> None:
     """Start LLaMA-Factory's web UI here: the converted rows and the rendered recipes are in its menus."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import write_json, write_text
+from common.overrides import as_set
 from common.paths import MODELS, folder_name
 from common.schema import build
 from recipes.catalog.catalog import HERE, Backbone
@@ -50,10 +51,15 @@ def make_twin(backbone: Backbone, folder: Path | None = None, seed: int = 0) -> 
     return folder
 
 
+def settings_for(backbone: Backbone) -> dict[str, Any]:
+    """Return the recipe keys that its backbone's entry would have set, for a twin that is named by its path."""
+    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code}
+    return {key: value for key, value in wanted.items() if value}
+
+
 def training_command(backbone: Backbone, folder: Path) -> str:
-    """Return the command that trains a twin by its path, with what its backbone's entry would have said."""
-    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code and "true"}
-    words = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    """Return the command that trains a twin by its path."""
+    words = as_set(settings_for(backbone))
     command = f"make train TASK=medical_en SOURCE=converters/examples/medical_en MODEL={folder}"
     return command + (f' SET="{words}"' if words else "")
 
