@@ -14,6 +14,7 @@ from common.files import write_text
 from common.llm.client import LOCAL_TIMEOUT, Endpoint
 from common.llm.prices import is_local
 from common.paths import folder_name
+from common.run_files import read_manifest
 from eval.answering.serve import served
 from eval.answering.served_model import ensure_here, settings_of
 from eval.records.answers import Answer
@@ -63,11 +64,10 @@ def config_of(run: Path, who: str) -> Path:
     model = settings_of(config).get("model_name_or_path", "")
     if who != "tuned" or not str(model).startswith(run.as_posix()) or Path(model).is_dir():
         return config
-    if not (run / "adapter").is_dir():
-        raise UserError(
-            f"{run} has not been trained yet",
-            f"{Folder(run).manifest.get('command', 'make train')}, or WHO=base to talk to the base",
-        )
+    manifest = read_manifest(run)
+    if "train" not in manifest.get("steps", {}):
+        command = manifest.get("command", "make train")
+        raise UserError(f"{run} has not been trained yet", f"{command}, or WHO=base to talk to the base")
     exported = settings_of(run / "export.yaml")
     serving = settings_of(run / "serve" / "base.yaml")
     settings = serving | {key: value for key, value in exported.items() if not key.startswith("export_")}

@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from common.errors import UserError
-from common.files import read_jsonl, write_text
+from common.files import read_jsonl, write_json, write_text
 from eval.__main__ import main
 from eval.answering.chat import config_of
 from tests.checkout import ROOT, Checkout
@@ -63,7 +63,10 @@ def test_without_a_merged_model_the_adapter_is_served() -> None:
     configs(run)
     with pytest.raises(UserError, match="has not been trained yet"):
         config_of(run, "tuned")
-    (run / "adapter").mkdir()
+    (run / "adapter").mkdir()  # as an interrupted training leaves it
+    with pytest.raises(UserError, match="has not been trained yet"):
+        config_of(run, "tuned")
+    write_json(run / "manifest.json", {"steps": {"train": {"seconds": 1.0}}})
     settings: dict[str, Any] = yaml.safe_load(config_of(run, "tuned").read_text())
     assert settings["adapter_name_or_path"] == f"{run}/adapter"
     assert settings["infer_backend"] == "huggingface"
