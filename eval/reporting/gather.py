@@ -25,7 +25,7 @@ def from_sweep(sweep: str) -> Experiment:
     return _with_rankings(
         Experiment(
             name=plan.name,
-            commands=[f"make sweep SWEEP={plan.file}"],
+            commands=[plan.typed or f"make sweep SWEEP={plan.file}"],
             runs=runs,
             title=plan.title,
             question=plan.question,

@@ -22,6 +22,10 @@ from recipes.llamafactory.chat_format import format_of
 from recipes.llamafactory.loading import from_modelscope
 from recipes.prepare.probe import TEXTS
 
+PROMPT = "Hello! / 你好！"
+TOKENS = 16
+"""What it may answer."""
+
 
 def complete(settings: dict[str, Any], base: str, revision: str) -> None:
     """Complete the folder that these settings (an export.yaml) exported a model on `base` into."""
@@ -130,10 +134,32 @@ def modelfile_of(settings: dict[str, Any], source: str) -> str:
     return modelfile(format_of(settings, tokenizer), source, adds_first(tokenizer), context)
 
 
+def problem_with(folder: str) -> str:
+    """Load a model as any program would and let it answer once; return what is wrong with it, "" when it generates.
+
+    Wrong are logits that are infinite or not numbers, and an answer without a word.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
+    asked: Any = [{"role": "user", "content": PROMPT}] if tokenizer.chat_template else PROMPT
+    encode: Any = tokenizer.apply_chat_template if tokenizer.chat_template else tokenizer
+    options = {"add_generation_prompt": True, "return_dict": True} if tokenizer.chat_template else {}
+    ids = encode(asked, return_tensors="pt", **options)["input_ids"]
+    with torch.inference_mode():
+        logits = model(input_ids=ids).logits
+        if not torch.isfinite(logits).all():
+            return "its logits are not finite numbers"
+        answer = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, do_sample=False)
+    new = answer[0][ids.shape[1] :]
+    print(f"answers {tokenizer.decode(new)!r} to {PROMPT!r}")
+    return "" if len(new) else "it generates nothing"
+
+
 def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
-    from recipes.export.generates import problem_with
-
     settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     complete(settings, base, revision)
     if problem := problem_with(settings["export_dir"]):
