@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from common.errors import UserError
 
@@ -106,39 +105,49 @@ def free_port() -> int:
 
 
 @contextmanager
-def only_one(folder: Path, wait: bool = False) -> Iterator[IO[str]]:
+def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold a folder for this process; stop when another one works in it, or `wait` for its end."""
-    import fcntl
+    from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            if not wait:
-                raise UserError(
-                    f"another process ({holder}) works on {folder}",
-                    "wait for it, or end it; then the same command goes on",
-                ) from None
-            print(f"waiting for another process ({holder}), which works on {folder}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield file
+    lock, note = FileLock(folder / ".lock"), folder / ".lock-holder"
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        holder = note.read_text() if note.is_file() else "unknown"
+        if not wait:
+            raise UserError(
+                f"another process ({holder}) works on {folder}",
+                "wait for it, or end it; then the same command goes on",
+            ) from None
+        print(f"waiting for another process ({holder}), which works on {folder}", flush=True)
+        lock.acquire()
+    try:
+        note.write_text(str(os.getpid()))
+        yield
+    finally:
+        lock.release()
 
 
 def is_held(folder: Path) -> bool:
     """Tell whether a process holds a folder by `only_one`."""
-    import fcntl
+    from filelock import FileLock, Timeout
 
-    try:
-        with (folder / ".lock").open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    if not (folder / ".lock").exists():
         return False
-    except OSError:
+    try:
+        with FileLock(folder / ".lock").acquire(blocking=False):
+            return False
+    except Timeout:
         return True
-    return False
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether this machine has a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

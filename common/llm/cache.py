@@ -1,9 +1,11 @@
 """Every reply ever paid for, kept by content in one SQLite file, and what each run has spent.
 
-A reply is committed before it is used, so a process that is killed loses at most the calls in flight.
-Write-ahead logging lets several commands use the file at once.
+A reply is committed before it is used, so a process that is killed loses at most the calls in flight, and what they
+may cost is in the ledger before they are sent. Write-ahead logging lets several commands use the file at once.
 """
 
+import os
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import orjson
 
 from common.errors import UserError
 from common.paths import CACHE
+from common.process import is_running
 
 FULL = ("full", "disk i/o error")
 
@@ -34,6 +37,10 @@ class Cache:
                 "CREATE TABLE IF NOT EXISTS spent (scope TEXT, model TEXT, dollars REAL, calls INTEGER,"
                 " PRIMARY KEY (scope, model))"
             )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, model TEXT,"
+                " dollars REAL, host TEXT, pid INTEGER)"
+            )
 
     def get(self, key: str) -> Any | None:
         """Return the value stored under `key`, or None."""
@@ -47,19 +54,62 @@ class Cache:
             self._db.execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, orjson.dumps(value)))
 
     def spent(self, scope: str) -> float:
-        """Return the dollars that `scope` (a run) has spent so far, in this process and earlier ones."""
+        """Return the dollars that `scope` (a run) has spent so far, by any process."""
+        return self._sum("spent", scope)
+
+    def reserve(self, scope: str, model: str, dollars: float, limit: float | None) -> int | None:
+        """Set dollars aside before a call is sent; return the reservation, None where it could pass the limit.
+
+        One transaction, so that two processes cannot both take what is left.
+        """
+        with self._transaction():
+            taken = self._sum("spent", scope) + self._sum("reserved", scope)
+            if limit is not None and taken + dollars > limit:
+                return None
+            row = self._db.execute(
+                "INSERT INTO reserved (scope, model, dollars, host, pid) VALUES (?, ?, ?, ?, ?)",
+                (scope, model, dollars, socket.gethostname(), os.getpid()),
+            )
+            return row.lastrowid
+
+    def settle(self, reservation: int, dollars: float | None) -> None:
+        """Turn a reservation into what the call cost, None: all that was reserved."""
+        with self._transaction():
+            taken = "DELETE FROM reserved WHERE id = ? RETURNING scope, model, dollars"
+            for scope, model, reserved in self._db.execute(taken, (reservation,)).fetchall():
+                cost = reserved if dollars is None else dollars
+                if cost:
+                    self._db.execute(
+                        "INSERT INTO spent VALUES (?, ?, ?, 1) ON CONFLICT (scope, model)"
+                        " DO UPDATE SET dollars = dollars + excluded.dollars, calls = calls + 1",
+                        (scope, model, cost),
+                    )
+
+    def settle_of_the_dead(self, scope: str) -> None:
+        """Book what processes of this machine had reserved that are gone: their calls may have been billed."""
         with self._clear_errors():
-            row = self._db.execute("SELECT sum(dollars) FROM spent WHERE scope = ?", (scope,)).fetchone()
+            rows = self._db.execute(
+                "SELECT id, pid FROM reserved WHERE scope = ? AND host = ?", (scope, socket.gethostname())
+            ).fetchall()
+        for reservation, pid in rows:
+            if not is_running(pid):
+                self.settle(reservation, None)
+
+    def _sum(self, table: str, scope: str) -> float:
+        with self._clear_errors():
+            row = self._db.execute(f"SELECT sum(dollars) FROM {table} WHERE scope = ?", (scope,)).fetchone()
         return row[0] or 0.0
 
-    def spend(self, scope: str, model: str, dollars: float) -> None:
-        """Add one call's price to what `scope` has spent."""
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         with self._clear_errors():
-            self._db.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, 1) ON CONFLICT (scope, model)"
-                " DO UPDATE SET dollars = dollars + excluded.dollars, calls = calls + 1",
-                (scope, model, dollars),
-            )
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""

@@ -6,27 +6,64 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 """
 
 import asyncio
+import gc
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
+from types import ModuleType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
+
+from common import proxies
 from common.errors import UserError
 from common.files import sha256_of
 from common.llm.cache import Cache
-from common.llm.failures import ADAPTABLE, Failure, backoff, classify
-from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
+from common.llm.failures import Failure, backoff, classify
+from common.llm.prices import OPENAI, Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
 from common.llm.reply import Reply, read_completion
-from common.llm.sdk import load_sdk
 from common.progress import notice
 
-OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 180.0
-PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
-TIMEOUTS = 3  # of one call, after which more waiting would not help
+CONNECT_SECONDS = 10.0
 LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
+PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
+TRIES = {"timeout": 3, "malformed": 2, "error": 2}
+"""Attempts at most after failures that more waiting would not help; a malformed reply is paid for."""
+MOST_ADAPTED = 8
+"""Settings that one call may be refused before it is given up."""
+RENAMED = {"max_tokens": "max_completion_tokens"}
+"""How a setting that is refused is said to newer models; others are left out."""
 Result = TypeVar("Result")
+
+
+def split_model(name: str, what: str = "JUDGE") -> tuple[str, str]:
+    """Return the model and the URL ("" for none) of `model` or `model@http://...`; a model's name may hold an @."""
+    found = re.fullmatch(r"(.+?)@(https?://.*)", name, re.DOTALL)
+    model, url = (found[1], found[2]) if found else (name, "")
+    if not url and (place := re.search(r"@([\w.-]+:\d+|localhost)(/.*)?$", name)):
+        raise UserError(f"{place[0][1:]!r} is not a URL", f"write it like {what}=model@http://127.0.0.1:8000/v1")
+    if not model or re.fullmatch(r"@.*://.*", model):
+        raise UserError(f"{what}={name!r} names no model", f"{what}=gpt-6-luna or {what}=model@http://host:8000/v1")
+    return model, url
+
+
+def extra_body() -> dict[str, Any]:
+    """Return what EXTRA adds to every call's body: EXTRA='{"enable_thinking": false, "reasoning_effort": "low"}'."""
+    given = os.environ.get("EXTRA", "").strip()
+    try:
+        extra = orjson.loads(given or "{}")
+        if not isinstance(extra, dict):
+            raise ValueError("it is no object")
+    except ValueError as error:
+        raise UserError(
+            f"EXTRA is no JSON object ({error}): {given}", """write it like EXTRA='{"enable_thinking": false}'"""
+        ) from None
+    return extra
 
 
 @dataclass(frozen=True)
@@ -38,29 +75,56 @@ class Endpoint:
     key: str = field(default="", repr=False)
     identity: str = ""
     timeout: float = TIMEOUT
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    """What is added to the body of every call."""
 
     @classmethod
     def from_environment(cls, model: str, url: str = "", *, needs_key: bool = True) -> "Endpoint":
-        """Build an endpoint from OPENAI_BASE_URL and OPENAI_API_KEY, which never leave the process.
+        """Build an endpoint from OPENAI_BASE_URL, OPENAI_API_KEY and EXTRA; the key never leaves the process.
 
         `needs_key` is False where nothing is sent, so that a price can be seen without an account.
         """
+        old_name = os.environ.get("OPENAI_API_BASE", "")
+        if old_name and not url and not os.environ.get("OPENAI_BASE_URL"):
+            raise UserError(
+                f"OPENAI_API_BASE={old_name} is not read: its name is OPENAI_BASE_URL today",
+                f"export OPENAI_BASE_URL={old_name}, or unset OPENAI_API_BASE",
+            )
         url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
-        if not url.startswith(("http://", "https://")):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
-        if "@" in urlsplit(url).netloc or "?" in url:  # it would stand in files and messages
+        if "api-version=" in url or (parts.hostname.endswith(".openai.azure.com") and "/v1" not in parts.path):
+            raise UserError(
+                f"Azure is asked at its own /openai/v1, without api-version: {parts.scheme}://{parts.hostname}{parts.path}",
+                f"write {parts.scheme}://{parts.hostname}/openai/v1, and the deployment's name as the model",
+            )
+        if "@" in parts.netloc or "?" in url:  # it would stand in files and messages
             raise UserError("a URL must hold no password and no key", "put the key into OPENAI_API_KEY")
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")
         if not key and url == OPENAI and needs_key:
             raise UserError(f"{model} needs OPENAI_API_KEY", "export OPENAI_API_KEY=..., or name another URL")
-        return cls(model, url, key, timeout=LOCAL_TIMEOUT if is_local(url) else TIMEOUT)
+        timeout = LOCAL_TIMEOUT if is_local(url) else TIMEOUT
+        return cls(model, url, key, timeout=timeout, extra=extra_body())
 
     @property
     def cache_name(self) -> str:
         """Return what stands for this model in cache keys."""
         return self.identity or f"{self.url} {self.model}"
+
+
+@dataclass
+class Habits:
+    """What an endpoint was found to want, or to do."""
+
+    renamed: dict[str, str | None] = field(default_factory=dict)
+    """Setting -> what it is called there, None: it is left out."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    most_tokens: int = 0
+    """The largest max_tokens that it takes; 0: not known."""
+    thinks: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,15 +134,23 @@ class Request:
     messages: list[dict[str, str]]
     settings: dict[str, Any]
     repeat: int = 0
+    room: int = 0
+    """Tokens that max_tokens grows by where the model was found to think before it answers."""
 
     def key(self, endpoint: Endpoint) -> str:
         """Return the key under which the reply is kept: all that decides it, and nothing else."""
-        return sha256_of([endpoint.cache_name, self.messages, self.settings, self.repeat])
+        decides = [endpoint.cache_name, self.messages, self.settings, self.repeat]
+        return sha256_of([*decides, endpoint.extra] if endpoint.extra else decides)
 
-    def sent(self, changes: Mapping[str, str | None]) -> dict[str, Any]:
-        """Return the settings as an endpoint takes them that wants some under another name, or not at all (None)."""
-        renamed = [(changes.get(name, name), value) for name, value in self.settings.items()]
-        return {name: value for name, value in renamed if name}
+    def sent(self, endpoint: Endpoint, habits: Habits) -> dict[str, Any]:
+        """Return the settings as the endpoint takes them, those of EXTRA among them."""
+        settings = dict(self.settings)
+        if "max_tokens" in settings:
+            settings["max_tokens"] += self.room if habits.thinks else 0
+            settings["max_tokens"] = min(settings["max_tokens"], habits.most_tokens or settings["max_tokens"])
+        settings |= habits.extra | endpoint.extra
+        named = [(habits.renamed.get(name, name), value) for name, value in settings.items()]
+        return {name: value for name, value in named if name}
 
     def tokens(self) -> tuple[int, int]:
         """Estimate the tokens of input, and the most that the output can have."""
@@ -110,7 +182,8 @@ class Client:
         self._reached: set[str] = set()
         self._told: set[str] = set()
         self._pending: dict[str, asyncio.Future[Reply]] = {}
-        self._adapted: dict[str, dict[str, str | None]] = {}
+        self._habits: dict[str, Habits] = {}
+        self._looked_up: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._prices: dict[str, Price | None] = {}
 
     async def __aenter__(self) -> Self:
@@ -121,6 +194,9 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for look in self._looked_up.values():
+            look.cancel()
+        await asyncio.gather(*self._looked_up.values(), return_exceptions=True)
         for sdk in self._sdks.values():
             await sdk.close()
 
@@ -158,63 +234,69 @@ class Client:
         while True:
             attempt += 1
             async with self._slots:
-                outcome = await self._attempt(endpoint, request)
+                self._look_up(endpoint)
+                sent = request.sent(endpoint, self.habits(endpoint))
+                outcome = await self._attempt(endpoint, request, sent)
             if isinstance(outcome, Reply):
+                if self._needs_room(endpoint, request, sent, outcome):
+                    continue
                 outcome.attempts = attempt
                 self.cache.put(key, outcome.row())
                 return outcome
-            if outcome.action == "adapt" and adapted < len(ADAPTABLE):
+            if outcome.action == "adapt" and adapted < MOST_ADAPTED and self._adapt(endpoint, request, sent, outcome):
                 adapted += 1
-                self._adapt(endpoint, outcome)
                 continue
             unreached = outcome.kind == "unreachable" and endpoint.url not in self._reached
             if unreached and attempt >= 3:
                 raise UserError(
                     f"nothing answers at {endpoint.url}: {outcome.message}", "check the URL and the network"
                 )
-            most = {"timeout": min(self.attempts, TIMEOUTS), "http 429": PATIENCE * self.attempts}
-            if outcome.action != "retry" or attempt >= most.get(outcome.kind, self.attempts):
+            most = {"http 429": PATIENCE * self.attempts}.get(outcome.kind, self.attempts)
+            if outcome.action != "retry" or attempt >= min(most, TRIES.get(outcome.kind, most)):
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
             if outcome.kind not in self._told:
                 self._told.add(outcome.kind)
                 notice(f"{endpoint.url}: {outcome.kind}: {outcome.message}; such calls are tried again")
             await asyncio.sleep(backoff(attempt, outcome))
 
-    async def _attempt(self, endpoint: Endpoint, request: Request) -> Reply | Failure:
-        """Send `request` once."""
+    async def _attempt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any]) -> Reply | Failure:
+        """Send `request` once, its worst price reserved before and settled after."""
         if endpoint.cache_name not in self._prices:
             self._prices[endpoint.cache_name] = price_of(endpoint.model, endpoint.url)
         price = self._prices[endpoint.cache_name]
         tokens_in, tokens_out = request.tokens()
-        reserved = await self.budget.reserve(endpoint.model, price, tokens_in, tokens_out) if self.budget else 0.0
-        dollars = reserved  # an interrupted call may be billed
+        tokens_out = max(tokens_out, *(sent.get(name) or 0 for name in ("max_tokens", "max_completion_tokens")))
+        reservation = None
+        if self.budget:
+            reservation = await self.budget.reserve(endpoint.model, price, int(MARGIN * tokens_in), tokens_out)
+        dollars: float | None = None  # an interrupted call may be billed
         try:
             if self._limiter:
                 await self._limiter.acquire()
             self.calls += 1
             try:
-                reply = await self._send(endpoint, request)
-                dollars = price.of(reply.tokens_in, reply.tokens_out) if price else 0.0
+                reply = await self._send(endpoint, request, sent)
+                if price and reply.tokens_in and reply.tokens_out:
+                    dollars = price.of(reply.tokens_in, reply.tokens_out)
                 self._reached.add(endpoint.url)
                 return reply
             except Exception as error:
                 dollars = 0.0
-                failure = classify(error, endpoint.url, endpoint.model, endpoint.key)
-                dollars = reserved if failure.billed else 0.0
+                failure = classify(error, endpoint.url, endpoint.model, endpoint.key, sent)
+                dollars = None if failure.billed else 0.0
             if failure.kind != "unreachable":
                 self._reached.add(endpoint.url)
             return Reply(finish_reason="content_filter") if failure.action == "filtered" else failure
         finally:
-            if self.budget:
-                self.budget.settle(endpoint.model, reserved, dollars)
+            if self.budget and reservation is not None:
+                self.budget.settle(reservation, dollars)
 
-    async def _send(self, endpoint: Endpoint, request: Request) -> Reply:
-        changes = self.changes(endpoint)
-        raw = await self._sdk(endpoint).chat.completions.with_raw_response.create(
-            model=endpoint.model, messages=request.messages, timeout=endpoint.timeout, **request.sent(changes)
-        )
+    async def _send(self, endpoint: Endpoint, request: Request, sent: dict[str, Any]) -> Reply:
+        body = {"model": endpoint.model, "messages": request.messages}
+        raw = await self._sdk(endpoint).chat.completions.with_raw_response.create(**body, extra_body=sent)
         reply = read_completion(raw.content)
-        reply.left_out = [name for name, new in changes.items() if new is None and name in request.settings]
+        renamed = self.habits(endpoint).renamed
+        reply.left_out = [name for name in request.settings if renamed.get(name, name) not in sent]
         return reply
 
     def _sdk(self, endpoint: Endpoint) -> Any:
@@ -222,22 +304,92 @@ class Client:
         place = (endpoint.url, endpoint.key)
         if place not in self._sdks:
             openai = load_sdk()
-            # A proxy from the environment is for the world outside, not for a server on this machine.
-            transport = openai.DefaultAsyncHttpx2Client(trust_env=False) if is_local(endpoint.url) else None
-            # The SDK's own retries are off: each attempt has to be counted against the budget.
+            try:
+                # A proxy from the environment is for the world outside, not for a server on this machine.
+                transport = openai.DefaultAsyncHttpx2Client(trust_env=not is_local(endpoint.url))
+            except Exception as error:
+                raise (proxies.unusable(error) or error) from None
             self._sdks[place] = openai.AsyncOpenAI(
-                api_key=endpoint.key or "none", base_url=endpoint.url, max_retries=0, http_client=transport
+                api_key=endpoint.key or "none",
+                base_url=endpoint.url,
+                max_retries=0,  # each attempt is counted against the budget, and gives its slot back while it waits
+                timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECT_SECONDS, endpoint.timeout)),
+                http_client=transport,
             )
         return self._sdks[place]
 
-    def changes(self, endpoint: Endpoint) -> dict[str, str | None]:
-        """Return which settings an endpoint refused so far, and how the same is said to it (None: not at all)."""
-        return self._adapted.get(endpoint.cache_name, {})
+    def habits(self, endpoint: Endpoint) -> Habits:
+        """Return what is known of an endpoint's ways."""
+        return self._habits.setdefault(endpoint.cache_name, Habits())
 
-    def _adapt(self, endpoint: Endpoint, failure: Failure) -> None:
-        """Remember that an endpoint refuses a setting, and how the same is said to it."""
-        changes = self._adapted.setdefault(endpoint.cache_name, {})
-        changes[failure.parameter] = ADAPTABLE.get(failure.parameter)
+    def _adapt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], failure: Failure) -> bool:
+        """Remember what an endpoint refuses, and tell whether the call is now another one."""
+        habits, name = self.habits(endpoint), failure.parameter
+        if request.sent(endpoint, habits) != sent:  # another call has found it out meanwhile
+            return True
+        ours = next((ours for ours, theirs in habits.renamed.items() if theirs == name), name)
+        numbers = [int(number) for number in re.findall(r"\d+", failure.message)]
+        smaller = [number for number in numbers if 1 < number < (sent.get(name) or 0)]
+        other = RENAMED.get(name)
+        if name in RENAMED.values() or name in RENAMED:
+            if other and (other in failure.message or not smaller):
+                habits.renamed[ours] = other
+            elif smaller:
+                habits.most_tokens = max(smaller)
+                notice(f"{endpoint.url} takes max_tokens up to {habits.most_tokens}: longer replies are cut off there")
+            else:
+                habits.renamed[ours] = None
+        elif name == "enable_thinking" and name not in sent:
+            habits.extra[name] = False
+        else:
+            habits.renamed[ours] = None
+        return request.sent(endpoint, habits) != sent
+
+    def _needs_room(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], reply: Reply) -> bool:
+        """Tell whether thinking cut a reply off and the same call, now with more room, may end."""
+        habits = self.habits(endpoint)
+        habits.thinks = habits.thinks or reply.thought
+        return reply.thought and reply.finish_reason == "length" and request.sent(endpoint, habits) != sent
+
+    def _look_up(self, endpoint: Endpoint) -> None:
+        """Ask once, beside the calls, whether the endpoint's list of models says when this one will be shut down."""
+        place = (endpoint.url, endpoint.model)
+        if place not in self._looked_up:
+            self._looked_up[place] = asyncio.ensure_future(self._warn_of_shutdown(endpoint))
+
+    async def _warn_of_shutdown(self, endpoint: Endpoint) -> None:
+        try:
+            listed = await self._sdk(endpoint).with_options(timeout=CONNECT_SECONDS).models.with_raw_response.list()
+            known = {str(model["id"]): model for model in orjson.loads(listed.content)["data"]}
+            day = date.fromisoformat(known[endpoint.model]["shutdown_date"])
+        except Exception:  # most endpoints do not say it
+            return
+        notice(f"warning: {endpoint.model} will be shut down on {day}; results of another one cannot be put beside its")
+
+
+MARGIN = 1.5
+"""Times as many tokens of input are reserved as are estimated."""
+
+
+def load_sdk() -> ModuleType:
+    """Import `openai` for less: its import is most of what a command costs before its first call.
+
+    Without searching for garbage among what stays for good, and without aiohttp, a second transport that the SDK
+    imports where it is installed.
+    """
+    if "openai" not in sys.modules:
+        hidden = "aiohttp" not in sys.modules
+        gc.disable()
+        try:
+            if hidden:
+                sys.modules["aiohttp"] = None  # type: ignore[assignment]
+            import openai  # noqa: F401
+        finally:
+            if hidden:
+                del sys.modules["aiohttp"]
+            gc.freeze()
+            gc.enable()
+    return sys.modules["openai"]
 
 
 async def gather(work: Iterable[Awaitable[Result]], done: Callable[[Result], None] = lambda _: None) -> list[Result]:

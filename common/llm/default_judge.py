@@ -1,12 +1,15 @@
 """Which judge is meant where none is named, and what so many of its judgments are likely to cost."""
 
 import os
-
-from common.llm.prices import price_of
+from datetime import date
 
 STAND_IN = "reference"
 """The offline judge, which counts which answer is nearer to a reference answer."""
-DEFAULT_MODEL = "gpt-4o-mini"
+DEFAULT_MODEL = "gpt-6-luna"
+"""The model that judges, answers as `chatgpt` and generates where none is named."""
+SHUTDOWN: date | None = None
+"""The day on which it will be shut down, where its provider has announced one; looked at on LOOKED."""
+LOOKED = date(2026, 11, 26)
 CALL_TOKENS_OUT = 350
 """What a judge usually writes."""
 PROMPT_TOKENS = 450
@@ -23,9 +26,12 @@ def auto_judge() -> str:
 
 def likely_dollars(judge: str, judgments: int, answer_tokens: int | None = None) -> float | None:
     """Return about how many US dollars so many judgments cost, None where the judge's price is not known."""
-    model, _, url = judge.partition("@")
-    if model == STAND_IN:
+    from common.llm.client import split_model
+    from common.llm.prices import price_of
+
+    if judge == STAND_IN:
         return 0.0
+    model, url = split_model(judge)
     price = price_of(model, url or os.environ.get("OPENAI_BASE_URL", ""))
     tokens_in = PROMPT_TOKENS + 2 * min(answer_tokens or ANSWER_TOKENS, ANSWER_TOKENS)
     return price.of(judgments * tokens_in, judgments * CALL_TOKENS_OUT) if price else None

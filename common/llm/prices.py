@@ -1,20 +1,20 @@
-"""What calls cost: the price list, token estimates and the cap that a run must not pass."""
+"""What calls cost, and the cap that a run must not pass."""
 
 import asyncio
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
-
-import yaml
 
 from common.errors import UserError
 from common.llm.cache import Cache
 
-PRICES = Path(__file__).with_name("prices.yaml")
-HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef]")
+OPENAI = "https://api.openai.com/v1"
 POLL_SECONDS = 0.02
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "0.0.0.0")
+SNAPSHOT = re.compile(r"[-@]?(latest|\d[\d-]*)?")
+"""What may stand behind a listed model's name: the date of a snapshot."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,56 @@ class Price:
         return self.input * tokens_in + self.output * tokens_out
 
 
-def price_of(model: str, url: str, prices: Path = PRICES) -> Price | None:
-    """Return the price of a model, by its longest listed prefix; None when the list does not know it."""
-    listed = yaml.safe_load(prices.read_text())
-    short = model.rpartition("/")[2]
-    known = [name for name in listed if short.startswith(name)]
-    if known:
-        name = max(known, key=len)
-    elif is_local(url):
-        name = "local"
-    else:
+def price_of(model: str, url: str) -> Price | None:
+    """Return a model's price at a URL; None when it is not listed and PRICE does not give it.
+
+    Listed are the prices of genai-prices, each for its provider's own address; a server on this machine is free.
+    """
+    if is_local(url):
+        return Price(0, 0)
+    return _listed(model, url or OPENAI) or price_given()
+
+
+def price_given() -> Price | None:
+    """Return what PRICE="0.4 1.6" says about models that are not listed: dollars per million tokens in and out."""
+    given = os.environ.get("PRICE", "").replace(",", " ").replace("/", " ").split()
+    if not given:
         return None
-    dollars_in, dollars_out = listed[name]
+    try:
+        dollars_in, dollars_out = map(float, given)
+        if not 0 <= min(dollars_in, dollars_out) <= max(dollars_in, dollars_out) < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"PRICE={os.environ['PRICE']!r} is not two prices", 'dollars per million tokens in and out: PRICE="0.4 1.6"'
+        ) from None
     return Price(dollars_in / 1e6, dollars_out / 1e6)
+
+
+def _listed(model: str, url: str) -> Price | None:
+    from datetime import UTC, datetime
+
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, None, url)
+    except LookupError:
+        return None
+    short = model.lower()
+    if not (_names(found.match, short) or (short.startswith(found.id) and SNAPSHOT.fullmatch(short[len(found.id) :]))):
+        return None  # only its first letters are those of a listed model
+    prices = found.get_prices(datetime.now(UTC))
+    dollars: list[Any] = [getattr(price, "base", price) for price in (prices.input_mtok, prices.output_mtok)]
+    return None if None in dollars else Price(*(float(each) / 1e6 for each in dollars))
+
+
+def _names(clause: Any, model: str) -> bool:
+    """Tell whether a clause of the list gives a model's whole name, and not its beginning or a part of it."""
+    kind = type(clause).__name__
+    if kind in ("ClauseOr", "ClauseAnd"):
+        parts = [_names(part, model) for part in (clause.or_ if kind == "ClauseOr" else clause.and_)]
+        return any(parts) if kind == "ClauseOr" else all(parts)
+    return kind in ("ClauseEquals", "ClauseRegex") and bool(clause.is_match(model))
 
 
 def is_local(url: str) -> bool:
@@ -50,9 +87,9 @@ def is_local(url: str) -> bool:
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate a text's tokens without a tokenizer: one for a Han character, one for 4 other characters."""
-    han = len(HAN.findall(text))
-    return han + (len(text) - han + 3) // 4
+    """Estimate a text's tokens without a tokenizer: one for 4 ASCII characters, one for any other character."""
+    others = len(text) - len(text.encode("ascii", "ignore"))
+    return others + (len(text) - others + 3) // 4
 
 
 class BudgetSpentError(Exception):
@@ -60,54 +97,43 @@ class BudgetSpentError(Exception):
 
 
 class Budget:
-    """A cap in dollars on all that one run ever spends, retries and earlier processes included.
+    """A cap in dollars on all that a scope (a run's folder) ever spends, whichever commands and processes do it.
 
-    A call reserves its worst price before it is sent, so that calls in flight cannot pass the cap together.
+    A call reserves its worst price in the ledger before it is sent and is settled after it. What a killed process had
+    reserved stays spent: its calls may have been billed.
     """
 
     def __init__(self, cache: Cache, scope: str, limit: float | None = None) -> None:
         self.cache = cache
         self.scope = scope
         self.limit = limit
-        self._reserved = 0.0
         self._in_flight = 0
-        self._spent = cache.spent(scope)
+        cache.settle_of_the_dead(scope)
 
     @property
     def spent(self) -> float:
         """Return the dollars spent so far."""
-        return self._spent
+        return self.cache.spent(self.scope)
 
-    async def reserve(self, model: str, price: Price | None, tokens_in: int, tokens_out: int) -> float:
-        """Set aside a call's worst price and return it; raise BudgetSpentError when the cap could be passed.
+    async def reserve(self, model: str, price: Price | None, tokens_in: int, tokens_out: int) -> int:
+        """Set a call's worst price aside and return the reservation; BudgetSpentError when the cap could be passed.
 
         While calls in flight may still turn out cheaper than feared, it waits for them.
         """
-        if price is None:
-            if self.limit is None:
-                self._in_flight += 1
-                return 0.0
+        if price is None and self.limit is not None:
             raise UserError(
-                f"there is no price for model {model!r}, so a budget cannot be kept",
-                f"add it to {PRICES.relative_to(PRICES.parent.parent)} or leave BUDGET out",
+                f"there is no price for model {model!r}, so BUDGET cannot be kept",
+                'give it in dollars per million tokens in and out: PRICE="0.4 1.6"; or leave BUDGET out',
             )
-        worst = price.of(tokens_in, tokens_out)
-        while self.limit is not None and self._spent + self._reserved + worst > self.limit:
-            if self._spent + worst > self.limit or not self._in_flight:
+        worst = price.of(tokens_in, tokens_out) if price else 0.0
+        while (reservation := self.cache.reserve(self.scope, model, worst, self.limit)) is None:
+            if not self._in_flight:
                 raise BudgetSpentError
             await asyncio.sleep(POLL_SECONDS)
         self._in_flight += 1
-        self._reserved += worst
-        return worst
+        return reservation
 
-    def settle(self, model: str, reserved: float, dollars: float) -> None:
-        """Turn a reservation into what the call really cost (0 when it was certainly not billed)."""
-        self._reserved -= reserved
+    def settle(self, reservation: int, dollars: float | None) -> None:
+        """Book what a call really cost: 0 when it was certainly not billed, None when as much as was reserved."""
         self._in_flight -= 1
-        self.charge(model, dollars)
-
-    def charge(self, model: str, dollars: float) -> None:
-        """Add to what was spent, in the ledger too."""
-        if dollars:
-            self._spent += dollars
-            self.cache.spend(self.scope, model, dollars)
+        self.cache.settle(reservation, dollars)

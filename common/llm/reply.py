@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from common.llm.failures import MalformedError
+from common.llm.failures import MalformedError, RefusedError
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Reply:
     attempts: int = 1
     error: str = ""
     left_out: list[str] = field(default_factory=list)  # settings that the endpoint refused
+    thought: bool = False  # it thought before it answered, in a channel of its own
 
     @property
     def said(self) -> str:
@@ -30,30 +31,70 @@ class Reply:
             return after.strip()
         return "" if self.text.lstrip().startswith("<think>") else self.text
 
+    @property
+    def only_thought(self) -> bool:
+        """Tell whether all that came was thinking, and no answer."""
+        return not self.said.strip() and (self.thought or bool(self.text.strip()))
+
     def row(self) -> dict[str, Any]:
         """Return this reply as a JSON-like dict."""
         return asdict(self)
 
 
 def read_completion(body: bytes) -> Reply:
-    """Read a chat completion; raise MalformedError when the body does not hold one."""
+    """Read a chat completion; RefusedError when the body holds an error instead, MalformedError when it is neither."""
     try:
         value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        shown = body[:80].decode(errors="replace")
+        streamed = ": it streams, though it was not asked to" if body.startswith(b"data:") else ""
+        raise MalformedError(f"the reply is no chat completion{streamed}: {shown!r}") from None
+    error = value.get("error") if isinstance(value, dict) else None
+    try:
         choice = value["choices"][0]
         message = choice["message"]
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
-        shown = body[:80].decode(errors="replace")
-        raise MalformedError(f"the reply is no chat completion: {shown!r}") from None
-    usage = value.get("usage") or {}
+    except (KeyError, IndexError, TypeError):
+        if error:
+            raise RefusedError(error) from None
+        raise MalformedError(f"the reply is no chat completion: {body[:80].decode(errors='replace')!r}") from None
+    usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
+    details = usage.get("completion_tokens_details")
     refusal = message.get("refusal")
-    text = message.get("content")
-    if not isinstance(text, str | None):
-        raise MalformedError(f"the reply's content is no text: {text!r:.80}")
+    text, thinking = _parts(message.get("content"))
+    finish = "refusal" if refusal else str(choice.get("finish_reason") or "")
+    if finish == "error":
+        raise RefusedError(choice.get("error") or error or "the reply ended with an error")
     return Reply(
-        text=text or refusal or "",
-        finish_reason="refusal" if refusal else str(choice.get("finish_reason") or ""),
+        text=text or (refusal if isinstance(refusal, str) else ""),
+        finish_reason=finish,
         model=str(value.get("model") or ""),
         fingerprint=str(value.get("system_fingerprint") or ""),
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
+        tokens_in=_count(usage.get("prompt_tokens")),
+        tokens_out=_count(usage.get("completion_tokens")),
+        thought=bool(
+            thinking
+            or "<think>" in text
+            or message.get("reasoning_content")
+            or message.get("reasoning")
+            or (isinstance(details, dict) and _count(details.get("reasoning_tokens")))
+        ),
     )
+
+
+def _parts(content: Any) -> tuple[str, bool]:
+    """Return the text of a message's content, which may come in parts, and whether a part of it is thinking."""
+    if content is None or isinstance(content, str):
+        return content or "", False
+    if not isinstance(content, list) or not all(isinstance(part, dict | str) for part in content):
+        raise MalformedError(f"the reply's content is no text: {content!r:.80}")
+    texts = [part if isinstance(part, str) else part.get("text") for part in content]
+    thinking = any(isinstance(part, dict) and "think" in f"{part.get('type')}" for part in content)
+    return "".join(text for text in texts if isinstance(text, str)), thinking
+
+
+def _count(value: Any) -> int:
+    """Return a number of tokens, 0 where it is not said."""
+    try:
+        return max(0, int(value))
+    except (TypeError, ValueError):
+        return 0

@@ -16,11 +16,11 @@ import orjson
 from common.errors import UserError
 from common.files import write_jsonl
 from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint, Request, gather
+from common.llm.client import Client, Endpoint, Request, gather, split_model
+from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.prices import Budget, BudgetSpentError
 from common.llm.reply import Reply
 
-DEFAULT_MODEL = "gpt-4o-mini"
 EXCERPT = 200
 Dropped = tuple[str, str]
 """The step at which something is dropped, and the reason."""
@@ -38,9 +38,7 @@ class Limits:
 def endpoint_of(generator: str, *, needs_key: bool = True) -> Endpoint:
     """Return the endpoint of `model` or `model@url`."""
     name = generator or os.environ.get("GENERATOR_MODEL", DEFAULT_MODEL)
-    model, _, url = name.partition("@")
-    if not model:
-        raise UserError(f"{name!r} names no model", "GENERATOR=gpt-4o-mini or GENERATOR=model@http://host:8000/v1")
+    model, url = split_model(name, "GENERATOR")
     return Endpoint.from_environment(model, url, needs_key=needs_key)
 
 

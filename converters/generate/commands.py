@@ -27,7 +27,7 @@ def generating_options(command: Command) -> Command:
         click.option("--budget", type=float, help="Never spend more US dollars than this, retries counted."),
         click.option("--prompts", type=click.Path(path_type=Path), help="Folder with your own *.jinja."),
         click.option("--set", "overrides", default="", help='"key=value ..."; a wrong key shows all of them.'),
-        click.option("--generator", default="", help="MODEL or MODEL@URL (default: GENERATOR_MODEL or gpt-4o-mini)."),
+        click.option("--generator", default="", help="MODEL or MODEL@URL (default: GENERATOR_MODEL or gpt-6-luna)."),
         click.option("--task", default="", help="A converted task's name."),
     ):
         command = option(command)

@@ -8,6 +8,7 @@ import click
 from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Endpoint
+from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
 from eval.answering.ask import answers_in, answers_of, ask_run, requests_for
@@ -16,7 +17,7 @@ from eval.records.answers import REFUSED, Answer, path_of
 from eval.records.questions import Question, bundled, load_questions, test_split
 
 OWN = ("base", "tuned")  # what a run serves itself; every other name is a model behind an endpoint
-MODELS = {"chatgpt": "gpt-4o-mini"}
+MODELS = {"chatgpt": DEFAULT_MODEL}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Questions:
     "contestants",
     click.option("--who", multiple=True, help="base, tuned (default: both), or a name for --endpoint and --file."),
     click.option("--endpoint", default="", help="URL of an OpenAI-compatible API (default: OPENAI_BASE_URL)."),
-    click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-4o-mini."),
+    click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-6-luna."),
     click.option("--file", "source", type=click.Path(path_type=Path), help="Take the answers from this file."),
     click.option("--start-timeout", default=900.0, show_default=True, help="Seconds a served model may take to load."),
 )

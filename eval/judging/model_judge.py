@@ -1,21 +1,21 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from common.errors import UserError
-from common.llm.client import Client, Endpoint, Request
-from common.llm.default_judge import STAND_IN, auto_judge
+from common.llm.client import Client, Endpoint, Request, split_model
+from common.llm.default_judge import DEFAULT_MODEL, STAND_IN, auto_judge
 from common.llm.reply import Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, too_long, version
 from eval.judging.read_verdict import read_verdict
 from eval.records.answers import CUT_OFF, FILTERED
 from eval.records.judgments import Judgment, Pairing, Verdict, winner
 
-AT = re.compile(r"(.*?)(?:@(https?:.*|[\w.-]+:\d+.*))?")  # a model's name may hold an @ itself
 ROOM = 4  # times the tokens, where the first reply was cut off: most of it was thinking
+THINKING_ROOM = 4096
+"""Tokens that a judge which was seen to think gets on top from then on."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ModelJudge:
             self.style,
         )
         settings = self.settings | ({"response_format": SCHEMA} if self.style.structured else {})
-        return Request([{"role": "user", "content": prompt}], settings), defused
+        return Request([{"role": "user", "content": prompt}], settings, room=THINKING_ROOM), defused
 
     async def judge(self, client: Client, pairing: Pairing) -> Judgment:
         """Return the judgment of one pairing; no verdict on the last line is asked for once more."""
@@ -110,12 +110,12 @@ def model_judges(
     """
     judges: dict[str, ModelJudge] = {}
     for name in names:
-        model, url = AT.fullmatch(name).groups()  # type: ignore[union-attr]
-        if not model.strip("@") or model in ("panel", STAND_IN) or model.startswith("human"):
+        model, url = split_model(name)
+        if model in ("panel", STAND_IN) or model.startswith("human"):
             raise UserError(
-                f"{name!r} cannot name a judge", "write JUDGE=gpt-4o-mini or JUDGE=model@http://host:8000/v1"
+                f"{name!r} cannot name a judge", f"write JUDGE={DEFAULT_MODEL} or JUDGE=model@http://host:8000/v1"
             )
-        endpoint = Endpoint.from_environment(model, url or "", needs_key=needs_key)
+        endpoint = Endpoint.from_environment(model, url, needs_key=needs_key)
         called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
         if called in judges or known.get(called) not in (None, "", endpoint.url):
             called += f"@{urlsplit(endpoint.url).netloc}"

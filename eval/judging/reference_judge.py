@@ -20,7 +20,7 @@ def judge_all(pairings: list[Pairing]) -> list[Judgment]:
     if without:
         raise UserError(
             f"the stand-in judge needs reference answers; {len(without)} questions have none: {without[0]} ...",
-            "add a reference to each, or name a model: JUDGE=gpt-4o-mini",
+            "add a reference to each, or name a model: JUDGE=model",
         )
     return [_judge(pairing) for pairing in pairings]
 

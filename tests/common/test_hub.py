@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from huggingface_hub import errors
 
 from common.errors import UserError
 from common.hub import Repository, snapshot
@@ -93,6 +95,25 @@ def test_the_cache_is_seen_without_the_client(tmp_path: Path, monkeypatch: pytes
         folder.mkdir(parents=True)
         os.utime(folder, (number, number))
     assert snapshot("org/name") == tmp_path / "models--org--name" / "snapshots" / "new"
+
+
+def http_error(kind: type[errors.HfHubHTTPError], status: int) -> errors.HfHubHTTPError:
+    return kind("no", response=httpx.Response(status, request=httpx.Request("GET", "http://hub")))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (http_error(errors.RevisionNotFoundError, 404), "org/name has no revision v9 on the hub"),
+        (http_error(errors.HfHubHTTPError, 403), r"the hub refused org/name \(HTTP 403\)"),
+        (http_error(errors.HfHubHTTPError, 503), r"the transfer of x.csv of org/name broke off \(no\)"),
+        (httpx.ReadTimeout("no"), r"the transfer of x.csv of org/name broke off \(no\)"),
+        (httpx.ConnectTimeout("no"), r"org/name cannot be reached \(no network\?\): no"),
+    ],
+)
+def test_what_a_stand_in_cannot_show(error: Exception, said: str) -> None:
+    with pytest.raises(UserError, match=said), Repository("org/name", revision="v9").clear_errors("x.csv"):
+        raise error
 
 
 @pytest.mark.parametrize(

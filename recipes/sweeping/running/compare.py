@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common.files import read_jsonl, write_jsonl, write_text
+from common.llm.client import split_model
 from common.run_files import Plan, Run
 from common.subprocesses import call
 from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
@@ -29,7 +30,7 @@ def compare(plan: Plan) -> None:
 def asked(contestant: str, task: str, questions: str) -> dict[str, str]:
     """Return the options that ask an outside contestant: `chatgpt`, or `name=model@url`."""
     who, _, where = contestant.partition("=")
-    model, _, url = where.partition("@")
+    model, url = split_model(where, "contestants") if where else ("", "")
     return {"task": task, "who": who, "model_name": model, "endpoint": url, "questions": questions}
 
 

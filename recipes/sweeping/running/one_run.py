@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from common.errors import UserError
-from common.lease import leased
 from common.names import root_task
 from common.paths import CACHE, data_folder, folder_name
 from common.process import only_one, run_logged
@@ -49,7 +48,7 @@ def _has_rows(task: str) -> bool:
 
 def do(plan: Plan, run: Run) -> bool:
     """Do a run; return whether it is done. Why it failed stands in its state file."""
-    with only_one(states.lock_folder(run), wait=True), leased(states.lock_folder(run)):
+    with only_one(states.lock_folder(run), wait=True):
         prepare_shared(plan, [run])
         recipe = recipe_of(run)
         key = content_key(run, recipe)

@@ -4,7 +4,6 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.lease import is_leased
 from common.process import is_held
 from common.run_files import DONE, SWEEPS, Plan, Run, State, read_manifest, read_state
 
@@ -24,7 +23,7 @@ def lock_folder(run: Run) -> Path:
 
 def is_alive(run: Run) -> bool:
     """Tell whether a process works on a run."""
-    return is_held(lock_folder(run)) or is_leased(lock_folder(run))
+    return is_held(lock_folder(run))
 
 
 def missing(plan: Plan, run: Run) -> str:

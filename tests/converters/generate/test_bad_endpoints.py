@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
+from common.llm.prices import Price
 from converters.__main__ import cli
 from tests.converters.generate.conftest import writes
 from tests.endpoint import Endpoint, completion, error
@@ -129,23 +130,19 @@ def test_when_every_call_fails(endpoint: Endpoint, run: Run) -> None:
 def test_the_budget_is_kept_and_what_was_paid_for_is_there(
     endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch, read_rows: ReadRows
 ) -> None:
-    from common.llm import prices
-
-    local = Path("prices.yaml")
-    local.write_text("local: [1000, 1000]\n")
-    monkeypatch.setattr(prices.price_of, "__defaults__", (local,))
+    monkeypatch.setattr("common.llm.client.price_of", lambda model, url: Price(1e-3, 1e-3))
     endpoint.behaviour = writes()
-    # A call costs 120 tokens = $0.12; before it is made up to 4,096 tokens of output have to fit: about $4.9.
-    with pytest.raises(UserError, match=r"rows are there, then: BUDGET=5.2 is reached"):
-        run("self-instruct", "--n", "2000", "--budget", "5.2", "--set", "at_once=1")
+    # A call costs 120 tokens = $0.12; before it is made up to 4,096 tokens of output have to fit: about $5.4.
+    with pytest.raises(UserError, match=r"rows are there, then: BUDGET=6 is reached"):
+        run("self-instruct", "--n", "2000", "--budget", "6", "--set", "at_once=1")
     first = len(endpoint.calls)
-    assert 0 < first * 0.12 <= 5.2
+    assert 0 < first * 0.12 <= 6
     paid = len(read_rows(f"{PART}/rows.jsonl"))
     assert paid > 0
-    with pytest.raises(UserError, match="BUDGET=6 is reached"):
-        run("self-instruct", "--n", "2000", "--budget", "6", "--set", "at_once=1")
+    with pytest.raises(UserError, match="BUDGET=7 is reached"):
+        run("self-instruct", "--n", "2000", "--budget", "7", "--set", "at_once=1")
     assert len(read_rows(f"{PART}/rows.jsonl")) > paid
-    assert len(endpoint.calls) * 0.12 <= 6
+    assert len(endpoint.calls) * 0.12 <= 7
 
 
 @pytest.mark.parametrize("command", ["self-instruct", "rewrite", "score"])

@@ -67,7 +67,7 @@ def test_a_backbone_that_is_not_here_is_prepared_before_it_is_served(config: Pat
         calls.append(command[1:])
         return subprocess.CompletedProcess(command, len(calls) - 1)
 
-    monkeypatch.setattr(served_model.subprocess, "run", prepare)
+    monkeypatch.setattr("common.subprocesses.subprocess.run", prepare)
     run = config.parents[1]
     served_model.ensure_here(run, config)
     assert calls == []

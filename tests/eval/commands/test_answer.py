@@ -114,8 +114,8 @@ def test_chatgpt_needs_only_its_name_and_a_key(run: Path, endpoint: Endpoint, mo
     monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     eval_command("answer", "--run", run, "--who", "chatgpt", "--questions", run / "questions.jsonl")
-    assert endpoint.calls[0]["model"] == "gpt-4o-mini"
-    assert rows(run, "chatgpt")[0]["model"] == "gpt-4o-mini"
+    assert endpoint.calls[0]["model"] == "gpt-6-luna"
+    assert rows(run, "chatgpt")[0]["model"] == "gpt-6-luna"
 
 
 def test_answers_from_a_file_by_id_or_by_text(run: Path, workplace: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(ru
         (["--who", "gpt"], "gpt has no answers"),
         (["--who", "base"], "needs two contestants"),
         (["--judge", "gpt-4o"], "needs OPENAI_API_KEY"),
-        (["--judge", "x@127.0.0.1:1"], "not a URL"),
+        (["--judge", "x@127.0.0.1:1"], "'127.0.0.1:1' is not a URL"),
         (["--judge", "panel@http://127.0.0.1:1/v1"], "cannot name a judge"),
         (["--judge", "x@http://127.0.0.1:1/v1"], "nothing answers at"),
         (["--judge", "x@http://127.0.0.1:1/v1", "--prompts", "nowhere"], "there is no folder of prompts nowhere"),

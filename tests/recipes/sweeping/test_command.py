@@ -72,7 +72,7 @@ def test_a_state_file_that_was_cut_off_is_begun_anew(plan):
     ("judge", "key", "words"),
     [
         ("auto", "", "judging (reference): about 200 judgments each at 20 questions a task, both orders; no cost"),
-        ("auto", "k", "judging (gpt-4o-mini): about 200 judgments each at 20 questions a task, both orders; about $"),
+        ("auto", "k", "judging (gpt-6-luna): about 200 judgments each at 20 questions a task, both orders; about $"),
         ("gpt-4o-mini odd-9", "k", "odd-9 not counted: no known price"),
     ],
 )
