@@ -10,11 +10,11 @@ from common.errors import UserError
 from common.files import sha256_of, write_json
 from common.paths import data_folder
 from common.process import only_one
-from converters.corpus.decide import Decision, decide
+from converters.corpus.decide import Decision
 from converters.output.card import difference, identity_of, is_whole, make_card, read_card, steps
 from converters.output.dataset_info import register
 from converters.passes.first_pass import Job, Stage, stage
-from converters.passes.second_pass import Question, drop_contaminated, write
+from converters.passes.second_pass import HeldOutRow, drop_contaminated, write
 from converters.read.sources import find_source
 from converters.rows.stage_row import Rejected
 from converters.settings import build_settings
@@ -55,7 +55,7 @@ def convert(
             print(note)
         with work_folder(folder) as work:
             done = stage(job, work)
-            decision = decide(done.arrays, job.fixed_splits(done.arrays["position"]), job.settings)
+            decision = done.decide(job.fixed_splits(done.arrays["position"]), job.settings)
             card = finish(job, done, decision, folder)
             write_json(folder / "card.json", card)
     register()
@@ -76,19 +76,18 @@ def work_folder(folder: Path) -> Iterator[Path]:
 
 
 def finish(
-    job: Job, done: Stage, decision: Decision, folder: Path, tested: list[Question] | None = None
+    job: Job, done: Stage, decision: Decision, folder: Path, elsewhere: list[HeldOutRow] | None = None
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the splits into a folder and return their card. `tested` are questions of test rows that lie elsewhere."""
+    """Write the splits into a folder and return their card. `elsewhere` are other rows that are held out."""
     for old in ("card.json", "report.html"):  # from here on the old rows are no longer whole
         (folder / old).unlink(missing_ok=True)
-    if job.settings.decontaminate:
-        drop_contaminated(job, done, decision, tested or [])
+    cost = drop_contaminated(job, done, decision, elsewhere or []) if job.settings.decontaminate else {}
     files, rejected = write(job, done, decision, folder)
     if done.rows != sum(file["rows"] for file in files.values()):
         raise AssertionError(f"{done.rows} rows came in, {files} came out")
     if not files["train"]["rows"]:
         raise _nothing_left(job, done.rows, rejected, folder)
-    return make_card(job, done, decision, files, rejected)
+    return make_card(job, done, decision, files, rejected) | {"dropped_for": cost}
 
 
 def _nothing_left(job: Job, rows: int, rejected: Rejected, folder: Path) -> UserError:

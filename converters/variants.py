@@ -16,12 +16,11 @@ from common.paths import data_folder
 from common.process import only_one
 from common.schema import typed
 from converters.convert import convert, finish, resolve, work_folder
-from converters.corpus.decide import decide
 from converters.corpus.held_out import HeldOut
 from converters.output.card import is_whole, read_card
 from converters.output.dataset_info import register
 from converters.passes.first_pass import Job, stage
-from converters.passes.second_pass import Question, test_questions
+from converters.passes.second_pass import HeldOutRow, held_out_rows
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.task import Task
@@ -50,12 +49,12 @@ def convert_variant(
         base = convert(task, source, limit=limit, given=_settings_of(base), processes=processes)
         job = resolve(task, source, {**_settings_of(base), **other}, limit, processes)
         with work_folder(folder) as work:
-            held_out, tested = _held_out(resolve(task, source, _settings_of(base), limit, processes), work / "base")
+            held_out, elsewhere = _held_out(resolve(task, source, _settings_of(base), limit, processes), work / "base")
             done = stage(job, work / "own")
             fixed = held_out.fixed(done.arrays, job.fixed_splits(done.arrays["position"]))
-            decision = decide(done.arrays, fixed, job.settings)
+            decision = done.decide(fixed, job.settings)
             held_out.leave_out(decision)
-            card = finish(job, done, decision, folder, tested)
+            card = finish(job, done, decision, folder, elsewhere)
             card |= {
                 "task": name,
                 "title": f"{task.title}; {_told(other)}",
@@ -68,11 +67,11 @@ def convert_variant(
     return card
 
 
-def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[Question]]:
+def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[HeldOutRow]]:
     """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
     done = stage(job, work)
-    decision = decide(done.arrays, job.fixed_splits(done.arrays["position"]), job.settings)
-    return HeldOut.of(done.arrays, decision), test_questions(done, decision)
+    decision = done.decide(job.fixed_splits(done.arrays["position"]), job.settings)
+    return HeldOut.of(done.arrays, decision), held_out_rows(done, decision)
 
 
 def _copy_held_out(base: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:

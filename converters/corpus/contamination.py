@@ -41,11 +41,9 @@ class Index:
         seen[pairs[:, 0] >> numpy.uint64(64 - PREFILTER_BITS)] = True
         return cls([name for name, _ in questions], pairs[:, 0], pairs[:, 1].astype(numpy.int64), sizes, seen)
 
-    def find(self, rows: Grams, overlap: float) -> list[tuple[int, str, float]]:
-        """Return (row, name of the question it holds most of, share) for rows that hold at least `overlap` of one."""
+    def hits(self, rows: Grams) -> Array:
+        """Return row * 2**32 + place for each n-gram of the index that a row holds, each once, in order."""
         hits = numpy.flatnonzero(self.seen[rows.values >> numpy.uint64(64 - PREFILTER_BITS)])
-        if not len(hits):
-            return []
         values = rows.values[hits]
         left = numpy.searchsorted(self.values, values, "left")
         counts = numpy.searchsorted(self.values, values, "right") - left
@@ -54,12 +52,25 @@ class Index:
         within = numpy.arange(len(repeats)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
         place = left[repeats] + within
         # The same n-gram twice in a row counts once: `place` stands for (n-gram, owner).
-        unique = numpy.unique((row[repeats] << 32) + place)
-        both, found = numpy.unique((unique >> 32 << 32) + self.owners[unique & 0xFFFFFFFF], return_counts=True)
-        numbers, owners = both >> 32, both & 0xFFFFFFFF
-        share = found / self.sizes[owners]
-        best: dict[int, tuple[str, float]] = {}
-        for number, owner, part in zip(numbers.tolist(), owners.tolist(), share.tolist(), strict=True):
-            if part >= overlap and part > best.get(number, ("", 0.0))[1]:
-                best[number] = (self.names[owner], part)
-        return [(number, name, part) for number, (name, part) in best.items()]
+        return numpy.unique((row[repeats] << 32) + place)
+
+    def shared(self, hits: Array) -> tuple[Array, Array, Array]:
+        """Return row, question and number of shared n-grams, for each row and question that share some."""
+        both, counts = numpy.unique((hits >> 32 << 32) + self.owners[hits & 0xFFFFFFFF], return_counts=True)
+        return both >> 32, both & 0xFFFFFFFF, counts
+
+    def find(self, rows: Grams, overlap: float) -> list[tuple[int, str, float]]:
+        """Return (row, name of the question it holds most of, share) for rows that hold at least `overlap` of one."""
+        numbers, owners, found = self.shared(self.hits(rows))
+        return [
+            (row, self.names[owner], share)
+            for row, owner, share in most(numbers, owners, found / self.sizes[owners], overlap)
+        ]
+
+
+def most(rows: Array, owners: Array, shares: Array, least: float) -> list[tuple[int, int, float]]:
+    """Return (row, owner, share) of each row's largest share, where that is at least `least`."""
+    enough = numpy.flatnonzero(shares >= least)
+    order = enough[numpy.lexsort((-shares[enough], rows[enough]))]
+    first = numpy.unique(rows[order], return_index=True)[1]
+    return [(int(rows[one]), int(owners[one]), float(shares[one])) for one in order[first]]

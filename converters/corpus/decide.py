@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy
 
 from converters.corpus import duplicates
-from converters.corpus.splits import TEST, TRAIN, assign
+from converters.corpus.documents import documents
+from converters.corpus.splits import TEST, TRAIN, assign, by_document
 from converters.settings import Settings
 from converters.text.sketch import Array
 
@@ -44,15 +45,26 @@ class Decision:
         self.fate[rows] = fate
         self.cause[rows] = -1 if cause is None else cause
 
+    def reject(self, row: int, fate: int, reason: str) -> None:
+        """Drop one row for a reason of its own."""
+        self.fate[row], self.reasons[row] = fate, reason
+
     def kept(self, *splits: int) -> Array:
         """Return the numbers of the rows kept in these splits."""
         return numpy.flatnonzero((self.fate == KEPT) & numpy.isin(self.split, splits))
 
 
-def decide(arrays: dict[str, Array], fixed: Array, settings: Settings) -> Decision:
-    """Return what becomes of each row; `fixed` is the split that its file sets, or -1.
+def decide(
+    arrays: dict[str, Array], anchors: Array, fixed: Array, settings: Settings, texts: duplicates.Texts
+) -> Decision:  # fmt: skip
+    """Return what becomes of each row. Of rows that repeat each other a fixed test row is kept, else the first.
 
-    Where rows repeat each other the one in the fixed test split is kept, otherwise the first.
+    Args:
+        arrays: the sketches of all rows.
+        anchors: those of all rows one after the other, arrays["anchors"] of each.
+        fixed: the split that a row's file sets, or -1.
+        settings: which repeats are dropped.
+        texts: what a row says.
     """
     made = Decision.all_kept(len(fixed))
     order = numpy.lexsort((arrays["position"], fixed != TEST))
@@ -66,13 +78,17 @@ def decide(arrays: dict[str, Array], fixed: Array, settings: Settings) -> Decisi
     if settings.exact:
         rows = drop_repeats(rows, duplicates.repeated(arrays["exact"][rows]), EXACT)
     if settings.near:
-        bands, whole, asked = (arrays[name][rows] for name in ("bands", "whole", "asked"))
-        rows = drop_repeats(rows, duplicates.near(bands, whole, asked, settings.near), NEAR)
+        sketches = {name: arrays[name][rows] for name in ("bands", "whole", "asks", "tells")}
+        numbers = rows
+        origin = duplicates.near_repeats(sketches, settings.near, lambda row: texts(int(numbers[row])))
+        rows = drop_repeats(rows, origin, NEAR)
     if settings.answers:
         beyond = duplicates.beyond(arrays["key"][rows], settings.answers)
         made.drop(rows[beyond], ANSWERS)
         rows = rows[~beyond]
-    made.split[rows] = assign(arrays["place"][rows], fixed[rows], settings)
+    document = documents(arrays["key"], anchors, arrays["anchors"])[rows]
+    place, fit = by_document(arrays["place"][rows], arrays["key"][rows], document)
+    made.split[rows] = assign(place, fixed[rows], settings, fit)
     if (fixed == TEST).any():
         # The hash keeps a question in one split; a split that the data set brings along does not.
         tested, others = rows[made.split[rows] == TEST], rows[made.split[rows] != TEST]

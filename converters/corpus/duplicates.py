@@ -4,15 +4,23 @@ Pure functions over the sketches of all rows, in the order in which rows are pre
 the sketches and little more.
 """
 
+from collections.abc import Callable
+
 import numpy
 
-from converters.text.sketch import BANDS, Array
+from converters.text.content import answer_the_same, ask_the_same
+from converters.text.sketch import Array
 
 GROUP = 12
 """In a bucket of many rows each is compared with this many of the first ones, and with the one before it."""
 SAME_QUESTION = 0.7
 """Near duplicates must be so alike in their questions alone: the same answer to another question is another fact."""
+SLACK = 0.15
+"""Pairs are looked at from so far below the similarity asked for: the estimate errs, and n-grams are not words."""
 PAIRS_AT_ONCE = 200_000
+
+Texts = Callable[[int], tuple[str, str]]
+"""A row's number -> (all that it asks, all that it answers)."""
 
 
 def repeated(keys: Array) -> Array:
@@ -33,6 +41,40 @@ def beyond(keys: Array, most: int) -> Array:
     return mask
 
 
+def near_repeats(sketches: dict[str, Array], threshold: float, texts: Texts) -> Array:
+    """Return for each row an earlier kept row that asks the same and answers nearly the same, or -1.
+
+    Args:
+        sketches: "bands" (rows x BANDS) and "whole" (rows x PERMUTATIONS) of a row's n-grams; "asks" and "tells",
+            the hashes of the content of its prompt and its answer where these are short, 0 where they are long.
+        threshold: the share of its words in which a long answer must be the same.
+        texts: what a row says, read only where the sketches do not decide.
+    """
+    asks, tells, whole = sketches["asks"], sketches["tells"], sketches["whole"]
+    # Rows that ask the same in other words may share no band: the question's content is one more.
+    own = numpy.where(asks == 0, numpy.arange(1, len(asks) + 1, dtype=numpy.uint64), asks)
+    pairs = candidates(numpy.column_stack([sketches["bands"], own]))
+    pairs = pairs[_equal(asks, pairs) & _equal(tells, pairs)]
+    decided = (asks[pairs[:, 0]] != 0) & (tells[pairs[:, 0]] != 0)
+    pairs, decided = pairs[by_later := numpy.lexsort((pairs[:, 0], pairs[:, 1]))], decided[by_later]
+    alike = decided | (_similarity(whole, pairs) >= threshold - SLACK)
+    origin = numpy.full(len(asks), -1, numpy.int64)
+    for (earlier, later), certain in zip(pairs[alike].tolist(), decided[alike].tolist(), strict=True):
+        # Ordered by the later row, so the earlier one is decided on.
+        if origin[later] < 0 and origin[earlier] < 0 and (certain or _same(texts(earlier), texts(later), threshold)):
+            origin[later] = earlier
+    return origin
+
+
+def _equal(hashes: Array, pairs: Array) -> Array:
+    equal: Array = hashes[pairs[:, 0]] == hashes[pairs[:, 1]]
+    return equal
+
+
+def _same(first: tuple[str, str], second: tuple[str, str], threshold: float) -> bool:
+    return ask_the_same(first[0], second[0], threshold) and answer_the_same(first[1], second[1], threshold)
+
+
 def near(bands: Array, whole: Array, asked: Array, threshold: float) -> Array:
     """Return for each row an earlier kept row that it nearly repeats, or -1.
 
@@ -49,21 +91,22 @@ def near(bands: Array, whole: Array, asked: Array, threshold: float) -> Array:
 
 def candidates(bands: Array) -> Array:
     """Return the pairs (earlier, later) of rows that share a band, each once."""
-    found = []
-    for band in range(BANDS):
-        order = numpy.argsort(bands[:, band], kind="stable")
-        values = bands[order, band]
-        begins = numpy.flatnonzero(numpy.concatenate([[True], values[1:] != values[:-1]]))
-        sizes = numpy.diff([*begins, len(values)])
-        for step in range(1, GROUP + 1):  # the member at this distance, while the bucket lasts
-            starts = begins[sizes > step]
-            if not len(starts):
-                break
-            found.append(_pairs(order, begins, sizes, step))
-    if not found:
-        return numpy.zeros((0, 2), numpy.int64)
-    codes = numpy.unique(numpy.concatenate(found))
+    codes = numpy.unique(numpy.concatenate([candidate_codes(bands[:, band]) for band in range(bands.shape[1])]))
     return numpy.stack([codes >> 32, codes & 0xFFFFFFFF], axis=1)
+
+
+def candidate_codes(values: Array) -> Array:
+    """Return the pairs of places that hold the same value, each as earlier * 2**32 + later; some more than once."""
+    order = numpy.argsort(values, kind="stable")
+    values = values[order]
+    begins = numpy.flatnonzero(numpy.concatenate([[True], values[1:] != values[:-1]])) if len(values) else order
+    sizes = numpy.diff([*begins, len(values)])
+    found = [numpy.zeros(0, numpy.int64)]
+    for step in range(1, GROUP + 1):  # the member at this distance, while the bucket lasts
+        if not (sizes > step).any():
+            break
+        found.append(_pairs(order, begins, sizes, step))
+    return numpy.concatenate(found)
 
 
 def _pairs(order: Array, begins: Array, sizes: Array, step: int) -> Array:
@@ -79,23 +122,22 @@ def _pairs(order: Array, begins: Array, sizes: Array, step: int) -> Array:
     later = start + step + within
     pairs = [(order[start + step - 1] << 32) + order[later]]
     if step == 1:
-        pairs.append((order[later - 1] << 32) + order[later])
+        beyond = within >= GROUP  # nearer ones are among those paired with the first members
+        pairs.append((order[later[beyond] - 1] << 32) + order[later[beyond]])
     return numpy.concatenate(pairs)
 
 
 def _similar(pairs: Array, whole: Array, asked: Array, threshold: float) -> Array:
     """Return the pairs that are similar enough, ordered by the later row."""
-    kept = []
-    for start in range(0, len(pairs), PAIRS_AT_ONCE):
-        part = pairs[start : start + PAIRS_AT_ONCE]
-        alike = _similarity(whole, part) >= threshold
-        part = part[alike]
-        kept.append(part[_similarity(asked, part) >= min(SAME_QUESTION, threshold)])
-    found = numpy.concatenate(kept) if kept else pairs
+    pairs = pairs[_similarity(whole, pairs) >= threshold]
+    found = pairs[_similarity(asked, pairs) >= min(SAME_QUESTION, threshold)]
     return found[numpy.lexsort((found[:, 0], found[:, 1]))]
 
 
 def _similarity(signature: Array, pairs: Array) -> Array:
-    equal = (signature[pairs[:, 0]] == signature[pairs[:, 1]]).mean(axis=1)
+    equal = numpy.zeros(len(pairs))
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        part = pairs[start : start + PAIRS_AT_ONCE]
+        equal[start : start + PAIRS_AT_ONCE] = (signature[part[:, 0]] == signature[part[:, 1]]).mean(axis=1)
     similarity: Array = (equal - 1 / 256) / (1 - 1 / 256)
     return similarity

@@ -1,5 +1,7 @@
 """Which rows train, validate and test: by a hash of the question, so that a row stays where it is when others come.
 
+Rows of one document (documents.py) go to one split.
+
 Small sets need a larger share for testing. The share depends on the number of rows by steps of ten; a row can only
 leave test or val for train when a set grows past a step, never the other way round. SET test= and val= fix it.
 """
@@ -13,6 +15,8 @@ SPLITS = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)
 LADDER = ((1_000, 0.07, 0.12), (10_000, 0.03, 0.05), (100_000, 0.01, 0.02))
 LARGEST = (0.0025, 0.005)
+FEW, LARGEST_DOCUMENT = 20, 0.02
+"""A document of more rows than FEW and than this share of all is not held out."""
 
 
 def shares(rows: int, settings: Settings) -> tuple[float, float]:
@@ -21,17 +25,42 @@ def shares(rows: int, settings: Settings) -> tuple[float, float]:
     return settings.val if settings.val >= 0 else val, settings.test if settings.test >= 0 else test
 
 
-def assign(place: Array, fixed: Array, settings: Settings) -> Array:
-    """Return the split of each row. `fixed` is a split that the data set itself sets, or -1.
+def by_document(place: Array, keys: Array, document: Array) -> tuple[Array, Array]:
+    """Return the place of each row's document, and which rows may be held out.
+
+    A document stands where the row of its smallest key does. It is for training alone when a question in it has several
+    answers, none of which a model could be held to, or when it is too large a part of the set.
+    """
+    order = numpy.lexsort((keys, document))
+    begins = numpy.flatnonzero(numpy.concatenate([[True], document[order][1:] != document[order][:-1]]))
+    first = numpy.zeros(len(place) and document.max() + 1, numpy.int64)
+    first[document[order[begins]]] = order[begins]
+    size = numpy.bincount(document)
+    unfit = size > max(FEW, LARGEST_DOCUMENT * len(place))
+    _, question, answers = numpy.unique(keys, return_inverse=True, return_counts=True)
+    unfit[document[answers[question.reshape(-1)] > 1]] = True
+    return place[first[document]], ~unfit[document]
+
+
+def assign(place: Array, fixed: Array, settings: Settings, fit: Array | None = None) -> Array:
+    """Return the split of each row.
 
     With a split of its own for testing, a set's other rows are never tested on. A set of more than two questions has
     at least one to validate and one to test on, unless the share is set to 0.
+
+    Args:
+        place: where each row's document stands between 0 and 2**64.
+        fixed: a split that the data set itself sets, or -1.
+        settings: the shares.
+        fit: which rows may be held out, as far as there are enough.
     """
     val, test = shares(len(place), settings)
     own_test, own_val = bool((fixed == TEST).any()), bool((fixed == VAL).any())
     where = place / 2.0**64
     split = numpy.full(len(place), TRAIN, numpy.int8)
     free = (fixed != TEST) & (fixed != VAL)
+    if fit is not None and len(numpy.unique(place[free & fit])) > 2:
+        free &= fit
     if not own_val:
         split[free & (where >= 1 - val)] = VAL
     if not own_test:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import orjson
 
 from common.errors import UserError
 from common.progress import Progress
+from converters.corpus.decide import Decision, decide
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
 from converters.registry import ORDER, load_task, task_file
+from converters.rows.formats import said_in
 from converters.rows.stage_row import Counts, Staged, process
 from converters.settings import Settings
 from converters.task import File, Task
@@ -70,11 +73,23 @@ class Stage(Counts):
 
     folder: Path = Path()
     arrays: dict[str, Array] = field(default_factory=dict)
+    """Of each row, in the order of the source."""
+    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
+
+    def decide(self, fixed: Array, settings: Settings) -> Decision:
+        """Return what becomes of each row, before it is read again; `fixed` are splits that are set, or -1."""
+        return decide(self.arrays, self.anchors, fixed, settings, self.texts)
 
     @property
     def lines(self) -> Path:
         """The file of the rows."""
         return self.folder / "rows.tsv"
+
+    def texts(self, row: int) -> tuple[str, str]:
+        """Return all that a row asks, and all that it answers."""
+        with self.lines.open("rb") as file:
+            file.seek(int(self.arrays["offset"][row]))
+            return said_in(orjson.loads(file.readline().split(b"\t", 1)[0]))
 
     @property
     def rejected_lines(self) -> Path:
@@ -104,6 +119,7 @@ def stage(job: Job, folder: Path) -> Stage:
     processes = 1 if small else job.processes or workers()
     done = Stage(folder=folder)
     parts: dict[str, list[Array]] = {}
+    anchors: list[Array] = []
     optional: dict[int, set[str]] = {}
     # A task's converter need not be picklable: other processes load it by name.
     arguments = (job.files, task if processes == 1 else task.name, job.settings, job.options)
@@ -121,6 +137,7 @@ def stage(job: Job, folder: Path) -> Stage:
             rejected.writelines(part.rejected.lines)
             for name, array in part.arrays.items():
                 parts.setdefault(name, []).append(array)
+            anchors.append(part.anchors)
             done.count(part)
             progress.done = min(round(done.bytes / 1e6), progress.total)
             progress.note = f"{done.rows:,} rows"
@@ -134,6 +151,7 @@ def stage(job: Job, folder: Path) -> Stage:
     if not parts:
         raise UserError(f"there are no rows in {job.source.label}", "get the file again, or name another SOURCE")
     done.arrays = {name: numpy.concatenate(arrays) for name, arrays in parts.items()}
+    done.anchors = numpy.concatenate(anchors)
     ends = numpy.cumsum(done.arrays["size"])
     done.arrays["offset"] = ends - done.arrays["size"]
     check_broken(done, job.settings)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,78 +14,99 @@ from common.files import atomic
 from common.progress import Progress
 from converters.corpus.contamination import Index
 from converters.corpus.decide import CONTAMINATED, KEPT, REASONS, STEPS, Decision
+from converters.corpus.leaks import Leaks, Shared, forms
 from converters.corpus.splits import SPLITS, TEST, TRAIN, VAL
 from converters.passes.first_pass import SMALL, Job, Stage
 from converters.passes.worker_pool import ordered_map, workers
+from converters.rows.formats import said_in
 from converters.rows.stage_row import Rejected
 from converters.text.sketch import Array, fold, gram_sizes, grams
 
 BATCH = 1_000
 
-Question = tuple[str, str]
-"""(name, text)"""
+
+@dataclass(frozen=True)
+class HeldOutRow:
+    """A row to validate or test on: its split, its name in messages, its prompt, and what is asked in it."""
+
+    split: int
+    name: str
+    prompt: str
+    question: str
 
 
-def test_questions(stage: Stage, decision: Decision) -> list[Question]:
-    """Return the questions of the test rows."""
+def held_out_rows(stage: Stage, decision: Decision) -> list[HeldOutRow]:
+    """Return the rows that are kept to validate and test on."""
     found = []
+    rows = decision.kept(VAL, TEST)
     with stage.lines.open("rb") as file:
-        for row in decision.kept(TEST).tolist():
-            file.seek(int(stage.arrays["offset"][row]))
-            converted, asked, _ = file.readline().split(b"\t", 2)
-            found.append((f"test row {orjson.loads(converted)['id']}", orjson.loads(asked)))
+        for row, line in zip(rows.tolist(), _lines_at(file, stage.arrays["offset"][rows]), strict=True):
+            converted, asked, _ = line.split(b"\t", 2)
+            written = orjson.loads(converted)
+            name = f"{SPLITS[decision.split[row]]} row {written['id']}"
+            found.append(HeldOutRow(int(decision.split[row]), name, said_in(written)[0], orjson.loads(asked)))
     return found
 
 
-def drop_contaminated(job: Job, stage: Stage, decision: Decision, tested: list[Question]) -> None:
-    """Drop the rows that hold a judged question, or one of a test row; `tested` are those of other test rows."""
-    questions = job.questions + tested + test_questions(stage, decision)
+def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: list[HeldOutRow]) -> dict[str, int]:
+    """Drop the rows that hold a judged question, and those that give a held-out row away.
+
+    `elsewhere` are held-out rows that are none of this conversion. Returns how many were dropped for what.
+    """
+    held = [*held_out_rows(stage, decision), *elsewhere]
     rows = decision.kept(TRAIN, VAL)
-    if not questions or not len(rows):
-        return
+    cost = dict.fromkeys(("judged questions", "val", "test"), 0)
+    if not len(rows) or not (held or job.questions):
+        return cost
     size = gram_sizes(job.task.language)[1]
+    judged = Index.build(job.questions, size)
+    texts = [(number, form) for number, one in enumerate(held) for form in forms(one.name, one.prompt, one.question)]
+    leaks = Leaks.of([form for _, form in texts], size, len(decision.kept(TRAIN)))
     processes = 1 if stage.lines.stat().st_size < SMALL else job.processes or workers()
-    arguments = (stage.lines, Index.build(questions, size), job.settings.overlap, size)
     batches = numpy.array_split(rows, -(-len(rows) // BATCH))
-    jobs = ((batch, stage.arrays["offset"][batch]) for batch in batches)
+    offsets = (stage.arrays["offset"][batch] for batch in batches)
+    results = ordered_map(_look, offsets, processes, _start, (stage.lines, judged, job.settings.overlap, leaks))
     with Progress(f"{job.task.name}: looking for held-out questions, rows", len(rows)) as progress:
-        for batch, found in zip(batches, ordered_map(_find, jobs, processes, _start, arguments), strict=True):
-            for row, reason in found:
-                decision.fate[row], decision.reasons[row] = CONTAMINATED, reason
+        for batch, (found, shared) in zip(batches, results, strict=True):
+            for number, name, share in found:
+                decision.reject(int(batch[number]), CONTAMINATED, f"holds {share:.0%} of {name}")
+            leaks.add(batch, shared, decision.split[batch] == TRAIN)
             progress.step(len(batch))
+    cost["judged questions"] = len(decision.reasons)
+    split_of = numpy.array([held[number].split for number, _ in texts], numpy.int8)
+
+    def counts(rows: Array, questions: Array) -> Array:
+        """Of a row to validate on, only what it shows of test rows matters."""
+        return (decision.split[rows] == TRAIN) | (split_of[questions] == TEST)
+
+    for row, owner, reason in leaks.found(counts):
+        if decision.fate[row] == KEPT:
+            decision.reject(row, CONTAMINATED, reason)
+            cost[SPLITS[split_of[owner]]] += 1
+    return cost
 
 
-_lines: tuple[Path, Index, float, int]
+_job: tuple[Path, Index, float, Leaks]
 
 
 def _start(*arguments: Any) -> None:
-    global _lines  # noqa: PLW0603 - one for each process, set before it works
-    _lines = arguments
+    global _job  # noqa: PLW0603 - one for each process, set before it works
+    _job = arguments
 
 
-def _find(batch: tuple[Array, Array]) -> list[tuple[int, str]]:
-    """Return (row, reason) of each row of a batch that holds one of the questions."""
-    path, index, overlap, size = _lines
-    rows, offsets = batch
+def _look(offsets: Array) -> tuple[list[tuple[int, str, float]], Shared]:
+    """Return which of some rows hold a judged question, and what they share with held-out rows."""
+    path, judged, overlap, leaks = _job
     with path.open("rb") as file:
-        texts = [_everything(line) for line in _lines_at(file, offsets)]
-    found = index.find(grams(*fold(texts), size), overlap)
-    return [(int(rows[number]), f"holds {share:.0%} of {name}") for number, name, share in found]
+        texts = [said_in(orjson.loads(line.split(b"\t", 1)[0])) for line in _lines_at(file, offsets)]
+    found = judged.find(grams(*fold(["\n".join(text) for text in texts]), leaks.size), overlap)
+    return found, leaks.look(texts)
 
 
 def _lines_at(file: IO[bytes], offsets: Array) -> Iterator[bytes]:
     for offset in offsets.tolist():
         file.seek(offset)
         yield file.readline()
-
-
-def _everything(line: bytes) -> str:
-    """Return the question and the answers of a staged row."""
-    converted, asked, _ = line.split(b"\t", 2)
-    row: dict[str, Any] = orjson.loads(converted)
-    turns = row.get("conversations")
-    told = [turn["value"] for turn in turns if turn["from"] == "gpt"] if turns else [row["output"]]
-    return "\n".join([orjson.loads(asked), *told])
 
 
 def write(job: Job, stage: Stage, decision: Decision, folder: Path) -> tuple[dict[str, dict[str, Any]], Rejected]:

@@ -48,6 +48,15 @@ def sharegpt(record: Record, name: str, system: bool, history: bool) -> dict[str
     return row
 
 
+def said_in(row: dict[str, Any]) -> tuple[str, str]:
+    """Return all that a written row asks, and all that it answers."""
+    if "conversations" in row:
+        values = [turn["value"] for turn in row["conversations"]]
+        return "\n".join(values[::2]), "\n".join(values[1::2])
+    turns = [*row.get("history", []), (f"{row['instruction']}\n{row['input']}".strip(), row["output"])]
+    return "\n".join(asked for asked, _ in turns), "\n".join(told for _, told in turns)
+
+
 WRITERS = {"alpaca": alpaca, "sharegpt": sharegpt}
 
 

@@ -20,7 +20,18 @@ from converters.settings import Settings
 from converters.task import File, Record, Skip, Task, has_column
 from converters.text.cleaning import cleaner
 from converters.text.language import label, sample, shares
-from converters.text.sketch import PERMUTATIONS, Array, band_hashes, digests, fold, gram_sizes, grams, signatures
+from converters.text.sketch import (
+    PERMUTATIONS,
+    Array,
+    anchors,
+    band_hashes,
+    content_hashes,
+    digests,
+    fold,
+    gram_sizes,
+    grams,
+    signatures,
+)
 
 COLUMNS_SHOWN = 20
 EXAMPLES = 3
@@ -83,6 +94,8 @@ class Staged(Counts):
     lines: list[bytes] = field(default_factory=list)
     """Converted row, question and original row, each JSON, separated by tabs."""
     arrays: dict[str, Array] = field(default_factory=dict)
+    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
+    """The anchors of all rows, one after the other; arrays["anchors"] says how many each has."""
     columns: set[str] = field(default_factory=set)
     """Columns seen in rows that lacked a column."""
     optional: set[str] = field(default_factory=set)
@@ -189,7 +202,7 @@ def _sketch(staged: Staged, records: list[Record], task: Task, settings: Setting
     asked = [record.asked for record in records]
     told = ["\n".join([*(answer for _, answer in record.history), record.output]) for record in records]
     questions, answers = fold(asked), fold(told)
-    near_size, _ = gram_sizes(task.language)
+    near_size, long_size = gram_sizes(task.language)
     key = digests(*questions)
     # The same question under other statutes is another prompt, though not another question.
     prompts = questions if not any(r.question for r in records) else fold([_everything(r) for r in records])
@@ -204,14 +217,14 @@ def _sketch(staged: Staged, records: list[Record], task: Task, settings: Setting
         ),
         "output": numpy.array([len(record.output) for record in records], numpy.int32),
     }
+    staged.anchors, staged.arrays["anchors"] = anchors(*prompts, long_size)
     if settings.near:
-        of_question = signatures(grams(*questions, near_size))
-        of_prompt = of_question if prompts is questions else signatures(grams(*prompts, near_size))
-        whole = numpy.minimum(of_prompt, signatures(grams(*answers, near_size)))
+        whole = numpy.minimum(signatures(grams(*prompts, near_size)), signatures(grams(*answers, near_size)))
         staged.arrays |= {
             "bands": band_hashes(whole),
             "whole": whole.astype(numpy.uint8).reshape(-1, PERMUTATIONS),
-            "asked": of_question[:, :KEY_BYTES].astype(numpy.uint8),
+            "asks": content_hashes([_everything(record) for record in records]),
+            "tells": content_hashes(told),
         }
     looked_at = (sample(record.prompt, record.output) for record in records)
     staged.languages.update(label(text, shares(text)) for text in looked_at)

@@ -66,6 +66,7 @@ def sample(prompt: str, output: str) -> str:
     return f"{output[: WINDOW // 2]}\n{prompt[: WINDOW // 2]}"
 
 
+@functools.lru_cache(4_000)  # of a chunk's rows it is asked twice
 def shares(text: str) -> dict[str, float]:
     """Return the share of each script among the letters of a text; empty when there are too few letters."""
     points = numpy.frombuffer(text.encode("utf-32-le", "surrogatepass"), numpy.uint32)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from converters.text.content import core
 from converters.text.language import UNSPACED
 
 Array = numpy.ndarray[Any, Any]
@@ -19,6 +20,7 @@ PERMUTATIONS = 128
 BANDS = 16
 """16 bands of 8: pairs of similarity 0.85 meet with 99 % probability, of 0.7 with 61 %; all are then compared."""
 SEED = 42
+ANCHOR_EVERY = 20
 
 
 @functools.cache
@@ -88,13 +90,34 @@ def _mixed(hashes: Array) -> Array:
 
 
 def _digest(part: Array, salt: bytes = b"") -> int:
-    return int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8, key=salt).digest(), "little")
+    return _hash(part.tobytes(), salt)
+
+
+def _hash(content: bytes, salt: bytes = b"") -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=salt).digest(), "little")
 
 
 def digests(folded: Array, starts: Array, salt: bytes = b"") -> Array:
     """Return a 64-bit hash of each whole text."""
     bounds = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
     return numpy.array([_digest(folded[start:end], salt) for start, end in bounds], numpy.uint64)
+
+
+def anchors(folded: Array, starts: Array, size: int) -> tuple[Array, Array]:
+    """Return a fixed sample of all texts' long n-grams, the same of the same run of letters, and how many each has.
+
+    `size` is that of the n-grams for contamination; anchors are twice as long, one of ANCHOR_EVERY.
+    """
+    found = grams(folded, starts, 2 * size)
+    chosen = found.values % numpy.uint64(ANCHOR_EVERY) == 0
+    owners = numpy.repeat(numpy.arange(len(starts) - 1), numpy.diff(found.starts))[chosen]
+    return found.values[chosen], numpy.bincount(owners, minlength=len(starts) - 1).astype(numpy.int32)
+
+
+def content_hashes(texts: list[str]) -> Array:
+    """Return a 64-bit hash of each short text's content, 0 for a long one's."""
+    cores = (core(text).encode() for text in texts)
+    return numpy.array([_hash(found) if found else 0 for found in cores], numpy.uint64)
 
 
 def signatures(found: Grams) -> Array:

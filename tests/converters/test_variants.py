@@ -36,10 +36,11 @@ def test_it_has_other_training_rows_and_the_same_held_out_ones(read_rows):
     assert variant["train"] != base["train"]
     assert (variant["val"], variant["test"]) == (base["val"], base["test"])
     assert card["variant"]["settings"] == OFF
-    assert card["files"]["train"]["rows"] == 176  # 2 without the links of their lists, 2 exact repeats; 1 held out
+    assert card["files"]["train"]["rows"] == 164 + 3  # 2 without the links of their lists, 2 exact repeats; 1 held out
     assert not asked(read_rows, NAME, "train") & asked(read_rows, "medical_en", "val", "test")
     dropped = {step["step"]: step["dropped"] for step in card["steps"]}
     assert dropped["held_out"] == 13 + 24 + 1
+    assert card["dropped_for"] == {"judged questions": 0, "val": 1, "test": 8}
     assert card["rows"] == card["files"]["train"]["rows"] + card["files"]["rejected"]["rows"]
 
 
@@ -107,8 +108,8 @@ def test_it_keeps_its_settings_and_follows_its_base(monkeypatch, capfd):
 def test_everything_else_takes_it_for_a_task():
     convert_variant(NAME, EXAMPLES, given=OFF)
     assert json.loads(Path("dataset_info.json").read_text())[f"{NAME}_test"]["file_name"] == f"data/{NAME}/test.jsonl"
-    assert data_facts(NAME).rows == 176
-    assert data_identity(NAME)["files"]["train"]["rows"] == 176
+    assert data_facts(NAME).rows == 167
+    assert data_identity(NAME)["files"]["train"]["rows"] == 167
     assert bundled(NAME) == bundled(f"{NAME}+self_instruct@0.3") == bundled("medical_en")
     assert load_task(NAME).name == NAME
     assert root_task(f"{NAME}+self_instruct@0.3") == root_task("medical_en") == "medical_en"

@@ -1,0 +1,123 @@
+"""What a text says beneath its wording: whether two rows ask the same and answer the same. Pure functions.
+
+Two questions that share a passage, an instruction or a template are alike in most of their letters and ask different
+things; one name, number or letter decides. So a short text is compared by its content: all words but those that carry
+none ("please", "the", 请问), in their order. A long prompt is compared sentence by sentence, a long answer as a whole.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+
+from rapidfuzz.distance import Indel
+
+SHORT = 50
+"""Tokens (words, or Chinese characters) of a sentence below which any difference in content makes another."""
+SHORT_ASCII, SHORT_OTHER = 400, 120
+"""Characters of a text up to which that is so for the whole of it: some 65 words, or 110 Chinese characters."""
+
+FILLER_WORDS = (
+    "a an the of to in on at for with and is are was were be been being am do does did done can could would should "
+    "will shall i my me mine we our us you your please kindly tell explain describe give let know what which that this "
+    "these those it its there some any just really actually very also so about hello hi hey dear sir madam thanks "
+    "thank much advance question answer s t re ve ll d m"
+)
+FILLERS = frozenset(FILLER_WORDS.split())
+PARTICLES = dict.fromkeys(map(ord, "的了吗呢吧啊呀嘛么是之我你您们请说个"))
+PHRASES = (
+    (
+        re.compile(
+            "(?:医生|大夫|专家|律师|老师)?(?:您好|你好)(?:医生|大夫|专家|律师|老师)?|谢谢(?:医生|大夫|律师|您|你|了)*|感谢|请问一?下?|麻烦|想问一?下?|咨询一?下?"
+        ),
+        " ",
+    ),
+    (re.compile("能不能|可不可以|是不是|会不会|要不要|能否|可否|是否|有没有"), " "),
+    (re.compile("为什么|为啥|为何"), "因何"),
+    (re.compile("怎么样|怎样|怎么|咋样|咋|如何"), "如何"),
+    (re.compile("什么|哪些|啥"), "何"),
+)
+CONTRACTION = re.compile(r"\bcan['’]?not\b|n['’]t\b", re.IGNORECASE)
+SINGLE = re.compile(r"\b[AI]\b(?! [a-z])")
+"""A name (option A, hepatitis A, type I): the article and the pronoun have a small letter behind them."""
+HAN = r"\u3040-\u30ff\u3400-\u9fff"
+TOKEN = re.compile(rf"\d+(?:[.,:]\d+)*|[^\W\d_{HAN}]+|[{HAN}]+|[<>≤≥=+*/^%±×÷~$€£¥]")
+NEGATIVE = re.compile(r"(?<![\w)])[-−](?=\d)")
+SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|[。！？；：\n]+")
+
+
+def _runs(text: str) -> list[str]:
+    """Return the words, numbers, runs of Chinese characters and signs of a text, in lower case."""
+    text = unicodedata.normalize("NFKC", text)
+    if "-" in text or "−" in text:
+        text = NEGATIVE.sub("~", text)
+    if "n" in text:
+        text = CONTRACTION.sub(" not", text)
+    if "A" in text or "I" in text:
+        text = SINGLE.sub(lambda found: "αι"[found[0] == "I"], text)
+    return TOKEN.findall(text.lower())
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words, numbers, Chinese characters and signs of a text, in lower case."""
+    return [part for run in _runs(text) for part in (run if run[0] >= "\u3040" else (run,))]
+
+
+def core(text: str) -> str:
+    """Return the content of a short text, the same for every wording of it; "" for a long text."""
+    return _content(text) if len(text) <= (SHORT_ASCII if text.isascii() else SHORT_OTHER) else ""
+
+
+def _content(text: str) -> str:
+    """Return what a text says: its words without endings and fillers, its Chinese characters without particles."""
+    if text.isascii():
+        return " ".join([_stem(one) for one in _runs(text) if one not in FILLERS])
+    for phrase, plain in PHRASES:
+        text = phrase.sub(plain, text)
+    parts = (
+        one if one[0] >= "\u3040" else f" {_stem(one)} "
+        for one in _runs(text.translate(PARTICLES))
+        if one not in FILLERS
+    )
+    return "".join(parts).strip()
+
+
+def _stem(word: str) -> str:
+    if len(word) < 5 or not word.isascii():
+        return word
+    for ending, instead in (("ies", "y"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
+        if word.endswith(ending) and not word.endswith(("ss", "us", "is")) and len(word) - len(ending) >= 3:
+            return (word[: -len(ending)] + instead).rstrip("e")
+    return word.rstrip("e")
+
+
+def ask_the_same(first: str, second: str, near: float) -> bool:
+    """Tell whether two prompts ask the same: each sentence of one has its counterpart in the other."""
+    if (one := core(first)) or core(second):
+        return one == core(second)
+    here, there = _sentences(first), _sentences(second)
+    left, right = list((here - there).elements()), list((there - here).elements())
+    if len(left) != len(right):
+        return False
+    return all(_alike(tokens(one), tokens(other), near) for one, other in zip(left, right, strict=True))
+
+
+def answer_the_same(first: str, second: str, near: float) -> bool:
+    """Tell whether two answers say the same: short ones in content, long ones in so large a share of their words."""
+    if (one := core(first)) or core(second):
+        return one == core(second)
+    return Indel.normalized_similarity(tokens(first), tokens(second), score_cutoff=near) >= near
+
+
+def _sentences(text: str) -> Counter[str]:
+    return Counter(found for part in SENTENCE_END.split(text) if (found := _content(part)))
+
+
+def _alike(first: list[str], second: list[str], near: float) -> bool:
+    """Tell whether two long sentences differ in little, and in no number."""
+    if min(len(first), len(second)) < SHORT or _numbers(first) != _numbers(second):
+        return False
+    return Indel.normalized_similarity(first, second, score_cutoff=near) >= near
+
+
+def _numbers(words: list[str]) -> list[str]:
+    return [word for word in words if word[0].isdigit()]
