@@ -121,5 +121,5 @@ def test_rows_that_a_model_wrote_are_trained_on_beside_the_real_ones(tmp_path):
     run = tmp_path / "runs/medical_en+self_instruct@0.1/mine--twin/lora"
     manifest = read_json(run / "manifest.json")
     assert manifest["status"] == "trained"
-    assert manifest["data"]["files"]["train"]["rows"] == 173 + 19
+    assert manifest["data"]["files"]["train"]["rows"] == 164 + 18
     assert read_json(run / "heldout.json")["rows"] == 24

@@ -96,12 +96,12 @@ def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows
     high = [name for name, score in scores.items() if score == 5]
     assert [row["id"] for row in read_rows("data/medical_en+scored/train.jsonl")] == high
     convert("medical_en+scored@3")
-    assert len(read_rows("data/medical_en+scored@3/train.jsonl")) == len(scores) == 173
+    assert len(read_rows("data/medical_en+scored@3/train.jsonl")) == len(scores) == 164
     left_out = read_rows("data/medical_en+scored/rejected.jsonl")
     assert left_out[0]["reason"] == "score 3, below 4.5"
     convert("medical_en+scored", "--set", "threshold=2")
     convert("medical_en+scored")  # as training does: what SET said still holds
-    assert len(read_rows("data/medical_en+scored/train.jsonl")) == 173
+    assert len(read_rows("data/medical_en+scored/train.jsonl")) == 164
     convert("medical_en+scored", "--force")
     assert len(read_rows("data/medical_en+scored/train.jsonl")) == len(high)
 
@@ -113,7 +113,7 @@ def test_parts_build_on_each_other(endpoint: Endpoint, run: Run, read_rows: Read
     endpoint.behaviour = by_length
     run("score", task="medical_en+rewritten")
     rows = read_rows("data/medical_en+rewritten+scored/train.jsonl")
-    assert 0 < len(rows) < 173
+    assert 0 < len(rows) < 164
     assert any(row["output"] == better for row in rows)
     own = Path("data/medical_en+rewritten+scored/test.jsonl").read_bytes()
     assert own == (BASE / "test.jsonl").read_bytes()
@@ -164,7 +164,7 @@ def test_the_control_of_a_score_is_as_many_rows_at_random(endpoint: Endpoint, ru
 
 def test_a_threshold_that_leaves_nothing(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = lambda body, number: '{"reason": "poor", "score": 1}'
-    with pytest.raises(UserError, match=r"no row is left for medical_en\+scored: 0 of 173 rows"):
+    with pytest.raises(UserError, match=r"no row is left for medical_en\+scored: 0 of 164 rows"):
         run("score")
     convert("medical_en+scored@1")
     assert not Path("data/medical_en+scored/card.json").exists()

@@ -74,7 +74,7 @@ def test_a_second_run_asks_nothing_and_a_larger_n_only_what_is_missing(endpoint:
     run("self-instruct", "--n", "80")
     assert (PART / "rows.jsonl").read_bytes().startswith(first)
     assert asked < len(endpoint.calls) <= asked + 3
-    assert card(Path("data/medical_en+self_instruct"))["files"]["train"]["rows"] == 173 + 80
+    assert card(Path("data/medical_en+self_instruct"))["files"]["train"]["rows"] == 164 + 80
 
 
 def test_without_the_journal_the_cache_answers(endpoint: Endpoint, run: Run) -> None:
@@ -105,23 +105,23 @@ def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: 
     cli.main(["convert", "--task", "medical_en+self_instruct@0.1"], standalone_mode=False)
     rows = read_rows("data/medical_en+self_instruct@0.1/train.jsonl")
     made = [row for row in rows if "self_instruct" in row["id"]]
-    assert (len(rows), len(made)) == (173 + 19, 19)
+    assert (len(rows), len(made)) == (164 + 18, 18)
     left_out = read_rows("data/medical_en+self_instruct@0.1/rejected.jsonl")
     assert {row["step"] for row in left_out} == {"share"}
-    assert len(left_out) == 21
+    assert len(left_out) == 22
     cli.main(["convert", "--task", "medical_en+self_instruct", "--set", "share=12"], standalone_mode=False)
     fewer = read_rows("data/medical_en+self_instruct/train.jsonl")
-    assert len(fewer) == 173 + 12  # the real rows stay: only the number of generated ones differs
+    assert len(fewer) == 164 + 12  # the real rows stay: only the number of generated ones differs
     assert {row["id"] for row in fewer} < {row["id"] for row in rows}
     with pytest.raises(
-        UserError, match="0.5 takes 173 generated rows beside all 173 real ones; 40 are there"
+        UserError, match="0.5 takes 164 generated rows beside all 164 real ones; 40 are there"
     ) as caught:
         cli.main(["convert", "--task", "medical_en+self_instruct@0.5"], standalone_mode=False)
-    assert caught.value.hint == "make self-instruct TASK=medical_en N=173, or a share of at most 0.18"
+    assert caught.value.hint == "make self-instruct TASK=medical_en N=164, or a share of at most 0.18"
 
 
 @pytest.mark.parametrize(
-    ("amount", "old", "new"), [("0", 173, 0), ("0.1", 173, 19), ("1", 0, 40), ("25", 173, 25), ("40", 173, 40)]
+    ("amount", "old", "new"), [("0", 164, 0), ("0.1", 164, 18), ("1", 0, 40), ("25", 164, 25), ("40", 164, 40)]
 )
 def test_amounts(endpoint: Endpoint, run: Run, read_rows: ReadRows, amount: str, old: int, new: int) -> None:
     endpoint.behaviour = writes()
@@ -133,18 +133,17 @@ def test_amounts(endpoint: Endpoint, run: Run, read_rows: ReadRows, amount: str,
 
 
 def test_what_is_mixed_in_holds_no_question_of_today(
-    endpoint: Endpoint, run: Run, read_rows: ReadRows, workplace: Path
+    endpoint: Endpoint, run: Run, read_rows: ReadRows, questions: Path
 ) -> None:
     """Questions that came to be judged after the rows were made."""
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "40")
     row = read_rows(f"{PART}/rows.jsonl")[7]
-    (workplace / "eval" / "questions").mkdir(parents=True)
     judged = {"id": "q1", "question": f"{row['instruction']} {row['input']}"}
-    (workplace / "eval" / "questions" / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
+    (questions / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
     cli.main(["convert", "--task", "medical_en+self_instruct"], standalone_mode=False)
     mixed = read_rows("data/medical_en+self_instruct/train.jsonl")
-    assert len(mixed) == 173 + 39
+    assert len(mixed) == 164 + 39
     assert row["id"] not in {found["id"] for found in mixed}
     left_out = read_rows("data/medical_en+self_instruct/rejected.jsonl")
     assert [(found["step"], found["row"]["id"]) for found in left_out] == [("contaminated", row["id"])]
