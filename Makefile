@@ -2,8 +2,14 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS BUDGET PRICE EXTRA MAX_TOKENS SORT DELETE NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+# What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
+MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
+given = $(filter command,$(firstword $(origin $(1))))
+$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) FORCE DRY STATUS GUIDED STRUCTURED IF_IT_FITS),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(call given,$(name)),$(name)))
+$(if $(GIVEN),$(if $(shell $(PYTHON) common/make_words.py "$(MAKECMDGOALS)" $(GIVEN)),$(error nothing was started)))
 
 # --option "$VALUE" for each variable that the user gave; the shell expands it, so that any quoting survives.
 option = $(if $($(1)),--$(2) "$$$(1)")

@@ -6,17 +6,24 @@ nothing to do. An installation that was broken off leaves `.venv/.started` behin
 """
 
 import argparse
-import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import time
+import typing
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows' own Python
+    fcntl = None  # type: ignore[assignment]
 
 OLDEST = (3, 11)
 NEEDED_GB = 9
+LOG_SECONDS = 15
 VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 READY = VENV / ".ready"
@@ -61,6 +68,11 @@ def has(module: str) -> bool:
 
 def check_machine(keep_torch: bool) -> None:
     """Stop when this machine cannot hold the environment, and say the way out."""
+    if fcntl is None:
+        stop(
+            "this is Windows' own Python; Whetstone runs on Linux, on macOS, and on Windows inside WSL",
+            "install WSL (in PowerShell: wsl --install), clone the repository inside it, and there: make setup",
+        )
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:3]))
         stop(
@@ -92,21 +104,45 @@ def requirements() -> list:
     return [*project["dependencies"], *extras["train"], *extras["dev"]]
 
 
+def watch(lines: typing.Iterable) -> list:
+    """Show how far pip is: one line that is rewritten in a terminal, one every 15 s in a log; return its last words."""
+    began = shown = time.monotonic()
+    terminal, packages = sys.stdout.isatty(), 0
+    last: list = []
+    for line in lines:
+        last = [*last[-40:], line.rstrip()]
+        words = line.split()
+        packages += line.startswith("Collecting")
+        now = time.monotonic()
+        if len(words) > 1 and words[0] in ("Collecting", "Downloading", "Installing"):
+            what = words[1].rsplit("/", 1)[-1] if words[0] != "Installing" else "into .venv"
+            text = f"  {packages} packages, {now - began:.0f} s: {words[0].lower()} {what}"
+            if terminal:
+                print("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1], end="", flush=True)
+            elif now - shown >= LOG_SECONDS:
+                shown = now
+                print(text, flush=True)
+    if terminal:
+        print("\r\x1b[K", end="", flush=True)
+    return last
+
+
 def pip_install(*arguments: str) -> None:
     """Run the environment's own pip; when it fails, show its last words and name the cause if it is known."""
-    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode == 0:
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar=off", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        said = "\n".join(watch(running.stdout or ()))
+    if running.returncode == 0:
         return
-    print(done.stderr.strip()[-2000:], file=sys.stderr)
-    if "No space left" in done.stderr:
+    print(said[-2000:], file=sys.stderr)
+    if "No space left" in said:
         stop("the disk is full", f"free about {NEEDED_GB} GB, then: make setup")
-    if any(sign in done.stderr for sign in NO_NETWORK):
+    if any(sign in said for sign in NO_NETWORK):
         stop(
             "the package index does not answer as it should",
             "check the network and pip's settings, then: make setup",
         )
-    stop("pip could not install the tested versions (its words are above)", "mend that, then: make setup")
+    stop("pip could not install the tested versions (its words are above)", "when that is fixed: make setup")
 
 
 def install(state: str, keep_torch: bool) -> None:
@@ -114,7 +150,10 @@ def install(state: str, keep_torch: bool) -> None:
     if STARTED.exists() or not PYTHON.exists():
         shutil.rmtree(str(VENV), ignore_errors=True)
     size = "2 GB" if keep_torch else "7 GB"
-    print(f"setting up .venv: some 3 minutes and {size} the first time ...", flush=True)
+    system = "macOS" if sys.platform == "darwin" else sys.platform
+    print(
+        f"setting up .venv with Python {sys.version.split()[0]} on {system}: some 3 minutes and {size} ...", flush=True
+    )
     if not VENV.exists():
         own_packages = ["--system-site-packages"] if keep_torch else []
         # Colab's Python has no ensurepip; its pip is seen from inside, like its torch

@@ -2,10 +2,13 @@
 
 import difflib
 import errno
+import io
 import sys
 from collections.abc import Callable, Iterable
 
 import click
+
+from common import proxies
 
 _FULL = ("no space left on disk", "free some space")
 _FORBIDDEN = ("no permission", "become its owner, or name another place")
@@ -44,6 +47,10 @@ def unknown(kind: str, name: str, choices: Iterable[str], listing: str) -> UserE
 
 def run_cli(main: Callable[[], object]) -> None:
     """Run a click command so that a user's mistake ends in one message and never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a console of another encoding shows what it can
+    proxies.tidy()
     try:
         if isinstance(main, click.Command):
             main(standalone_mode=False)  # else click itself ends an interrupted command, with "Aborted!"

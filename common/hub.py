@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from common import proxies
 from common.errors import REFUSALS, UserError
 
 TRIES = 4
@@ -152,6 +153,8 @@ class Repository:
         import httpx
         from huggingface_hub import errors
 
+        if wrong := proxies.unusable(error):
+            return UserError(*wrong)
         name, said = self.name, (str(error).strip().splitlines() or [type(error).__name__])[0]
         log_in = f"hf auth login; then: {self.way_out}"
         if isinstance(error, errors.GatedRepoError):

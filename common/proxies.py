@@ -2,9 +2,6 @@
 
 import os
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-from common.errors import UserError
 
 
 def tidy() -> None:
@@ -20,6 +17,8 @@ def tidy() -> None:
 
 def of(url: str) -> str:
     """Return the proxy that a URL is asked through, without its password; "" for none."""
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme) or getproxies().get("all") or ""
     if not proxy or proxy_bypass(parts.hostname or ""):
@@ -34,13 +33,11 @@ def note(url: str) -> str:
     return f" (asked through the proxy {proxy}; NO_PROXY={host} asks directly)" if proxy else ""
 
 
-def unusable(error: Exception) -> UserError | None:
-    """Return the error of a proxy that an HTTP client cannot use, None when `error` is another one."""
+def unusable(error: Exception) -> tuple[str, str] | None:
+    """Return what is wrong with a proxy that an HTTP client cannot use and the way out; None for other errors."""
     given = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy") and value}
     known = isinstance(error, ValueError | ImportError) or type(error).__name__ == "InvalidURL"
     if not given or not known or not any(sign in str(error).lower() for sign in ("proxy", "url", "port", "socks")):
         return None
-    return UserError(
-        f"the proxy of the environment cannot be used: {error}",
-        f"set one that begins with http://, https:// or socks5://, or unset {' '.join(sorted(given))}",
-    )
+    way_out = f"set one that begins with http://, https:// or socks5://, or unset {' '.join(sorted(given))}"
+    return f"the proxy of the environment cannot be used: {error}", way_out

@@ -308,7 +308,9 @@ class Client:
                 # A proxy from the environment is for the world outside, not for a server on this machine.
                 transport = openai.DefaultAsyncHttpx2Client(trust_env=not is_local(endpoint.url))
             except Exception as error:
-                raise (proxies.unusable(error) or error) from None
+                if wrong := proxies.unusable(error):
+                    raise UserError(*wrong) from None
+                raise
             self._sdks[place] = openai.AsyncOpenAI(
                 api_key=endpoint.key or "none",
                 base_url=endpoint.url,

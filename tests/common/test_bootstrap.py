@@ -87,6 +87,7 @@ def test_a_python_without_ensurepip_uses_the_machines_own_pip_for_a_kept_torch(c
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(bootstrap.subprocess, "run", make_environment)
+    monkeypatch.setattr(bootstrap, "pip_install", lambda *_: None)
     run_main(monkeypatch, "--keep-torch")
     assert "--system-site-packages" in made[0]
     assert "--without-pip" in made[0]
@@ -153,3 +154,51 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_downloaded(checkout
         run_main(monkeypatch)
     assert "9 GB of disk are needed, 2.0 GB are free" in capsys.readouterr().err
     assert not (checkout / ".venv").exists()
+
+
+def test_windows_own_python_is_told_of_wsl(checkout, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "fcntl", None)
+    with pytest.raises(SystemExit):
+        run_main(monkeypatch)
+    assert "wsl --install" in capsys.readouterr().err
+
+
+def test_it_starts_without_the_modules_that_windows_lacks(checkout):
+    shutil.copy(ROOT / "common" / "bootstrap.py", checkout / "b.py")
+    program = (
+        "import sys, runpy; sys.modules['fcntl'] = None; sys.argv = ['x'];runpy.run_path('b.py', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "inside WSL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pip_is_watched(monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "LOG_SECONDS", 0)
+    last = bootstrap.watch(
+        [
+            "Collecting torch==2.1 (from x)",
+            "  Downloading https://y/torch-2.1.whl (900 MB)",
+            "Installing collected packages: a",
+        ]
+    )
+    assert len(last) == 3
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.partition(" s: ")[2] for line in shown] == [
+        "collecting torch==2.1",
+        "downloading torch-2.1.whl",
+        "installing into .venv",
+    ]
+    assert shown[-1].startswith("  1 packages, ")
+
+
+@pytest.mark.parametrize("package", ["recipes", "converters", "eval"])
+def test_a_package_that_is_run_before_set_up_says_what_to_do(package):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", package, "list"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "next: make setup" in done.stderr
+    assert "Traceback" not in done.stderr
