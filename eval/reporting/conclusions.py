@@ -3,6 +3,7 @@
 from collections.abc import Sized
 from functools import partial
 
+from eval.reporting import seeds
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
 from eval.reporting.tables import difference
 from eval.result.sentences import heldout, power, verdict
@@ -17,7 +18,8 @@ def sentences(experiment: Experiment) -> list[str]:
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
         of = f"{task}: " if len(experiment.tasks) > 1 else ""
-        found += [of + line for line in (*_losses(runs), *_verdicts(experiment, runs), *_baseline(experiment, task))]
+        said = (*_losses(runs), *_verdicts(experiment, runs), *_baseline(experiment, task))
+        found += [of + line for line in (*said, *seeds.sentences(experiment, task))]
     return [line for line in found if line]
 
 
@@ -38,9 +40,21 @@ def _losses(runs: list[RunFacts]) -> list[str]:
     rest = len(measured) - len(lower) - len(higher)
     said += f"; in {rest} it cannot be told (the 95 % interval holds 0)." if rest else " (95 % intervals)."
     if len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1:
-        best = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
-        return [f"{said} It is lowest for {best.name}: {best.heldout['tuned']['loss']:.3f}."]
+        return [f"{said} {_lowest(measured)}".strip()]
     return [f"{said} Losses of models with different tokenizers are not comparable with each other."]
+
+
+def _lowest(measured: list[RunFacts]) -> str:
+    """Name the run with the lowest loss where its difference from every other one is more than the rows' chance."""
+    best = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
+    others = [run for run in measured if run is not best]
+    changes = {run.name: loss_against(best, run, len(others)) for run in others}
+    close = [name for name, change in changes.items() if change is None or round(change["high"], 3) >= 0]
+    told = f"{best.name} ({best.heldout['tuned']['loss']:.3f})"
+    if not close:
+        return f"It is lowest for {told}."
+    named = ", ".join(close) if len(close) <= 3 else f"{len(close)} others"
+    return f"The lowest is that of {told}, which cannot be told from {named}."
 
 
 def _of(some: Sized, all_: Sized) -> str:
@@ -77,8 +91,9 @@ def _baseline(experiment: Experiment, task: str) -> list[str]:
     better: list[str] = []
     worse: list[str] = []
     open_: list[str] = []
-    for run, start in experiment.compared:
-        change = loss_against(run, start) if run.base_task == task else None
+    compared = [(run, start) for run, start in experiment.compared if run.base_task == task]
+    for run, start in compared:
+        change = loss_against(run, start, len(compared))
         if change is None:
             continue
         told = f"{run.name} ({difference(change)})"
@@ -88,4 +103,5 @@ def _baseline(experiment: Experiment, task: str) -> list[str]:
         for names, words in ((better, "lower"), (worse, "higher"), (open_, "not to be told from it"))
         if names
     ]
-    return [f"Held-out loss against the baseline's: {' — '.join(parts)}."] if parts else []
+    wider = f" (95 % intervals for all {len(compared)} together)" if len(compared) > 1 else ""
+    return [f"Held-out loss against the baseline's{wider}: {' — '.join(parts)}."] if parts else []

@@ -57,6 +57,7 @@ def render(experiment: Experiment, words: dict[str, str], figures: dict[str, Dra
         tables={
             "runs": tables.runs(experiment), "data": tables.data(experiment), "heldout": tables.heldout(experiment),
             "judged": tables.judged(experiment), "against_baseline": tables.against_baseline(experiment),
+            "over_seeds": tables.over_seeds(experiment),
             "other_scores": tables.other_scores(experiment), "cost": tables.cost(experiment),
             "judges": tables.judges(experiment), "versions": tables.versions(experiment),
             "hashes": tables.hashes(experiment), "rankings": tables.rankings(experiment),

@@ -227,15 +227,16 @@ def ranked_of(experiment: Experiment, group: str, task: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def loss_against(run: RunFacts, start: RunFacts) -> dict[str, float] | None:
+def loss_against(run: RunFacts, start: RunFacts, comparisons: int = 1) -> dict[str, float] | None:
     """Return how the held-out loss of one tuned model differs from another's, with its interval.
 
-    None where both were not measured on the same tokens: losses a token of different tokenizers cannot be compared.
+    The interval is widened for so many `comparisons`. None where both were not measured on the same tokens: losses a
+    token of different tokenizers cannot be compared.
     """
     one, other = (facts.heldout.get("row_losses") for facts in (start, run))
     if not one or not other or one["tokens"] != other["tokens"]:
         return None
-    return paired_difference(one["tuned"], other["tuned"], one["tokens"])
+    return paired_difference(one["tuned"], other["tuned"], one["tokens"], comparisons)
 
 
 def shared_settings(runs: list[RunFacts]) -> tuple[dict[str, Any], list[str]]:

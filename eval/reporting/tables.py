@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import mean, stdev
 from typing import Any
 
 import pandas as pd
 
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, shared_settings, short
+from eval.reporting.seeds import change, pooled
 from eval.result.sentences import p_value, rate, share
 
 NONE = "–"
@@ -125,6 +127,24 @@ def against_baseline(experiment: Experiment) -> Table | None:
         "against the baseline's."
     )
     return _table(caption, rows, "baseline", "judge")
+
+
+def over_seeds(experiment: Experiment) -> Table | None:
+    """Return the runs that differ in their seed alone, taken together."""
+    groups = {group.name: group for group in pooled(experiment)}
+    rows = []
+    for group in groups.values():
+        cells = {
+            "runs": group.name, "seeds": str(len(group.runs)),
+            "tuned loss": f"{mean(group.losses):.3f}", "SD over seeds": f"{stdev(group.losses):.3f}",
+        }  # fmt: skip
+        for against, start in (("base", None), (group.start, groups.get(group.start))):
+            if (against == "base" or start) and (found := change(group, start)):
+                title = "the base" if start is None else "the baseline"
+                cells[f"against {title} [95 % over rows]"] = difference(found[0])
+                cells[f"SD over seeds, against {title}"] = f"{stdev(found[1]):.3f}"
+        rows.append(cells)
+    return _table("Held-out loss over several seeds: how much of a difference is training's own variation.", rows)
 
 
 def rankings(experiment: Experiment) -> list[Table | None]:

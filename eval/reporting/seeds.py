@@ -1,0 +1,91 @@
+"""Runs that differ in nothing but their seed, taken together: how much training varies by itself. Pure."""
+
+import re
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from common.paired_loss import paired_difference
+from eval.reporting.experiment import Experiment, RunFacts
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """One recipe under several seeds."""
+
+    name: str
+    runs: dict[str, RunFacts]
+    """Seed -> run."""
+    start: str = ""
+    """Name of the runs that these are compared with; "" for the baseline itself."""
+
+    @property
+    def losses(self) -> list[float]:
+        """The tuned models' losses on the held-out rows."""
+        return [run.heldout["tuned"]["loss"] for run in self.runs.values()]
+
+
+def pooled(experiment: Experiment) -> list[Pooled]:
+    """Return the groups of two and more done runs that differ in their seed alone and are measured on the same rows."""
+    groups: dict[tuple[str, ...], dict[str, RunFacts]] = {}
+    for run in experiment.done:
+        if "seed" in run.point and run.heldout.get("row_losses"):
+            rest = tuple(f"{key} {value}" for key, value in run.point.items() if key != "seed")
+            groups.setdefault((run.group, run.task, run.model, run.method, *rest), {})[str(run.point["seed"])] = run
+    several = [runs for runs in groups.values() if len(runs) > 1]
+    return [Pooled(_name(runs), runs, _start(experiment, runs)) for runs in several if _same_rows(runs)]
+
+
+def _name(runs: dict[str, RunFacts]) -> str:
+    return re.sub(r"-?seed-\d+", "", next(iter(runs.values())).name).strip("-") or "all runs"
+
+
+def _start(experiment: Experiment, runs: dict[str, RunFacts]) -> str:
+    found = {seed: experiment.run(run.baseline) for seed, run in runs.items()}
+    other = {seed: start for seed, start in found.items() if start and start is not runs[seed]}
+    return _name(other) if len(other) == len(runs) else ""
+
+
+def _same_rows(runs: dict[str, RunFacts]) -> bool:
+    return len({str(run.heldout["row_losses"]["tokens"]) for run in runs.values()}) == 1
+
+
+def change(one: Pooled, start: Pooled | None) -> tuple[dict[str, float], list[float]] | None:
+    """Return how the mean loss over all seeds differs, with its interval over rows, and the difference of each seed.
+
+    It differs from that of `start` under the same seeds, or from the base model's where there is no `start`. None
+    where they have no seeds in common or were measured on other tokens.
+    """
+    seeds = [seed for seed in one.runs if start is None or seed in start.runs]
+    after = [one.runs[seed].heldout["row_losses"] for seed in seeds]
+    before = [start.runs[seed].heldout["row_losses"] for seed in seeds] if start else after
+    if len(seeds) < 2 or before[0]["tokens"] != after[0]["tokens"]:
+        return None
+    pairs = [(old["tuned"] if start else old["base"], new["tuned"]) for old, new in zip(before, after, strict=True)]
+    tokens = after[0]["tokens"]
+    rows = [[mean(values) for values in zip(*losses, strict=True)] for losses in zip(*pairs, strict=True)]
+    return paired_difference(rows[0], rows[1], tokens), [(sum(new) - sum(old)) / sum(tokens) for old, new in pairs]
+
+
+def sentences(experiment: Experiment, task: str) -> list[str]:
+    """Return what can be said of a task's runs over their seeds; where there is one seed, that it was one."""
+    runs = [run for run in experiment.done if run.base_task == task]
+    groups = {group.name: group for group in pooled(experiment) if next(iter(group.runs.values())) in runs}
+    said = []
+    for group in groups.values():
+        start = groups.get(group.start)
+        if start is None or (found := change(group, start)) is None:
+            continue
+        difference, each = found
+        agree = len({value > 0 for value in each}) == 1
+        said.append(
+            f"Over {len(each)} seeds the held-out loss of {group.name} differs from that of {start.name} by "
+            f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] (95 % over rows) and "
+            f"that varies by {stdev(each):.3f} (SD) from seed to seed: "
+            + ("with the same sign under each." if agree else "its sign is not the same under all of them.")
+        )
+    if len(runs) > 1 and not groups:
+        said.append(
+            "Each run was trained under one seed. Training varies by itself, and how much was not measured: a small "
+            "difference between runs may be no more than that (a sweep over `seed: [42, 43, 44]` shows it)."
+        )
+    return said
