@@ -70,19 +70,24 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
         if not rows:
             continue
         if len(rows) == 1:
-            said += [verdict(row, TELL) for row in rows.values()]
+            said += [verdict(row, TELL, str(runs[0].folder)) for row in rows.values()]
             continue
         likeness = kind == "stand-in"
-        sure = [row for row in rows.values() if likeness or (row["holm_p"] is not None and row["holm_p"] <= 0.05)]
+        given = [row for row in rows.values() if not row["withheld"]]
+        sure = [row for row in given if likeness or (row["holm_p"] is not None and row["holm_p"] <= 0.05)]
         won = [row for row in sure if row["wins"] > row["losses"]]
         lost = [row for row in sure if row["wins"] < row["losses"]]
         beats = "is nearer to the reference answers than" if likeness else "beats"
         line = f"By {judge}, the tuned model {beats} its base in {_of(won, rows)}"
         line += f" and the base {beats} the tuned model in {_of(lost, rows)}" if lost else ""
-        rest = len(rows) - len(won) - len(lost)
+        rest = len(given) - len(won) - len(lost)
         if rest and not likeness:
             most = max(rows.values(), key=lambda row: row["questions"])
             line += f"; in {rest} they cannot be told apart ({power(most, most['questions'], TELL)})"
+        held_back = len(rows) - len(given)
+        line += (
+            f"; {held_back} have no win rate, since too many answers are cut off, empty or loops" if held_back else ""
+        )
         said.append(f"{line} ({'likeness, not quality' if likeness else 'sign test, Holm over all comparisons'}).")
     return said
 

@@ -13,36 +13,47 @@ from eval.records.folder import Folder
 from eval.records.judgments import Judgment, pairs_judged
 from eval.result.sentences import caveats
 from eval.statistics import outcomes as stats
+from eval.statistics import people
 from eval.statistics.agreement import Ratings, agreement_of
 from eval.statistics.outcomes import Outcome
-from eval.statistics.reference_scores import choice_scores, text_scores
+from eval.statistics.reference_scores import choice_scores, looping, text_scores
 
 PANEL = "panel"  # the majority of the model judges
+MOST_UNUSABLE = 0.05  # share of a side's answers that may be cut off, empty or loops; above it there is no win rate
 
 
 def build(folder: Folder) -> dict[str, Any]:
     """Return all that is known about a folder's comparisons, as a JSON-like dict."""
     answers, judged = folder.answers, folder.judgments
     pairs = list(dict.fromkeys(pair for rows in judged.values() for pair in pairs_judged(rows, list(answers))))
-    contestants = {who: _contestant(rows) for who, rows in answers.items()}
+    compared = {question.id for question in folder.judged_questions}
+    contestants = {who: _contestant(rows, compared) for who, rows in answers.items()}
     comparisons: list[dict[str, Any]] = []
     agreement: list[dict[str, Any]] = []
     for a, b in pairs:
         by_judge = {judge: found for judge, rows in judged.items() if (found := stats.outcomes(rows, a, b))}
+        voted = _votes(by_judge)
         members = _members(by_judge)
         shown = by_judge | (
             {PANEL: stats.panel({judge: by_judge[judge] for judge in members}, a, b)} if members else {}
         )
         for judge, found in shown.items():
             kind, scores = kind_of(judge), stats.scored(found)
-            comparisons.append(
+            steady = stats.steadiness(found) if kind in ("model", "stand-in") else stats.NO_STEADINESS
+            row = (
                 {"judge": judge, "kind": kind, "a": a, "b": b, "questions": len(found)}
                 | {"unparsed": len(found) - len(scores)}
                 | stats.counts(list(scores.values()))
-                | (stats.steadiness(found) if kind in ("model", "stand-in") else stats.NO_STEADINESS)
+                | steady
                 | stats.length_effect(scores, answers[a], answers[b])
-                | ({"members": members} if kind == "panel" else {})
+                | {"withheld": {}, "corrected": people.corrected(scores, voted) if kind in ("model", "panel") else None}
             )
+            if kind == "panel":
+                worth = people.worth_of({name: stats.scored(by_judge[name]) for name in members}, voted)
+                row |= {"members": members, "worth": worth}
+            if why := _withheld(a, b, contestants) or (kind == "model" and stats.bound_to_position(steady)):
+                row |= stats.NO_RATE | {"length_controlled": None, "corrected": None, "withheld": why}
+            comparisons.append(row)
         if len(by_judge) > 1:
             agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
     stats.correct(comparisons)
@@ -77,8 +88,8 @@ def kind_of(judge: str) -> str:
 def _members(by_judge: dict[str, list[Outcome]]) -> list[str]:
     """Return who sits on the panel: each model once, however many ways (guided, structured) it was asked in."""
     members: dict[str, str] = {}
-    for judge in by_judge:
-        if kind_of(judge) == "model":
+    for judge, found in by_judge.items():
+        if kind_of(judge) == "model" and not stats.bound_to_position(stats.steadiness(found)):
             members.setdefault(judge.partition("+")[0], judge)
     return list(members.values()) if len(members) > 1 else []
 
@@ -92,14 +103,41 @@ def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:
     return {judge: [ratings.get(id_) for id_ in ids] for judge, ratings in rated.items()}
 
 
-def _contestant(rows: dict[str, Answer]) -> dict[str, Any]:
+def _withheld(a: str, b: str, contestants: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return why a win rate would say nothing: too many answers of one side are cut off, empty or loops; or {}."""
+    for who in (a, b):
+        faults = contestants[who]["unusable"]
+        if faults["answers"] > MOST_UNUSABLE * faults["of"]:
+            return {"who": who, **faults, "max_tokens": contestants[who]["settings"].get("max_tokens")}
+    return {}
+
+
+def _votes(by_judge: dict[str, list[Outcome]]) -> dict[str, float]:
+    """Return question -> what people say on it together."""
+    cast: dict[str, list[float]] = {}
+    for judge, found in by_judge.items():
+        if kind_of(judge) == "human":
+            for id_, score in stats.scored(found).items():
+                cast.setdefault(id_, []).append(score)
+    return {id_: sum(scores) / len(scores) for id_, scores in cast.items()}
+
+
+def _contestant(rows: dict[str, Answer], compared: set[str]) -> dict[str, Any]:
     first = next(iter(rows.values()))
+    judged = [row for row in rows.values() if row.id in compared and not row.error]
+    faults = [
+        "cut_off" if row.cut_off else "empty" if row.empty else "looping" if looping(row.answer) else ""
+        for row in judged
+    ]
+    kinds = {kind: faults.count(kind) for kind in ("cut_off", "empty", "looping") if kind in faults}
     return {
         "model": first.model,
         "answers": sum(not row.error for row in rows.values()),
         "failed": sum(bool(row.error) for row in rows.values()),
         "cut_off": sum(row.cut_off for row in rows.values()),
         "empty": sum(row.empty for row in rows.values()),
+        "looping": sum(looping(row.answer) for row in rows.values()),
+        "unusable": {"answers": sum(kinds.values()), "of": len(judged), "kinds": kinds},
         "settings": first.settings,
     }
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from eval.judging.reference_judge import AGREEMENT
 from eval.result.wording import say
+from eval.statistics.intervals import wilson
 
 Say = Callable[..., str]
 FAMILIES = {
@@ -26,7 +28,7 @@ LONGER_WINS = 0.7  # above this alpaca_eval's authors advise against a judge
 def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     """Return a result's findings: who is ahead, agreement, held-out loss, other scores, what was run, the files."""
     tell = partial(say, language)
-    said = [verdict(row, tell) for row in result["comparisons"]]
+    said = list(dict.fromkeys(verdict(row, tell, result["folder"]) for row in result["comparisons"]))
     said += [agreement(row, tell) for row in result["agreement"] if any(pair["items"] for pair in row["pairs"])]
     said.append(heldout(result["heldout"], tell))
     said += _scores(result, tell)
@@ -34,12 +36,21 @@ def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     return [*said, tell("files", folder=result["folder"])]
 
 
-def verdict(row: dict[str, Any], tell: Say) -> str:
-    """Say who is ahead, or that it cannot be told."""
+def verdict(row: dict[str, Any], tell: Say, folder: str) -> str:
+    """Say who is ahead, that it cannot be told, or why there is no win rate and which command gives one."""
     a, b, judge = row["a"], row["b"], row["judge"]
     n = row["wins"] + row["ties"] + row["losses"]
     if not n:
         return tell("no verdict", judge=judge)
+    if why := row["withheld"]:
+        if "place" in why:
+            return tell("unusable judge", judge=judge, place=tell(f"place {why['place']}"), share=why["share"])
+        kinds = ", ".join(f"{number} {tell(kind)}" for kind, number in why["kinds"].items())
+        if max(why["kinds"], key=why["kinds"].__getitem__) == "cut_off":
+            way_out = tell("more room", folder=folder, tokens=2 * (why["max_tokens"] or 512))
+        else:
+            way_out = tell("sample", folder=folder)
+        return tell("withheld", a=a, b=b, who=why["who"], n=why["answers"], of=why["of"], kinds=kinds, way_out=way_out)
     better, worse, most = (a, b, row["wins"]) if row["wins"] > row["losses"] else (b, a, row["losses"])
     if row["kind"] == "stand-in":
         key = "nearer" if row["wins"] != row["losses"] else "as near"
@@ -122,7 +133,7 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
         label = tell("label", a=row["a"], b=row["b"], judge=row["judge"])
         found += [label + warning for warning in _of_comparison(row, result, tell)]
     for who, entry in result["contestants"].items():
-        keys = {"cut off": "cut_off", "empty": "empty", "unanswered": "failed"}
+        keys = {"cut off": "cut_off", "empty answers": "empty", "looping answers": "looping", "unanswered": "failed"}
         found += [tell(key, n=entry[name], who=who) for key, name in keys.items() if entry[name]]
     if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
         found.append(tell("settings"))
@@ -132,7 +143,9 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
 def _of_judge(name: str, judge: dict[str, Any], tell: Say) -> Iterator[str]:
     statuses = judge["statuses"]
     if judge["kind"] == "stand-in":
-        yield tell("stand-in", judge=name)
+        right, of = AGREEMENT
+        low, high = wilson(right, of)
+        yield tell("stand-in", judge=name, of=of, share=right / of, interval=f"[{low:.0%}, {high:.0%}]")
     if wrong := [kind for kind, score in judge["canaries"].items() if score["wrong"]]:
         yield tell("canaries", judge=name, kinds=", ".join(wrong))
     if statuses.get("failed"):
@@ -144,9 +157,13 @@ def _of_judge(name: str, judge: dict[str, Any], tell: Say) -> Iterator[str]:
 
 
 def _of_comparison(row: dict[str, Any], result: dict[str, Any], tell: Say) -> Iterator[str]:
+    if by_people := row["corrected"]:
+        yield corrected(by_people, tell)
+    if row.get("worth"):
+        yield tell("worth", n=len(row["members"]), worth=row["worth"])
     if row["unparsed"]:
         yield tell("unparsed", n=row["unparsed"], all=row["questions"])
-    if row["kind"] != "model":
+    if row["kind"] != "model" or row["withheld"]:
         return
     low, high = row["first_share_interval"]
     if not low <= 0.5 <= high:
@@ -159,6 +176,13 @@ def _of_comparison(row: dict[str, Any], result: dict[str, Any], tell: Say) -> It
     for who in (row["a"], row["b"]):
         if own and own == family(who, result["contestants"][who]["model"]):
             yield tell("family", who=who, family=own)
+
+
+def corrected(found: dict[str, Any], tell: Say) -> str:
+    """Say the win rate as people's votes correct it, or how many votes it takes."""
+    if found["needed"]:
+        return tell("few votes", votes=found["votes"], needed=found["needed"])
+    return tell("corrected", votes=found["votes"], rate=rate(found["win_rate"], found["interval"]))
 
 
 def family(*names: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from eval.result.sentences import p_value, power, rate, sentences, share
+from eval.result.sentences import corrected, p_value, power, rate, sentences, share
 from eval.result.wording import say
 
 
@@ -72,6 +72,8 @@ def blocks_of(pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any
         lines.append([tell("all questions", n=row["questions"]), *_figures(row), p_value(row["holm_p"])])
         controlled = row["length_controlled"]
         notes = [power(row, row["questions"], tell)] if row["kind"] != "stand-in" else []
+        if row["corrected"]:
+            notes.append(corrected(row["corrected"], tell))
         if controlled:
             notes.append(tell("equal length", rate=rate(controlled["win_rate"], controlled["interval"])))
         title = tell("pooled", a=row["a"], b=row["b"], judge=row["judge"])

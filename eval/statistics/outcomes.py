@@ -10,6 +10,8 @@ from eval.statistics.agreement import majority
 from eval.statistics.intervals import detectable_rate, holm, rate_interval, sign_test, wilson, wins_needed
 from eval.statistics.length_control import length_controlled
 
+POSITION = 0.75  # a judge is unusable when more than this part of its winners surely stands in one place
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -75,6 +77,10 @@ def scored(found: Iterable[Outcome]) -> dict[str, float]:
     return {outcome.id: outcome.score for outcome in found if outcome.score is not None}
 
 
+NO_RATE: dict[str, Any] = {"win_rate": None, "interval": [0.0, 1.0], "sign_test_p": None}
+"""Of a comparison whose win rate would mislead."""
+
+
 def counts(scores: Sequence[float]) -> dict[str, Any]:
     """Return wins, ties and losses, the win rate (a tie is half a win) with interval, the sign test and its power."""
     wins, losses, n = sum(score > 0.5 for score in scores), sum(score < 0.5 for score in scores), len(scores)
@@ -120,6 +126,15 @@ def steadiness(found: list[Outcome]) -> dict[str, Any]:
         "first_share": sum(shown_first) / len(shown_first) if shown_first else None,
         "first_share_interval": wilson(sum(shown_first), len(shown_first)),
     }
+
+
+def bound_to_position(steady: dict[str, Any]) -> dict[str, Any]:
+    """Return which place a judge's winners stand in, where it names hardly another; or {}: it looks at the answers."""
+    low, high = steady["first_share_interval"]
+    if low <= POSITION and high >= 1 - POSITION:
+        return {}
+    share = steady["first_share"]
+    return {"place": 1 if share > 0.5 else 2, "share": max(share, 1 - share)}
 
 
 NO_STEADINESS: dict[str, Any] = dict.fromkeys(steadiness([]))

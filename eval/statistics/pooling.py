@@ -8,6 +8,7 @@ from common.names import root_task
 from eval.records.folder import Folder
 from eval.statistics.length_control import length_controlled
 from eval.statistics.outcomes import correct, counts, outcomes, scored
+from eval.statistics.people import corrected
 from eval.statistics.ranking import rank
 
 Part = tuple[Folder, dict[str, Any]]
@@ -37,7 +38,7 @@ def table(parts: list[Part]) -> pd.DataFrame:
         task = root_task(folder.task) or str(folder.path)
         for row in result["comparisons"]:
             judge, a, b = row["judge"], row["a"], row["b"]
-            if row["kind"] == "panel" or row.get("withheld"):
+            if row["kind"] == "panel" or row["withheld"]:
                 continue
             given_a, given_b = folder.answers[a], folder.answers[b]
             rows += [
@@ -67,10 +68,17 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
             if (row["judge"], row["a"], row["b"]) == (judge, a, b)
         ]
         controlled = length_controlled(scores, means["longer"].tolist())
+        votes = found[(found["a"] == a) & (found["b"] == b) & found["judge"].str.startswith("human")]
+        voted = {str(question): float(vote) for question, vote in votes.groupby("question")["score"].mean().items()}
         pooled.append(
             {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
             | counts(scores)
             | {"length_controlled": controlled}
+            | {
+                "corrected": corrected(dict(zip(means.index, scores, strict=True)), voted)
+                if rows[0]["kind"] == "model"
+                else None
+            }
         )
     correct(pooled)
     return pooled

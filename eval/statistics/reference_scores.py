@@ -4,8 +4,10 @@ They stand beside the judge's figures: likeness to one reference, or knowing one
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
+from math import log
 from typing import Any
 
 from eval.records.answers import Answer
@@ -15,6 +17,9 @@ from eval.statistics.intervals import mean_of, sign_test, wilson
 Answers = dict[str, dict[str, Answer]]
 """Contestant -> question -> answer."""
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+LOOP = 0.5  # variety below which a text is a loop
+COPIED = 0.9  # share of an answer's words that stand in the question
 # A letter on its own, named as the answer; the last resort is the only letter in the whole text.
 _NAMED = re.compile(
     r"(?<![不非])(?:answer|choice|option|correct|答案|选项|选择|应选|选|正确)"
@@ -39,6 +44,39 @@ def chrf(answer: str, reference: str) -> float:
 def words(text: str) -> list[str]:
     """Return lower-case words; each Chinese character is one, since Chinese writes no blanks."""
     return _WORD.findall(text.lower())
+
+
+def variety(text: str) -> float:
+    """Return which part of a text's runs of three words (of four, in Chinese) is distinct; 1 of a short text."""
+    said = words(text)
+    length = 4 if _HAN.search(text) else 3
+    runs = list(zip(*(said[start:] for start in range(length)), strict=False))
+    return len(set(runs)) / len(runs) if runs else 1.0
+
+
+@cache
+def looping(text: str) -> bool:
+    """Tell whether a text, or its second half, says the same again and again."""
+    return min(variety(text), variety(text[len(text) // 2 :])) < LOOP
+
+
+def word_weights(references: Iterable[str]) -> Callable[[str], float]:
+    """Return how much a word tells: little where many of a task's reference answers hold it."""
+    sets = [set(words(reference)) for reference in references]
+    held = Counter(word for said in sets for word in said)
+    return lambda word: log((len(sets) + 1) / (held[word] + 0.5))
+
+
+def likeness(answer: str, question: str, reference: str, weight: Callable[[str], float]) -> float:
+    """Return how near an answer is to the reference (0 to 100): F1 of the words that tell something, loops penalised.
+
+    0 of an empty answer and of one that repeats the question.
+    """
+    said, asked, wanted = set(words(answer)), set(words(question)), set(words(reference))
+    if not said or len(said & asked) >= COPIED * len(said):
+        return 0.0
+    total = sum(map(weight, said)) + sum(map(weight, wanted))
+    return 200 * sum(map(weight, said & wanted)) / total * min(1.0, variety(answer) / LOOP) if total else 0.0
 
 
 def rouge_l(answer: str, reference: str) -> float:

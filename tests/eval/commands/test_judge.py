@@ -67,7 +67,9 @@ def test_judge_that_always_prefers_the_first_makes_ties_and_is_named(run: Path, 
     assert (comparison["wins"], comparison["ties"], comparison["losses"]) == (0, 6, 0)
     assert comparison["consistency"] == 0
     assert comparison["first_share"] == 1
-    assert "shown first wins 100%" in result.output
+    assert "biased is unusable: 100% of its winners are the answer shown first" in result.output
+    assert comparison["win_rate"] is None
+    assert comparison["withheld"] == {"place": 1, "share": 1.0}
 
 
 def test_second_run_costs_nothing_and_says_the_same(run: Path, endpoint: Endpoint) -> None:

@@ -11,6 +11,7 @@ import pytest
 from common.errors import UserError
 from eval.records.answers import Answer
 from eval.records.folder import Folder
+from eval.records.judgments import Judgment
 from eval.records.questions import Question
 from eval.result import metrics as results
 from eval.result.page import embedded
@@ -188,15 +189,15 @@ def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
 
 
 def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
-    """A judge of the contestants' own family that likes length, on answers cut off at different lengths."""
+    """A judge of the contestants' own family that likes length; one answer in twenty may be cut off."""
     ids = [f"q{n}" for n in range(20)]
     (run / "questions.jsonl").write_text(
         "".join(json.dumps({"id": i, "question": f"Question {i}?"}) + "\n" for i in ids)
     )
     for who, text, limit in (("base", "short", 10), ("tuned", "a much longer answer", 20)):
         rows = [
-            {"id": i, "question": f"Question {i}?", "answer": text, "model": "Qwen/Qwen3-8B", "finish_reason": "length",
-             "settings": {"max_tokens": limit}}
+            {"id": i, "question": f"Question {i}?", "answer": text, "model": "Qwen/Qwen3-8B",
+             "settings": {"max_tokens": limit}, "finish_reason": "length" if i == "q0" else "stop"}
             for i in ids
         ]  # fmt: skip
         (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -210,10 +211,82 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
     told = "\n".join(metrics(run)["warnings"])
     assert "the longer answer wins 100% of the decided questions (above 70 %" in told
     assert "judge and tuned are of one family (Qwen)" in told
-    assert "20 answers of base were cut off" in told
+    assert "1 answers of base were cut off" in told
     assert "different settings" in told
     said = sentences(results.build(Folder(run)))
     assert "qwen-max: tuned beats base (sign test p<0.001)." in said
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "said"),
+    [
+        ("It measures", "length", "1 of 6 answers of tuned are unusable (1 cut off). Give them room: make answer RUN="),
+        (" ", "stop", "1 of 6 answers of tuned are unusable (1 empty). Sample: python -m eval answer --run"),
+        ("It is a thing. " * 30, "stop", "1 of 6 answers of tuned are unusable (1 repeating themselves). Sample:"),
+    ],
+)
+def test_no_win_rate_from_answers_that_are_none(run: Path, text: str, finish: str, said: str) -> None:
+    path = run / "answers" / "tuned.jsonl"
+    first, *rest = path.read_text().splitlines(keepends=True)
+    row = json.loads(first) | {"answer": text, "finish_reason": finish, "settings": {"max_tokens": 128}}
+    path.write_text(json.dumps(row) + "\n" + "".join(rest))
+    output = eval_command("judge", "--run", run).output
+    (comparison,) = metrics(run)["comparisons"]
+    assert (comparison["win_rate"], comparison["sign_test_p"], comparison["holm_p"]) == (None, None, None)
+    assert f"no win rate of tuned against base: {said}" in output
+    assert finish == "stop" or "MAX_TOKENS=256" in output
+    pooled = eval_command("result", "--run", run, "--run", shutil.copytree(run, run.with_name("again"))).output
+    assert "all 6 questions" not in pooled
+
+
+def test_a_model_against_itself_comes_out_even(run: Path, endpoint: Endpoint) -> None:
+    rows = (run / "answers" / "base.jsonl").read_text().replace('"base"', '"tuned"')
+    (run / "answers" / "tuned.jsonl").write_text(rows)
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    eval_command("judge", "--run", run, "--judge", "reference")
+    for row in metrics(run)["comparisons"]:
+        assert (row["win_rate"], row["ties"]) == (0.5, 6)
+
+
+def vote(run: Path, count: int, right: float) -> None:
+    """Let a person vote on so many pairs; the judge `fake` was right on this part of them."""
+    judged = [json.loads(line) for line in (run / "judgments" / "fake.jsonl").read_text().splitlines()]
+    rows = []
+    for number, row in enumerate([row for row in judged if row["first"] == "tuned"][:count]):
+        winner = row["winner"] if number < count * right else {"tuned": "base", "base": "tuned"}[row["winner"]]
+        rows.append({**row, "judge": "human", "status": "vote", "winner": winner, "replies": []})
+    (run / "judgments" / "human.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_votes_correct_the_win_rate_and_say_how_many_are_missing(run: Path, endpoint: Endpoint) -> None:
+    ids = [f"q{n}" for n in range(120)]
+    texts = {"base": "Something else entirely", "tuned": "a device, of course"}
+    (run / "questions.jsonl").write_text(
+        "".join(json.dumps({"id": i, "question": f"What is {i}?"}) + "\n" for i in ids)
+    )
+    for who, text in texts.items():
+        rows = [{"id": i, "question": f"What is {i}?", "answer": f"{i}: {text}"} for i in ids]
+        (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    endpoint.behaviour = prefers_device
+    eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
+    vote(run, 20, 0.7)
+    assert (
+        "people voted on 20 questions; 30 more can correct the win rate" in eval_command("result", "--run", run).output
+    )
+    vote(run, 60, 0.7)
+    assert "corrected by the votes of people on 60 questions: 70.0% [" in eval_command("result", "--run", run).output
+    row = next(row for row in metrics(run)["comparisons"] if row["judge"] == "fake")
+    assert row["win_rate"] == 1
+    assert row["corrected"]["interval"] == pytest.approx([0.57, 0.80], abs=0.02)
+
+
+def test_a_call_that_failed_is_no_failed_canary() -> None:
+    judgments = [
+        Judgment("q", "j", "real", "empty", winner, status=status, canary="empty:real")
+        for winner, status in (("real", "ok"), (None, "failed"), (None, "refused"), ("empty", "ok"))
+    ]
+    assert results.canary_score(judgments) == {"empty": {"shown": 2, "wrong": 1}}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from eval.statistics import intervals as stats
 from eval.statistics.agreement import agreement_of, cohen, fleiss, majority
 from eval.statistics.length_control import length_controlled
 from eval.statistics.outcomes import Outcome, correct, scored
+from eval.statistics.people import corrected, worth_of
 from eval.statistics.ranking import rank
 
 
@@ -239,3 +240,35 @@ def test_ranking_intervals_cover(strengths: tuple[float, ...], ties: float) -> N
         ]
         covered += [row["interval"][0] <= truth[row["name"]] <= row["interval"][1] for row in rank(played, draws=100)]
     assert np.mean(covered) >= 0.92
+
+
+@pytest.mark.parametrize("unvoted", [0, 200])
+@pytest.mark.parametrize("votes", [50, 100, 200])
+@pytest.mark.parametrize(("rate", "ties"), [(0.5, 0.0), (0.6, 0.3), (0.9, 0.0)])
+def test_win_rates_corrected_by_votes_cover(rate: float, ties: float, votes: int, unvoted: int) -> None:
+    """A judge of sensitivity and specificity 0.75, which never ties; the truth is what people say of endless pairs."""
+    rng, covered = np.random.default_rng(6), []
+    for _ in range(400):
+        tied, won = rng.random(votes + unvoted) < ties, rng.random(votes + unvoted) < rate
+        true = np.where(tied, 0.5, won)
+        said = np.where(tied, rng.random(len(won)) < 0.5, won ^ (rng.random(len(won)) < 0.25)).astype(float)
+        found = corrected({str(n): score for n, score in enumerate(said)}, {str(n): true[n] for n in range(votes)})
+        assert found
+        covered.append(found["interval"][0] <= ties / 2 + (1 - ties) * rate <= found["interval"][1])
+    assert 0.92 <= np.mean(covered) <= 0.985
+
+
+def test_too_few_votes_correct_nothing_and_what_a_panel_is_worth() -> None:
+    rng = np.random.default_rng(7)
+    true = {str(n): float(rng.random() < 0.6) for n in range(2000)}
+
+    def judge(errors: np.ndarray) -> dict[str, float]:
+        return {id_: abs(score - float(wrong)) for (id_, score), wrong in zip(true.items(), errors, strict=True)}
+
+    alone = [judge(rng.random(2000) < 0.25) for _ in range(3)]
+    assert worth_of({str(n): one for n, one in enumerate(alone)}, true) == pytest.approx(3, abs=0.3)
+    assert worth_of({"a": alone[0], "b": alone[0], "c": alone[0]}, true) == pytest.approx(1)
+    few = dict(list(true.items())[:49])
+    assert worth_of({"a": alone[0], "b": alone[1]}, few) is None
+    assert corrected(alone[0], few) == {"votes": 49, "needed": 1, "win_rate": None, "interval": [0, 1]}
+    assert corrected(alone[0], {}) is None
