@@ -19,6 +19,7 @@ from converters.rows.formats import WRITERS
 from converters.settings import Settings
 from converters.task import File, Record, Skip, Task, has_column
 from converters.text.cleaning import cleaner
+from converters.text.content import SHORT_ANSWER, SHORT_PROMPT
 from converters.text.language import label, sample, shares
 from converters.text.sketch import (
     PERMUTATIONS,
@@ -223,8 +224,8 @@ def _sketch(staged: Staged, records: list[Record], task: Task, settings: Setting
         staged.arrays |= {
             "bands": band_hashes(whole),
             "whole": whole.astype(numpy.uint8).reshape(-1, PERMUTATIONS),
-            "asks": content_hashes([_everything(record) for record in records]),
-            "tells": content_hashes(told),
+            "asks": content_hashes([_everything(record) for record in records], SHORT_PROMPT),
+            "tells": content_hashes(told, SHORT_ANSWER),
         }
     looked_at = (sample(record.prompt, record.output) for record in records)
     staged.languages.update(label(text, shares(text)) for text in looked_at)

@@ -13,25 +13,24 @@ from rapidfuzz.distance import Indel
 
 SHORT = 50
 """Tokens (words, or Chinese characters) of a sentence below which any difference in content makes another."""
-SHORT_ASCII, SHORT_OTHER = 400, 120
-"""Characters of a text up to which that is so for the whole of it: some 65 words, or 110 Chinese characters."""
+SHORT_PROMPT, SHORT_ANSWER = (400, 120), (120, 30)
+"""Characters (of English, of Chinese) of a text up to which that is so for the whole of it."""
+NEGATIONS = frozenset(["not", "no", "never", "without", "none", "nor", *"不没无未非勿"])
 
 FILLER_WORDS = (
     "a an the of to in on at for with and is are was were be been being am do does did done can could would should "
-    "will shall i my me mine we our us you your please kindly tell explain describe give let know what which that this "
-    "these those it its there some any just really actually very also so about hello hi hey dear sir madam thanks "
-    "thank much advance question answer s t re ve ll d m"
+    "will shall may might i my me mine we our us you your please kindly tell explain describe give let know what which "
+    "that this these those it its there some any just really actually very also so about hello hi hey dear sir madam "
+    "thanks thank much advance question answer s t re ve ll d m"
 )
 FILLERS = frozenset(FILLER_WORDS.split())
 PARTICLES = dict.fromkeys(map(ord, "的了吗呢吧啊呀嘛么是之我你您们请说个"))
+WHO = "(?:医生|大夫|专家|律师|老师)"
 PHRASES = (
-    (
-        re.compile(
-            "(?:医生|大夫|专家|律师|老师)?(?:您好|你好)(?:医生|大夫|专家|律师|老师)?|谢谢(?:医生|大夫|律师|您|你|了)*|感谢|请问一?下?|麻烦|想问一?下?|咨询一?下?"
-        ),
-        " ",
-    ),
-    (re.compile("能不能|可不可以|是不是|会不会|要不要|能否|可否|是否|有没有"), " "),
+    (re.compile(f"{WHO}?(?:您好|你好){WHO}?|{WHO}(?=[，,！!])|(?:谢谢|感谢){WHO}?(?:您|你|了)*"), " "),
+    (re.compile("请问一?下?|问题?[：:]|麻烦|想问一?下?|咨询一?下?|祝您?(?:早日康复|身体健康|健康)"), " "),
+    (re.compile("能不能|可不可以|是不是|会不会|要不要|能否|可否|是否"), " "),
+    (re.compile("有没有"), "有"),
     (re.compile("为什么|为啥|为何"), "因何"),
     (re.compile("怎么样|怎样|怎么|咋样|咋|如何"), "如何"),
     (re.compile("什么|哪些|啥"), "何"),
@@ -62,9 +61,13 @@ def tokens(text: str) -> list[str]:
     return [part for run in _runs(text) for part in (run if run[0] >= "\u3040" else (run,))]
 
 
-def core(text: str) -> str:
+def core(text: str, limits: tuple[int, int] = SHORT_PROMPT) -> str:
     """Return the content of a short text, the same for every wording of it; "" for a long text."""
-    return _content(text) if len(text) <= (SHORT_ASCII if text.isascii() else SHORT_OTHER) else ""
+    return _content(text) if _is_short(text, limits) else ""
+
+
+def _is_short(text: str, limits: tuple[int, int]) -> bool:
+    return len(text) <= limits[not text.isascii()]
 
 
 def _content(text: str) -> str:
@@ -103,9 +106,12 @@ def ask_the_same(first: str, second: str, near: float) -> bool:
 
 def answer_the_same(first: str, second: str, near: float) -> bool:
     """Tell whether two answers say the same: short ones in content, long ones in so large a share of their words."""
-    if (one := core(first)) or core(second):
-        return one == core(second)
-    return Indel.normalized_similarity(tokens(first), tokens(second), score_cutoff=near) >= near
+    if (one := core(first, SHORT_ANSWER)) or core(second, SHORT_ANSWER):
+        return one == core(second, SHORT_ANSWER)
+    here, there = tokens(first), tokens(second)
+    if (_is_short(first, SHORT_PROMPT) or _is_short(second, SHORT_PROMPT)) and _decisive(here) != _decisive(there):
+        return False
+    return Indel.normalized_similarity(here, there, score_cutoff=near) >= near
 
 
 def _sentences(text: str) -> Counter[str]:
@@ -113,11 +119,12 @@ def _sentences(text: str) -> Counter[str]:
 
 
 def _alike(first: list[str], second: list[str], near: float) -> bool:
-    """Tell whether two long sentences differ in little, and in no number."""
-    if min(len(first), len(second)) < SHORT or _numbers(first) != _numbers(second):
+    """Tell whether two long sentences differ in little, and in nothing that decides."""
+    if min(len(first), len(second)) < SHORT or _decisive(first) != _decisive(second):
         return False
     return Indel.normalized_similarity(first, second, score_cutoff=near) >= near
 
 
-def _numbers(words: list[str]) -> list[str]:
-    return [word for word in words if word[0].isdigit()]
+def _decisive(words: list[str]) -> list[str]:
+    """Return the words any of which turns a sentence into another: numbers and negations."""
+    return [word for word in words if word[0].isdigit() or word in NEGATIONS]

@@ -114,9 +114,9 @@ def anchors(folded: Array, starts: Array, size: int) -> tuple[Array, Array]:
     return found.values[chosen], numpy.bincount(owners, minlength=len(starts) - 1).astype(numpy.int32)
 
 
-def content_hashes(texts: list[str]) -> Array:
+def content_hashes(texts: list[str], limits: tuple[int, int]) -> Array:
     """Return a 64-bit hash of each short text's content, 0 for a long one's."""
-    cores = (core(text).encode() for text in texts)
+    cores = (core(text, limits).encode() for text in texts)
     return numpy.array([_hash(found) if found else 0 for found in cores], numpy.uint64)
 
 

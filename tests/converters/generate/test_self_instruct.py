@@ -117,7 +117,7 @@ def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: 
         UserError, match="0.5 takes 164 generated rows beside all 164 real ones; 40 are there"
     ) as caught:
         cli.main(["convert", "--task", "medical_en+self_instruct@0.5"], standalone_mode=False)
-    assert caught.value.hint == "make self-instruct TASK=medical_en N=164, or a share of at most 0.18"
+    assert caught.value.hint == "make self-instruct TASK=medical_en N=164, or a share of at most 0.19"
 
 
 @pytest.mark.parametrize(
