@@ -48,7 +48,7 @@ _FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL | re.I
 
 # Boxes: what is ticked is meant, what is empty or crossed out is not. A cross in a box (☒) can be read both ways.
 _TICKED = r"\[[xX✓✔√]\]|\([xX✓✔√•●]\)|[☑✅✔✓√🗹🔘◉●]"
-_EMPTY = r"\[ ?\]|\( \)|[☐□▢⬜○◯❌✗✘✖✕×🚫⊘👎❎]"
+_EMPTY = r"\[ ?\]|\( \)|[☐□▢⬜⚪○◯❌✗✘✖✕×🚫⊘👎❎]"
 _BOX = re.compile(f"(?P<ticked>{_TICKED})|(?P<empty>{_EMPTY})|(?P<unclear>☒)")
 _VARIANT = "\ufe0e\ufe0f"  # whether a sign is drawn as text or as an emoji
 
@@ -79,7 +79,9 @@ _NOUNS = (
 _LINKS = (
     r"(?:and )?(?:therefore|thus|hence|so|overall|finally|consequently|accordingly|ergo|ultimately"
     r"|in (?:conclusion|summary|short|sum|the end)|to (?:conclude|summari[sz]e|sum up)|all in all|all things considered"
-    r"|on balance|as a result|taken together|for (?:these|the above) reasons|with (?:that|this|all that) in mind"
+    r"|on balance|as a result|taken together"
+    r"|for (?:these|the above|the) reasons(?: above| given)?|(?:with )?that said"
+    r"|with (?:that|this|all that) in mind"
     r"|in my (?:judge?ment|opinion|view|assessment)"
     r"|after careful (?:consideration|comparison|analysis|review|evaluation))"
 )
@@ -94,7 +96,8 @@ _BASIS = (
     r"|considering|evaluating|analy[sz]ing|reviewing)|judging by) " + _MATTER
 )
 _SAYS = (
-    r"(?:(?:i|we) (?:must |can |will |would |now |therefore |thus |hence )?(?:conclude|find|judge|determine|decide|rule"
+    r"(?:(?:i|we) (?:d |ll |must |can |will |would |now |therefore |thus |hence )?"
+    r"(?:conclude|find|judge|determine|decide|rule"
     r"|believe|think|hold)(?: that)?|it (?:is|can be) (?:clear|evident|concluded|judged|determined) that"
     r"|(?:this|which) leads (?:me )?to (?:conclude|the conclusion) that"
     rf"|(?:(?:here|this|below) is )?{_NOUNS}(?: (?:is|would be|remains))?(?: (?:therefore|thus|as follows|that))*)"
@@ -102,10 +105,10 @@ _SAYS = (
 _ENGLISH = rf"(?:{_LINKS},? ?)*(?:{_BASIS},? ?)?(?:{_LINKS},? ?)*(?:{_SAYS})? ?:? ?"
 _LINKS_ZH = (
     r"(?:因此|所以|综上所述|综上|综合来看|综合考虑|综合比较|总之|总的来说|总体来说|总体而言|总体来看|总体上|整体而言|整体来看"
-    r"|最终|最后|故|由此可见|由此|可见|据此|基于此|鉴于此|比较之下|相比之下|经比较|经过比较|总结来说|总结|简而言之)"
+    r"|最终|最后|故|由此可见|由此|可见|据此|基于此|鉴于此|比较之下|相比之下|经过?(?:综合)?比较|总结来说|总结|简而言之)"
 )
 _BASIS_ZH = (
-    r"(?:基于|根据|鉴于|结合|综合|从)(?:以上|上述|这些|所有|全部|各|四个|四方面|几个|的|对|两个|两者|回答|分析|比较|对比|考量|因素|方面|标准|维度"
+    r"(?:基于|根据|鉴于|结合|综合|从)(?:以上|上述|这些|所有|全部|各|四个|四项|各项|四方面|几个|的|对|两个|两者|回答|分析|比较|对比|考量|因素|方面|标准|维度"
     r"|理由|几点|各点|评估|评价|考虑)+(?:来看|可知|可得|可以得出)?"
 )
 _SAYS_ZH = (
@@ -164,6 +167,7 @@ class _Line:
 
     def __init__(self, raw: str, box: str = "", *, code: bool = False) -> None:
         self.box = box
+        raw = _TAGS.sub(" ", raw)
         bare = _BULLET.sub("", raw)
         self.listed = bare != raw or raw.lstrip().startswith("|")
         self.ends = bool(_ENDS.search(raw))
@@ -173,7 +177,7 @@ class _Line:
         # A judge disguises nothing: what is disguised was copied. Wide letters are no disguise.
         plain = "".join(unicodedata.normalize("NFKC", c) if "！" <= c <= "～" else c for c in bare).lower()
         self.disguised = bool(HIDDEN.search(bare)) or len(LABEL.findall(fold(bare))) != len(LABEL.findall(plain))
-        words = CONTROL.sub(" ", fold(_TAGS.sub(" ", bare)))
+        words = CONTROL.sub(" ", fold(bare))
         self.text = " ".join(re.sub(rf"[^\w\s.,;:!?，。；！？…、/%{_MEANT}]+|_+", " ", words).split())
         self.leads_on = self.heading or bool(_LEADS_ON.search(raw) or _POINTS_AHEAD.search(self.text))
 
@@ -199,7 +203,8 @@ class _Line:
     @staticmethod
     def leads(text: str) -> bool:
         """Tell whether words may stand before a label."""
-        return bool(_LEADS.fullmatch(text.strip().rstrip(",，")))
+        named = len(re.findall(r"helpfulness|relevance|accuracy|detail", text))  # one or two of four are no verdict
+        return bool(_LEADS.fullmatch(text.strip().rstrip(",，"))) and named not in (1, 2)
 
 
 def _lines(said: str) -> list[_Line]:
