@@ -1,7 +1,10 @@
 """Rows and models as LLaMA-Factory encodes and loads them in training."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from common.process import free_port
 
 
 class Loaded(NamedTuple):
@@ -19,13 +22,34 @@ def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: 
     from llamafactory.hparams import get_train_args
     from llamafactory.model import load_model, load_tokenizer
 
+    spread = cards() > 1
+    if spread:
+        os.environ |= one_of_one()
     model_args, data_args, training_args, finetuning_args, _ = get_train_args(dict(arguments))
+    if spread:
+        model_args.device_map = "auto"  # over all cards, as it is served
     modules = load_tokenizer(model_args)
     template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
     rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)[split]
     if not with_model:
         return Loaded(rows, None)
     return Loaded(rows, load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval())
+
+
+def cards() -> int:
+    """Return how many cards this process sees."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def one_of_one() -> dict[str, str]:
+    """Return what torchrun tells the only process that it starts.
+
+    LLaMA-Factory refuses a process that sees several cards, unless torchrun has started it.
+    """
+    port = str(free_port())
+    return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
 
 
 def from_modelscope(model: str, revision: str) -> str:
