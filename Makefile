@@ -79,7 +79,7 @@ card: setup ## Write the exported model's card anew, from what has been measured
 	@$(PY) -m recipes card $(RECIPE_OPTIONS)
 
 sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run JOBS=n EXECUTOR=ray|slurm).
-	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(if $(filter-out undefined,$(origin ONLY)),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
+	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(if $(call given,ONLY),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
 
 webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus (PORT=7860).
 	@$(PY) -m recipes webui $(call option,PORT,port)
