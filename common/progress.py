@@ -1,22 +1,30 @@
-"""Progress of long work: one line that is rewritten on a terminal, a line now and then in a log."""
+"""Progress of long work: one live line in a terminal, no wider than it; a calm line every 15 s in a log."""
 
 import sys
 import time
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 EVERY_TERMINAL = 0.1
 EVERY_LOG = 15.0
 
+_live: list[Any] = []
+"""The lines that are shown now, the innermost last."""
+
 
 def notice(text: str) -> None:
-    """Say something on a line of its own while a Progress may be shown."""
-    start = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{start}{text}", file=sys.stderr, flush=True)
+    """Say something on a line of its own, above a Progress that is being shown."""
+    if _live:
+        _live[-1].console.print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Shows `label: done/total, rate, time left`; `note` is added at the end of the line."""
+    """Shows `label: done/total, time, time left`; `note` is added at the end of the line.
+
+    A context manager, so that the terminal is left as it was found.
+    """
 
     def __init__(self, label: str, total: int, stream: TextIO | None = None) -> None:
         self.label = label
@@ -28,6 +36,15 @@ class Progress:
         self._terminal = self._stream.isatty()
         self._started = time.monotonic()
         self._shown = self._started if not self._terminal else 0.0
+        self._live: Any = None
+
+    def begin(self, label: str, total: int = 0, before: int = 0) -> None:
+        """Go over to another phase of the same work, with a clock of its own; the old one stays in a log as a line."""
+        if label != self.label:
+            if not self._terminal:
+                self._print(self._line())
+            self.label, self.done, self.note, self._started = label, before, "", time.monotonic()
+        self.total, self.before = total, before
 
     def step(self, count: int = 1, note: str | None = None) -> None:
         """Count `count` more as done."""
@@ -41,15 +58,34 @@ class Progress:
         if not last and now - self._shown < (EVERY_TERMINAL if self._terminal else EVERY_LOG):
             return
         self._shown = now
-        end = ("\n" if last else "") if self._terminal else "\n"
-        start = "\r\x1b[K" if self._terminal else ""
-        print(f"{start}{self._line(now - self._started)}", end=end, file=self._stream, flush=True)
+        if not self._terminal:
+            self._print(self._line())
+            return
+        from rich.text import Text
 
-    def _line(self, seconds: float) -> str:
-        parts = [f"{self.label}: {self.done}/{self.total}" if self.total else self.label, f"{seconds:.0f} s"]
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(file=self._stream, force_terminal=True)
+            self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+            self._live.start()
+            _live.append(self._live)
+        self._live.update(Text(self._line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+        if last:
+            _live.remove(self._live)
+            self._live.stop()
+            self._live = None
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def _line(self) -> str:
+        seconds = time.monotonic() - self._started
+        parts = [f"{self.label}: {self.done}/{self.total}" if self.total else self.label, in_words(seconds)]
         new = self.done - self.before
         if new > 0 and self.done < self.total and seconds > 1:
-            parts.append(f"about {seconds / new * (self.total - self.done):.0f} s left")
+            parts.append(f"about {in_words(seconds / new * (self.total - self.done))} left")
         return ", ".join([*parts, *filter(None, [self.note])])
 
     def __enter__(self) -> Self:
@@ -59,3 +95,11 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.show(last=True)
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration: 45 s, 3 min 20 s, 2 h 5 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -34,12 +34,11 @@ def train(recipe: Recipe, force: bool = False) -> None:
             return
         ensure_prepared(recipe.backbone, recipe.settings.get("template") or "")
         _drop_broken_checkpoints(folder / "adapter")
-        progress = TrainingProgress(folder / "adapter")
         variables = environment(recipe.hardware, recipe.settings, os.environ)
         # Not left to LLaMA-Factory, which takes a MASTER_PORT that is set but empty at its word.
         variables.setdefault("MASTER_PORT", str(free_port()))
-        seconds = llamafactory(folder, "train", "recipe.yaml", progress.update, variables)
-        progress.finish()
+        with TrainingProgress(folder) as progress:
+            seconds = llamafactory(folder, "train", "recipe.yaml", progress.update, variables)
         if variables.get("NODE_RANK", "0") != "0":
             print("this machine has done its part; the first one (NODE_RANK=0) holds what was trained")
             return

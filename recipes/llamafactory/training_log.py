@@ -1,48 +1,82 @@
-"""What a person sees while LLaMA-Factory trains: its own trainer_log.jsonl as steps, loss and time left."""
+"""What a person sees while LLaMA-Factory trains: the phase it is in, steps and loss, from its own logs."""
 
 import re
 from pathlib import Path
-from typing import Any
-
-import orjson
+from types import TracebackType
+from typing import Self
 
 from common.progress import Progress
+from common.run_files import read_log
+
+LOADING, TRAINING, EVALUATING, SAVING = "loading rows and model", "training, step", "evaluating", "saving"
+MARKS = {
+    "***** Running training *****": TRAINING,
+    "***** Running Evaluation *****": EVALUATING,
+    "Saving model checkpoint to": SAVING,
+}
+"""What the trainer logs when a phase begins."""
+COUNTED = re.compile(r"^\s*([A-Za-z][^:|]*)?:?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+)")
+"""A progress bar of another program: what it counts (maybe nothing), how many, of how many."""
 
 
 class TrainingProgress:
-    """Optimizer steps done, with the latest loss; before the first step, what LLaMA-Factory says."""
+    """Shows loading, then optimizer steps with the latest loss, then evaluating and saving, each with its name."""
 
-    def __init__(self, folder: Path) -> None:
-        self._log = folder / "trainer_log.jsonl"
-        self._read_from = self._log.stat().st_size if self._log.is_file() else 0
-        self._shown = Progress("LLaMA-Factory loads rows and model", 0)
+    def __init__(self, run: Path) -> None:
+        self._adapter, self._words = run / "adapter", run / "logs" / "train.log"
+        self._facts_from, self._words_from = (
+            path.stat().st_size if path.is_file() else 0 for path in (self._adapter / "trainer_log.jsonl", self._words)
+        )
+        self._phase = LOADING
+        self._bar: tuple[str, int, int] | None = None
+        self._shown = Progress(LOADING, 0)
 
-    def update(self, last_line: str) -> None:
-        """Show where the training is; `last_line` is the newest of its log."""
-        rows = self._new_rows()
-        if not rows:
-            # A closing bracket or an empty bar says nothing; a download's file and share do.
-            self._shown.note = last_line[:100] if re.match(r"\W*[A-Za-z]{3}", last_line) else ""
-            self._shown.show()
+    def update(self, _: str = "") -> None:
+        """Show where the training is."""
+        self._read_words()
+        shown, rows = self._shown, [row for row in read_log(self._adapter, self._facts_from) if row.get("total_steps")]
+        if self._phase == EVALUATING:
+            shown.begin(EVALUATING, self._bar[2] if self._bar else 0)
+            shown.done = self._bar[1] if self._bar else 0
+            shown.note = f"after step {rows[-1]['current_steps']} of {rows[-1]['total_steps']}" if rows else ""
+        elif rows and self._phase in (TRAINING, LOADING):
+            shown.begin(TRAINING, rows[-1]["total_steps"], rows[0]["current_steps"] - 1)
+            shown.done = rows[-1]["current_steps"]
+            losses = [row["loss"] for row in rows if "loss" in row]
+            shown.note = f"loss {losses[-1]:.3f}" if losses else ""
+        else:
+            shown.begin("training, first step" if self._phase == TRAINING else self._phase)
+            named = self._bar if self._bar and self._bar[0] and self._phase == LOADING else None
+            shown.note = f"{named[0].lower()} {named[1]}/{named[2]}" if named else ""
+        shown.show()
+
+    def _read_words(self) -> None:
+        """Go through what was logged since; only whole lines, a bar's carriage returns counting as line ends."""
+        if not self._words.is_file():
             return
-        if not self._shown.total:
-            self._shown = Progress("training, step", rows[-1]["total_steps"])
-            self._shown.before = rows[0]["current_steps"] - 1
-        losses = [row["loss"] for row in rows if "loss" in row]
-        self._shown.done = rows[-1]["current_steps"]
-        self._shown.note = f"loss {losses[-1]:.3f}" if losses else ""
-        self._shown.show()
+        with self._words.open("rb") as file:
+            file.seek(self._words_from)
+            new = file.read()
+        whole = max(new.rfind(b"\n"), new.rfind(b"\r")) + 1
+        self._words_from += whole
+        for line in new[:whole].decode(errors="replace").replace("\r", "\n").splitlines():
+            phase = next((phase for mark, phase in MARKS.items() if mark in line), "")
+            if phase:
+                self._phase, self._bar = phase, None
+            elif found := COUNTED.match(line):
+                self._bar = (found[1] or "").strip(), int(found[2]), int(found[3])
+                if self._phase in (EVALUATING, SAVING) and self._bar[0] == "" and self._is_step(self._bar):
+                    self._phase, self._bar = TRAINING, None
 
-    def finish(self) -> None:
-        """Show the last state and end the line."""
-        self._shown.show(last=True)
+    def _is_step(self, bar: tuple[str, int, int]) -> bool:
+        """Tell whether a bar is that of the optimizer's steps again, and so an evaluation or a saving is over."""
+        rows = read_log(self._adapter, self._facts_from)
+        return bool(rows) and bar[2] == rows[-1].get("total_steps") and bar[1] > rows[-1].get("current_steps", 0)
 
-    def _new_rows(self) -> list[dict[str, Any]]:
-        """Return this try's rows; the last line may still be half written."""
-        if not self._log.is_file():
-            return []
-        with self._log.open("rb") as file:
-            file.seek(self._read_from)
-            lines = file.read().split(b"\n")
-        rows = [orjson.loads(line) for line in lines[:-1] if line]
-        return [row for row in rows if row.get("total_steps")]
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shown.__exit__(kind, error, trace)
