@@ -38,8 +38,8 @@ run: setup ## The whole way for TASK and MODEL: convert, train, held-out loss, e
 	@$(PY) -m recipes run $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(FORCED)
 
 ##@ Data                           TASK=law_en ... SOURCE=file-or-folder LIMIT=rows FORMAT=alpaca|sharegpt
-convert: setup ## Rows from the hub or SOURCE to data/TASK/, cleaned and split; VARIANT=raw SET="near=0" makes TASK~raw beside it.
-	@$(PY) -m converters convert $(call option,TASK,task) $(call option,VARIANT,variant) $(DATA_OPTIONS) $(call option,FORMAT,format) $(call option,SET,set) $(FORCED)
+convert: setup ## Rows from the hub or SOURCE to data/TASK/, cleaned and split; VARIANT=raw SET="near=0" makes TASK~raw beside it; PUSH=you/name uploads them.
+	@$(PY) -m converters convert $(call option,TASK,task) $(call option,VARIANT,variant) $(DATA_OPTIONS) $(call option,FORMAT,format) $(call option,SET,set) $(call option,PUSH,push) $(FORCED)
 
 new-task: setup ## A task of your own: NAME= SOURCE=; looks at the rows, proposes a mapping, shows three of them.
 	@$(PY) -m converters new "$$NAME" $(call option,SOURCE,source)

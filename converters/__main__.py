@@ -34,9 +34,10 @@ def _named(task: str) -> str:
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
 @click.option("--variant", default="", help="Other settings for the training rows alone: data/TASK~VARIANT/.")
 @click.option("--force", is_flag=True, help="Convert even when nothing has changed.")
+@click.option("--push", default="", help="Upload the splits, with a dataset card, to you/name on the hub.")
 def convert(
     *, task: str, source: str, limit: int | None, formatting: str, overrides: str, workers: int, variant: str,
-    force: bool,
+    force: bool, push: str,
 ) -> None:  # fmt: skip
     """Write data/TASK/{train,val,test,rejected}.jsonl and card.json, and register them for LLaMA-Factory.
 
@@ -50,9 +51,11 @@ def convert(
 
     given = unchecked(overrides) | ({"format": formatting} if formatting else {})
     chosen = load_task(_named(task))
+    if push and MIX in task:
+        raise UserError(f"{task} is a mix, and only converted rows are pushed", "leave PUSH out")
     if variant or (VARIANT in task and MIX not in task):
         name = VARIANT.join(named(task, variant))
-        print(summary(convert_variant(name, source, limit=limit, given=given, force=force, processes=workers)))
+        card = convert_variant(name, source, limit=limit, given=given, force=force, processes=workers)
     elif MIX in task:
         from converters.generate.mixing import mix
 
@@ -60,8 +63,14 @@ def convert(
             base = task.rpartition(MIX)[0]
             raise UserError(f"{task} is made of finished rows", f"SOURCE and LIMIT go with: make convert TASK={base}")
         mix(task, parse_settings(overrides) | ({"format": formatting} if formatting else {}), force)
+        return
     else:
-        print(summary(run(chosen, source, limit=limit, given=given, force=force, processes=workers)))
+        card = run(chosen, source, limit=limit, given=given, force=force, processes=workers)
+    print(summary(card))
+    if push:
+        from converters.output.publish import push as upload
+
+        print(f"  pushed  {upload(card, push)}")
 
 
 @cli.command(name="list")

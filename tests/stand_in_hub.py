@@ -111,8 +111,10 @@ class Hub:
             raise web.HTTPUnauthorized(headers=_error("Unauthorized", "Invalid username or password."))
         wanted = await request.json()
         repo = f"{wanted['organization']}/{wanted['name']}"
-        (self.root / "models" / repo).mkdir(parents=True, exist_ok=True)
-        return web.json_response({"url": f"{self.url}/{repo}", "name": repo})
+        kind = wanted.get("type", "model")
+        (self.root / f"{kind}s" / repo).mkdir(parents=True, exist_ok=True)
+        where = "datasets/" if kind == "dataset" else ""
+        return web.json_response({"url": f"{self.url}/{where}{repo}", "name": repo})
 
     async def _validate(self, request: web.Request) -> web.Response:
         """Find nothing wrong with a model card."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from common.files import sha256
 from converters.registry import ORDER, load_task
@@ -113,3 +114,34 @@ def test_a_task_of_your_own_from_the_hub(served):
     status, shown, said = command(served, "convert", "--task", "fevers")
     assert status == 0, said
     assert "fevers: 12 rows from me/fevers@" in shown
+
+
+def test_converted_rows_are_pushed_with_a_card_and_read_back(hub):
+    source = str(ROOT / "converters/examples/medical_en")
+    words = ("convert", "--task", "medical_en", "--source", source)
+    status, _, said = command(hub, *words, "--push", "me/medicine")
+    assert status == 2
+    assert "hf auth login" in said
+    status, shown, said = command(hub, *words, "--push", "me/medicine", HF_TOKEN="hf_someone")
+    assert status == 0, said
+    assert f"pushed  {hub.url}/datasets/me/medicine" in shown
+    folder = hub.root / "datasets/me/medicine"
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "test.jsonl", "train.jsonl", "val.jsonl"]
+    assert (folder / "train.jsonl").read_bytes() == Path("data/medical_en/train.jsonl").read_bytes()
+    head, body = (folder / "README.md").read_text().removeprefix("---\n").split("---\n", 1)
+    files = yaml.safe_load(head)["configs"][0]["data_files"]
+    assert {file["split"]: file["path"] for file in files} == {
+        "train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl",
+    }  # fmt: skip
+    rows = {
+        split: len(Path(f"data/medical_en/{split}.jsonl").read_text().splitlines())
+        for split in ("train", "val", "test")
+    }
+    assert f"| train | {rows['train']} |" in body
+    assert '"hf_hub_url": "me/medicine"' in body
+    assert source not in body
+    code = "import datasets; print({k: len(v) for k, v in datasets.load_dataset('me/medicine').items()})"
+    done = subprocess.run([sys.executable, "-c", code], env={"PATH": "/usr/bin:/bin", **hub.environment()},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    expected = {"train": rows["train"], "validation": rows["val"], "test": rows["test"]}
+    assert done.stdout.strip() == str(expected), done.stderr
