@@ -70,6 +70,7 @@ def test_any_file_is_counted_to_the_last_line(content, tmp_path):
     assert expected == card["rows"] == kept + card["files"]["rejected"]["rows"]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_cleaning_twice_is_cleaning_once_and_is_always_utf8(text):
     clean = cleaner(clean=True, markup=False)

@@ -1,8 +1,8 @@
-"""Clean-up: broken encodings, white space and HTML are mended, what only looks like that is left alone."""
+"""Clean-up: broken encodings, white space and HTML are repaired, what only looks like that is left alone."""
 
 import pytest
 
-from converters.text.cleaning import cleaner, mend_encoding, mend_space, undo_html
+from converters.text.cleaning import cleaner, plain_space, repair_encoding, undo_escapes, undo_html
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,12 @@ from converters.text.cleaning import cleaner, mend_encoding, mend_space, undo_ht
         ("全角（括号），保留！", "全角（括号），保留！"),
     ],
 )
-def test_encodings_are_mended_and_typography_is_left_alone(text, wanted):
-    assert mend_encoding(text) == wanted
+def test_encodings_are_repaired_and_typography_is_left_alone(text, wanted):
+    assert repair_encoding(text) == wanted
 
 
 def test_white_space_is_made_plain():
-    assert mend_space("a\u3000 b\r\nc   d  \n\n\n\n  e\u00a0f ") == "a b\nc d\n\n  e f"
+    assert plain_space("a\u3000 b\r\nc   d  \n\n\n\n  e\u00a0f ") == "a b\nc d\n\n  e f"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,43 @@ def test_html_is_undone_and_what_only_looks_like_it_is_not(text, wanted):
     assert undo_html(text) == wanted
 
 
-def test_what_reads_as_broken_only_after_mending_is_mended_too():
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("10<sup>6</sup> cells, 10<SUP>-9</SUP> m", "10^6 cells, 10^-9 m"),
+        ("4 m<sup>2</sup>, x<sup>n</sup>", "4 m^2, x^n"),
+        ("H<sub>2</sub>O and CO<sub>2</sub>, V<sub>max</sub>", "H2O and CO2, V_max"),
+        ("Na<sup>+</sup> and Ca<sup>2+</sup>", "Na+ and Ca2+"),
+        ("the 4<sup>th</sup> day, Brand<sup>®</sup>", "the 4th day, Brand®"),
+        ("<sup>131</sup>I is given", "131I is given"),
+        ("in adults.<sup>12</sup> The disease<sup>3,4</sup> is rare", "in adults. The disease is rare"),
+        ("第3<sup>2</sup>次", "第3^2次"),
+        ("<table><tr><th>Age</th><th>Dose</th></tr><tr><td>2</td><td>5 mg</td></tr></table>", "Age | Dose\n2 | 5 mg\n"),
+        ("<tr><td>a<td>b</tr>", "a | b\n"),
+        ("one<p>two<p class=x>three", "one\ntwo\nthree"),
+        ("<p>one</p><p>two</p>", "one\ntwo\n"),
+        ("x<div>y</div>z", "x\ny\nz"),
+    ],
+)
+def test_what_markup_shows_stays(text, wanted):
+    assert undo_html(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (r"one\nTwo\n\n3\r\n- four\n", "one\nTwo\n\n3\n- four\n"),
+        (r"第一条\n第二条", "第一条\n第二条"),
+        (r"$\nu = 3 \neq \nabla$", r"$\nu = 3 \neq \nabla$"),
+        (r'print("a\n")', r'print("a\n")'),
+        (r"C:\new and \\nX", r"C:\new and \\nX"),
+    ],
+)
+def test_a_line_end_that_was_written_out_is_one(text, wanted):
+    assert undo_escapes(text) == wanted
+
+
+def test_what_reads_as_broken_only_after_repair_is_repaired_too():
     assert cleaner(clean=True, markup=False)("\xa0Â\x80") == "€"
 
 
