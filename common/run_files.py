@@ -49,6 +49,8 @@ class Identity(TypedDict, total=False):
     settings: dict[str, Any]
     data: dict[str, str]
     prepared: str
+    devices: int
+    """Cards, or processes on a CPU, that trained together."""
 
 
 class Expected(TypedDict, total=False):

@@ -5,16 +5,21 @@ recipe that would train other weights is refused while a run has begun.
 """
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 from common.files import sha256_of, write_text
 from common.paths import data_folder
+from common.process import is_held, only_one
 from common.run_files import Data, Expected, Identity, Manifest, Step, read_manifest, write
 from common.versions import versions
 from recipes.catalog.datasets import card_of
+from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
-from recipes.render import render_all
+from recipes.render import render_all, render_train
 
 PACKAGES = ("llamafactory", "transformers", "torch", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 NOT_IDENTITY = (
@@ -29,6 +34,15 @@ NOT_IDENTITY = (
     "run_name",
 )
 """Keys that change how a run is done but not what comes out."""
+HOW = (
+    *NOT_IDENTITY, "bf16", "fp16", "use_cpu", "flash_attn", "enable_liger_kernel", "use_unsloth", "deepspeed", "fsdp",
+    "fsdp_config", "ddp_timeout", "save_strategy", "save_steps", "eval_strategy", "eval_steps",
+    "per_device_eval_batch_size", "per_device_train_batch_size", "gradient_accumulation_steps", "overwrite_cache",
+    "plot_loss", "include_num_input_tokens_seen",
+)  # fmt: skip
+"""Keys that an interrupted run can go on with otherwise: on another card, with another attention, in other batches
+(as long as an optimizer step holds as many sequences)."""
+STEP = "sequences an optimizer step"
 
 
 def is_done(folder: Path, step: str) -> bool:
@@ -58,38 +72,68 @@ def identity(recipe: Recipe) -> Identity:
     hashes = {
         name: entry["sha256"] for name, entry in data_identity(recipe.task)["files"].items() if name != "rejected"
     }
-    return {"settings": settings, "data": hashes, "prepared": sha256_of(recipe.backbone.prepare)}
+    prepared = sha256_of(recipe.backbone.prepare)
+    return {"settings": settings, "data": hashes, "prepared": prepared, "devices": recipe.hardware.world}
+
+
+def weights_of(one: Identity, devices: int = 1) -> dict[str, Any]:
+    """Return what of an identity decides the trained weights; `devices` where it was not recorded."""
+    settings = one["settings"]
+    together = settings["per_device_train_batch_size"] * settings.get("gradient_accumulation_steps", 1)
+    kept = {key: value for key, value in settings.items() if key not in HOW}
+    return {
+        **kept,
+        STEP: together * one.get("devices", devices),
+        "the rows": one["data"],
+        "the prepared model": one["prepared"],
+    }
+
+
+def has_begun(folder: Path) -> bool:
+    """Tell whether something was trained in a run's folder that could be lost."""
+    return bool(read_manifest(folder).get("steps") or checkpoints(folder / "adapter"))
 
 
 def write_run(recipe: Recipe, force: bool = False) -> Path:
-    """Write the run's YAML files and its manifest; refuse a folder that holds another run, unless `force`."""
-    folder = Path(recipe.folder)
-    known, wanted = read_manifest(folder), identity(recipe)
-    if known and known["identity"] != wanted:
-        changed = ", ".join(_differences(known["identity"], wanted))
-        if not force and known["steps"]:
+    """Write the run's YAML files and its manifest; what was trained there stays unless `force` or nothing was.
+
+    A run that has begun goes on with other batches, precision or attention; where the recipe would train other
+    weights it is refused. `force` replaces a run of another recipe, and trains a finished one anew.
+    """
+    folder, wanted = Path(recipe.folder), identity(recipe)
+    known, devices = read_manifest(folder), recipe.hardware.world
+    if known:
+        changed = _differences(weights_of(known["identity"], devices), weights_of(wanted))
+        if changed and has_begun(folder) and not force:
             raise UserError(
-                f"{folder} holds a run of another recipe; changed: {changed}",
-                f"keep both with VARIANT=name, or replace it with FORCE=1 (then {folder} is emptied)",
+                f"{folder} holds a run of another recipe; changed: {_told(changed)}",
+                f"keep both with VARIANT=name, or replace it with FORCE=1 (then {folder} is emptied)"
+                + _as_it_began(recipe, changed),
             )
-        print(f"replacing the run in {folder} (changed: {changed})")
-        _empty(folder)
-        known = {}
+        if changed or (force and is_done(folder, "train")):
+            print(f"replacing the run in {folder} ({'changed: ' + _told(changed) if changed else 'FORCE=1'})")
+            _empty(folder)
+            known = Manifest()
+    trained = is_done(folder, "train")
     for name, text in render_all(recipe).items():
-        write_text(folder / name, text)
-    manifest: Manifest = known or {
+        if not (trained and name == "recipe.yaml"):  # that one says how it was trained
+            write_text(folder / name, text)
+    if trained:
+        return folder
+    if known and (other := _differences(known["identity"]["settings"], wanted["settings"])):
+        print(f"going on in {folder} with other settings that do not change what is learned: {_told(other)}")
+    began = Manifest(steps={}, versions=versions(*PACKAGES), status="rendered")
+    manifest: Manifest = {
+        **(known or began),
         "task": recipe.task,
         "model": recipe.backbone.name,
         "method": recipe.method.name,
         "variant": recipe.variant,
         "command": recipe.command("run"),
         "hardware": recipe.hardware.title,
-        "status": "rendered",
         "identity": wanted,
         "data": data_identity(recipe.task),
         "expected": _expected(recipe),
-        "steps": {},
-        "versions": versions(*PACKAGES),
     }
     write(folder / "manifest.json", manifest)
     return folder
@@ -105,15 +149,33 @@ def _expected(recipe: Recipe) -> Expected:
     }
 
 
-def _differences(before: Identity, after: Identity) -> list[str]:
-    found = []
-    for key in sorted(before["settings"].keys() | after["settings"].keys()):
-        old, new = before["settings"].get(key, "unset"), after["settings"].get(key, "unset")
-        if old != new:
-            found.append(f"{key} ({old} -> {new})")
-    found += ["the rows"] if before["data"] != after["data"] else []
-    found += ["the prepared model"] if before["prepared"] != after["prepared"] else []
-    return found
+Changes = dict[str, tuple[Any, Any]]
+"""Key -> what it was and what it is; None where it was not set."""
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    keys = [key for key in sorted({**before, **after}) if before.get(key) != after.get(key)]
+    return {key: (before.get(key), after.get(key)) for key in keys}
+
+
+def _told(changed: Changes) -> str:
+    return ", ".join(
+        key if isinstance(old or new, dict) or key == "the prepared model" else f"{key} ({_set(old)} -> {_set(new)})"
+        for key, (old, new) in changed.items()
+    )
+
+
+def _set(value: Any) -> Any:
+    return "unset" if value is None else value
+
+
+def _as_it_began(recipe: Recipe, changed: Changes) -> str:
+    """Return the command that goes on as the run began, where SET can say that."""
+    plain = replace(recipe, overrides={key: value for key, value in recipe.overrides.items() if key not in changed})
+    given = {key: False if old is None else old for key, (old, _) in changed.items() if plain.settings.get(key) != old}
+    if not given.keys() <= recipe.settings.keys() or any(changed[key][0] is None and given[key] for key in given):
+        return ""
+    return f"; as it began: {replace(plain, overrides={**plain.overrides, **given}).command('train')}"
 
 
 def _empty(folder: Path) -> None:
@@ -124,11 +186,14 @@ def _empty(folder: Path) -> None:
 
 
 def render_only(recipe: Recipe) -> str:
-    """Write the run's YAML files (none where another run lies) and return the training recipe."""
+    """Return the training recipe; write the run's files where nothing was or is being trained."""
     folder = Path(recipe.folder)
-    if card_of(recipe.task):
-        write_run(recipe)
-    else:  # what depends on the rows is not decided yet
-        for name, text in render_all(recipe).items():
-            write_text(folder / name, text)
+    if has_begun(folder) or is_held(folder):
+        return render_train(recipe)
+    with only_one(folder):
+        if card_of(recipe.task):
+            write_run(recipe)
+        else:  # what depends on the rows is not decided yet
+            for name, text in render_all(recipe).items():
+                write_text(folder / name, text)
     return (folder / "recipe.yaml").read_text(encoding="utf-8")

@@ -6,8 +6,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import orjson
-
 from common.errors import UserError
 from common.files import read_json
 from common.process import free_port, last_line, only_one, run_logged, tail
@@ -15,7 +13,7 @@ from common.progress import Progress
 from common.run_files import Step
 from recipes.catalog.machine import ram_gb
 from recipes.llamafactory.launch import environment, llamafactory
-from recipes.llamafactory.results import peak_vram
+from recipes.llamafactory.results import checkpoints, peak_vram, seconds_spent, step_of, whole_loss
 from recipes.llamafactory.training_log import TrainingProgress
 from recipes.manifest import finish, is_done, write_run
 from recipes.preflight.expected import cannot_merge
@@ -33,7 +31,7 @@ def train(recipe: Recipe, force: bool = False) -> None:
             print(f"trained already: {folder}/adapter")
             return
         ensure_prepared(recipe.backbone, recipe.settings.get("template") or "")
-        _drop_broken_checkpoints(folder / "adapter")
+        resumed_at, before = _resume_point(folder / "adapter"), seconds_spent(folder / "adapter")
         variables = environment(recipe.hardware, recipe.settings, os.environ)
         # Not left to LLaMA-Factory, which takes a MASTER_PORT that is set but empty at its word.
         variables.setdefault("MASTER_PORT", str(free_port()))
@@ -42,7 +40,9 @@ def train(recipe: Recipe, force: bool = False) -> None:
         if variables.get("NODE_RANK", "0") != "0":
             print("this machine has done its part; the first one (NODE_RANK=0) holds what was trained")
             return
+        seconds += before
         results = read_json(folder / "adapter" / "all_results.json")
+        results["train_loss"] = whole_loss(folder / "adapter", resumed_at)
         finish(folder, "train", seconds, {"results": results, **_peaks(recipe, folder / "adapter")})
         print(f"trained: {folder}/adapter (loss {results['train_loss']:.3f}, {seconds:.0f} s)")
 
@@ -96,13 +96,12 @@ def _finish_export(recipe: Recipe) -> str:
     return last_line(log)
 
 
-def _drop_broken_checkpoints(folder: Path) -> None:
-    """Delete checkpoints whose saving was broken off: trainer_state.json is the last file of a whole one."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            orjson.loads((checkpoint / "trainer_state.json").read_bytes())
-        except (OSError, orjson.JSONDecodeError):
-            shutil.rmtree(checkpoint)
+def _resume_point(adapter: Path) -> int:
+    """Delete checkpoints whose saving was broken off; return the step that training goes on from."""
+    whole = checkpoints(adapter)
+    for checkpoint in set(adapter.glob("checkpoint-*")) - set(whole):
+        shutil.rmtree(checkpoint)
+    return step_of(whole[-1]) if whole else 0
 
 
 def _peaks(recipe: Recipe, folder: Path) -> Step:

@@ -17,7 +17,7 @@ from recipes.catalog.catalog import hardware_profiles
 from recipes.catalog.datasets import find_task
 from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
-from recipes.manifest import identity
+from recipes.manifest import identity, weights_of
 from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.expand import Draft, baselines, drafts, name_of, slug, variant_of
 from recipes.sweeping.planning.sweep_file import SweepFile, same
@@ -227,4 +227,4 @@ def content_key(run: Run, recipe: Recipe) -> str | None:
     if run.hardware == "auto":
         hardware = hardware_profiles()[REFERENCE].model_copy(update={"devices": run.gpus})
         recipe = replace(recipe, hardware=hardware, hardware_name=REFERENCE)
-    return sha256_of(identity(recipe))
+    return sha256_of(weights_of(identity(recipe)))
