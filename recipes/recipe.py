@@ -36,6 +36,11 @@ ANNOUNCED = (
     "per_device_train_batch_size", "bf16", "fp16", "disable_gradient_checkpointing",
 )  # fmt: skip
 
+SAVE_SECONDS = 900
+"""Between two checkpoints: what a crash may cost."""
+DISK_GB_A_SECOND, SAVING_SHARE = 0.5, 0.05
+"""A whole model's checkpoint, its optimizer's state in it, is written so rarely that writing takes a twentieth."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -65,7 +70,7 @@ class Recipe:
         chosen = choose(
             self.backbone, self.method, self.hardware, self.data, folder=self.folder, overrides=self.overrides
         )
-        return {**self._fixed(), **chosen}
+        return {**self._fixed(values(chosen)), **chosen}
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -99,52 +104,61 @@ class Recipe:
             return ""
         return f"in half precision it would take {needed.low:.0f} to {needed.high:.0f} of {room:.1f} GiB"
 
-    def _fixed(self) -> Choices:
+    def _fixed(self, chosen: Mapping[str, Any]) -> Choices:
         return {
             **self.model_choices(),
             "stage": Choice(self.method.stage),
             "do_train": Choice(True),
             "dataset": Choice(self.task),
             "dataset_dir": Choice(".", "where dataset_info.json lies"),
-            **self._evaluating(),
+            **self._evaluating(chosen),
             "overwrite_cache": Choice(False, "rows are encoded once, until tokenizer, template or cutoff differ"),
             "output_dir": Choice(f"{self.folder}/adapter"),
-            "logging_steps": Choice(1 if self.data.rows < 5_000 else 10),
-            **self._saving(),
+            "logging_steps": Choice(self._logging),
+            **self._saving(chosen),
             "plot_loss": Choice(True),
             "report_to": Choice("none"),
             "include_num_input_tokens_seen": Choice(True),
         }
 
-    def _evaluating(self) -> Choices:
+    def _evaluating(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.data.has_val:
             return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
+        alone = chosen.get("neat_packing") and chosen.get("flash_attn") == "fa2"
         return {
             "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
             "eval_strategy": Choice("epoch"),
-            "per_device_eval_batch_size": Choice(2),
+            "per_device_eval_batch_size": Choice(1, "all that LLaMA-Factory packs with FlashAttention-2")
+            if alone
+            else Choice(2),
         }
 
-    def _saving(self) -> Choices:
+    def _saving(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.method.resumable:
             return {
                 "overwrite_output_dir": Choice(True, f"an interrupted {self.method.title} run begins anew"),
                 "save_strategy": Choice("no", "a run resumed half-way would end in wrong weights"),
             }
-        resume = {"overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint")}
-        if not self.method.adapter:
-            return {
-                **resume,
-                "save_strategy": Choice("epoch", "a checkpoint is the whole model with its optimizer state"),
-                "save_total_limit": Choice(1),
-            }
-        every = 10 if self.data.rows < 5_000 else 200
+        shape, every, minutes = self.backbone.shape, self._logging, 0.0
+        step = duration.seconds_a_step(shape, chosen, self.hardware, self.data) if shape else 0.0
+        if step:
+            weights = 0 if self.method.adapter else 7 * 2 * shape.parameters / 1e9  # type: ignore[union-attr]
+            between = max(SAVE_SECONDS, weights / DISK_GB_A_SECOND / SAVING_SHARE)
+            every *= max(1, round(between / step / every))
+            minutes = every * step / 60
+        else:
+            every *= 10
+        why = f"about every {minutes:.0f} min" if minutes else "the speed is not known"
         return {
-            **resume,
+            "overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint"),
             "save_strategy": Choice("steps"),
-            "save_steps": Choice(every, "at most so many steps are lost to a crash"),
-            "save_total_limit": Choice(2),
+            "save_steps": Choice(every, f"{why}: at most so many steps are lost to a crash"),
+            "save_total_limit": Choice(2 if self.method.adapter else 1),
         }
+
+    @property
+    def _logging(self) -> int:
+        return 1 if self.data.rows < 5_000 else 10
 
     def model_choices(self) -> Choices:
         """The keys that name the model and how to talk to it; the same for training, export and serving."""

@@ -33,6 +33,7 @@ SECTIONS = {
     "output": ("output_dir", "overwrite_output_dir", "logging", "save", "eval", "plot_loss", "report_to", "include"),
 }  # fmt: skip
 """Which keys (by their beginnings) stand under which heading; what fits none comes last."""
+HALVES = {"bf16": "bfloat16", "fp16": "float16"}
 QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
@@ -102,12 +103,12 @@ def serve_choices(recipe: Recipe, who: str) -> Choices:
     if why:
         choices |= _quantization(recipe, why)
     choices["infer_backend"] = Choice("huggingface")
-    if recipe.settings.get("bf16"):
-        choices["infer_dtype"] = Choice("bfloat16", "as in training")
-    elif recipe.settings.get("fp16"):
-        choices["infer_dtype"] = Choice("float16", "as in training")
+    if why:
+        computed = next((name for key, name in HALVES.items() if recipe.settings.get(key)), "float32")
+        choices["infer_dtype"] = Choice(computed, "as in training")
     else:
-        choices["infer_dtype"] = Choice("float32")
+        stored = "the huggingface backend computes in what the weights are stored in"
+        choices["infer_dtype"] = Choice(recipe.backbone.dtype or "auto", stored)
     return choices
 
 

@@ -73,6 +73,9 @@ class Backbone(Entry):
     lora_target: str = "all"
     sdpa: bool = True
     """Whether transformers has scaled-dot-product attention for it; without, `flash_attn: sdpa` does not load."""
+    window: int = 0
+    """Tokens that its sliding layers look back, 0 where every layer sees all: LLaMA-Factory's mask for packed rows
+    takes the window's place, so that sequences longer than it are not packed."""
     liger: bool = False
     """Whether LLaMA-Factory's `enable_liger_kernel` takes effect on it; otherwise it is ignored silently."""
     unsloth: bool = False

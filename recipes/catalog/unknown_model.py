@@ -67,6 +67,7 @@ def facts(config: dict[str, Any]) -> dict[str, Any]:
         "float16": alike is None or alike.float16,
         "context": config.get("max_position_embeddings") or 0,
         "sdpa": bool(alike and alike.sdpa),
+        "window": (config.get("sliding_window") or 0) if config.get("use_sliding_window", True) else 0,
         "liger": bool(alike and alike.liger),
         "unsloth": bool(alike and alike.unsloth),
     }

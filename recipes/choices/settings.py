@@ -34,7 +34,7 @@ def choose(
     choices |= _method(backbone, method)
     choices |= _precision(backbone, method, hardware)
     choices |= _attention(backbone, hardware)
-    choices |= _packing(backbone, method, hardware)
+    choices |= _packing(backbone, method, hardware, overrides.get("cutoff_len") or LONGEST[hardware.kind])
     choices |= _length(data, backbone, hardware, packed="packing" in choices)
     choices |= _kernels(backbone, method, hardware)
     choices |= given
@@ -97,24 +97,24 @@ def _attention(backbone: Backbone, hardware: Hardware) -> Choices:
     return {"flash_attn": Choice("sdpa", "torch's own fused attention")}
 
 
-def packs(backbone: Backbone, method: Method, hardware: Hardware) -> bool:
-    """Tell whether rows should share a sequence unseen by each other.
+def _packing(backbone: Backbone, method: Method, hardware: Hardware, longest: int) -> Choices:
+    """Decide whether rows share a sequence unseen by each other.
 
     That needs an attention mask in four dimensions, which a CPU computes in full: there, attention over packed
-    sequences of 1,024 tokens took 40 % of a step, and rows of like length side by side nearly nothing.
+    sequences of 1,024 tokens took 40 % of a step, and rows of like length side by side nearly nothing. The mask
+    also takes the place of a sliding window.
     """
-    return backbone.sdpa and method.stage == "sft" and hardware.kind == "cuda"
-
-
-def _packing(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
-    if packs(backbone, method, hardware):
+    if method.stage != "sft":  # LLaMA-Factory packs no pairs, and cannot sort them by length
+        return {}
+    slides = 0 < backbone.window < longest
+    if backbone.sdpa and hardware.kind == "cuda" and not slides:
         return {
             "packing": Choice(True, "several rows fill one sequence, so nearly nothing is spent on padding"),
             "neat_packing": Choice(True, "and rows in one sequence do not see each other"),
         }
-    if method.stage != "sft":  # LLaMA-Factory packs no pairs, and cannot sort them by length
-        return {}
     why = "packing would cost more in attention here" if backbone.sdpa else "packed rows might see each other here"
+    if slides:
+        why = f"packing would lift its sliding window of {backbone.window} tokens"
     return {
         "train_sampling_strategy": Choice("group_by_length", f"rows of like length together: little padding; {why}")
     }

@@ -35,6 +35,15 @@ def seconds(shape: Shape, settings: Mapping[str, Any], hardware: Hardware, data:
     return START_SECONDS + tokens / speed
 
 
+def seconds_a_step(shape: Shape, settings: Mapping[str, Any], hardware: Hardware, data: DataFacts) -> float:
+    """Estimate the seconds of one optimizer step; 0 when the hardware's speed is not known."""
+    speed = tokens_a_second(shape, settings, hardware)
+    rows = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * hardware.world
+    cutoff = settings["cutoff_len"]
+    length = cutoff if settings.get("packing") or not data.rows else min(data.tokens(data.mean_characters), cutoff)
+    return rows * length / speed if speed else 0.0
+
+
 def tokens_a_second(shape: Shape, settings: Mapping[str, Any], hardware: Hardware) -> float:
     """Estimate the tokens that all devices together train on in a second."""
     weights = shape.layers * sum(rows * columns for rows, columns in matrices(shape).values())
