@@ -31,7 +31,8 @@ def train(recipe: Recipe, force: bool = False) -> None:
             print(f"trained already: {folder}/adapter")
             return
         ensure_prepared(recipe.backbone, recipe.settings.get("template") or "")
-        resumed_at, before = _resume_point(folder / "adapter"), seconds_spent(folder / "adapter")
+        resumed_at = _resume_point(folder / "adapter")
+        before = seconds_spent(folder / "adapter") if resumed_at else 0.0
         variables = environment(recipe.hardware, recipe.settings, os.environ)
         # Not left to LLaMA-Factory, which takes a MASTER_PORT that is set but empty at its word.
         variables.setdefault("MASTER_PORT", str(free_port()))
