@@ -76,8 +76,8 @@ class ModelJudge:
             return Request(request.messages, request.settings | more)
         if not reply.text.strip():
             return Request(request.messages, request.settings, repeat=1)
-        told = [{"role": "assistant", "content": reply.text}, {"role": "user", "content": again_prompt(self.style)}]
-        return Request([*request.messages, *told], self.settings)
+        chat = [{"role": "assistant", "content": reply.text}, {"role": "user", "content": again_prompt(self.style)}]
+        return Request([*request.messages, *chat], self.settings)
 
 
 def cut_note(pairing: Pairing) -> str:

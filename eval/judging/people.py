@@ -10,7 +10,7 @@ import orjson
 
 from common.files import sha256_of
 from eval.records.folder import Folder
-from eval.records.judgments import VOTE, Judgment, Pairing, Verdict
+from eval.records.judgments import VOTE, Judgment, Pairing, Verdict, winner
 
 PAGE = Path(__file__).parents[1] / "pages" / "annotate.html"
 STYLE = Path(__file__).parents[1] / "pages" / "style.css"
@@ -59,7 +59,7 @@ class Ballot:
             self.judge,
             first,
             second,
-            {"better": first, "worse": second, "equal": "tie"}[verdict],
+            winner(verdict, first, second),
             status=VOTE,
             verdict=verdict,
             pair_sha256=pairing.sha256,

@@ -85,7 +85,7 @@ def version(style: Style) -> str:
 
 
 def again_prompt(style: Style) -> str:
-    """Return what a judge is told whose reply held no verdict."""
+    """Return the message to a judge whose reply held no verdict."""
     return _render(style.folder, f"again.{style.language}.jinja", labels=LABELS).strip()
 
 

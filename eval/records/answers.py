@@ -67,7 +67,7 @@ def load(path: Path) -> list[Answer]:
 
 
 def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file that a person may have edited; a broken one is told with its line."""
+    """Yield the rows of a file that a person may have edited; a broken one is a UserError with its line."""
     for number, line in enumerate(path.read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
         try:
             row = orjson.loads(line) if line.strip() else None

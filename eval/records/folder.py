@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import read_json, sha256, write_jsonl
+from common.files import atomic, read_json, sha256, write_jsonl
 from common.paths import folder_name
 from common.progress import notice
 from eval.records.answers import Answer, contestants, load, path_of, rows_of
@@ -126,8 +126,8 @@ class Folder:
         lost = self.judged_answers.get(who, set()) - {(answer.question, answer.answer) for answer in answers}
         if lost:
             kept = path.parent / "replaced" / f"{who}-{sha256(path)[:8]}.jsonl"
-            kept.parent.mkdir(exist_ok=True)
-            path.replace(kept)
+            with atomic(kept) as file:
+                file.write(path.read_bytes())
             notice(
                 f"{len(lost)} answers of {who} that were judged are replaced; the old ones are in {kept}. Votes and "
                 f"verdicts on them stay in {self.path / 'judgments'} and count again when the old answers come back"

@@ -8,7 +8,7 @@ from common.llm.prices import price_of
 from common.run_files import read_heldout
 from common.versions import versions
 from eval.judging.reference_judge import MARGIN, NAME
-from eval.records.answers import Answer
+from eval.records.answers import CUT_OFF, Answer
 from eval.records.folder import Folder
 from eval.records.judgments import Judgment, pairs_judged
 from eval.result.sentences import caveats
@@ -153,7 +153,7 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
         "model": model,
         "settings": judgments[0].settings,
         "fingerprints": sorted({reply["fingerprint"] for reply in replies if reply["fingerprint"]}),
-        "cut_off": sum(reply["finish_reason"] == "length" for reply in replies),
+        "cut_off": sum(reply["finish_reason"].lower() in CUT_OFF for reply in replies),
         "asked_again": sum(len(judgment.replies) > 1 for judgment in judgments),
         "statuses": dict(sorted(Counter(judgment.status for judgment in judgments).items())),
         "first_error": next((reply["error"] for reply in replies if reply["error"]), ""),
