@@ -98,6 +98,14 @@ def test_line_separators_inside_a_question_stay_there(workplace: Path) -> None:
     assert load_questions(Path("x.jsonl"))[0].text == text
 
 
+def test_a_table_in_gbk_is_read(workplace: Path) -> None:
+    rows = "问题,答案\n" + "".join(f"第{n}种股票分红怎么缴税？,按持有期限计算。\n" for n in range(9))
+    Path("gb.csv").write_bytes(rows.encode("gb18030"))
+    questions = load_questions(Path("gb.csv"))
+    assert questions[0].text == "第0种股票分红怎么缴税？"
+    assert questions[0].reference == "按持有期限计算。"
+
+
 def test_no_file_at_all(workplace: Path) -> None:
     with pytest.raises(UserError, match="no file of questions"):
         load_questions(Path("nowhere.jsonl"))
