@@ -45,6 +45,7 @@ class Endpoint:
         self.headers: list[dict[str, str]] = []
         self.in_flight = self.most_in_flight = 0
         self.models = ["fake-judge-1"]
+        self.shutdown_date: str | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -70,7 +71,8 @@ class Endpoint:
         self._loop.run_until_complete(runner.cleanup())
 
     async def _models(self, request: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": name} for name in self.models]})
+        listed = [{"id": name, "shutdown_date": self.shutdown_date} for name in self.models]
+        return web.json_response({"data": listed})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
