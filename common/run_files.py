@@ -142,6 +142,8 @@ class Metrics(TypedDict, total=False):
     judges: dict[str, dict[str, Any]]
     stale_judgments: int
     comparisons: list[dict[str, Any]]
+    ranking: dict[str, list[dict[str, Any]]]
+    """Judge -> its ranking, of three contestants or more."""
     agreement: list[dict[str, Any]]
     choice: Any
     texts: Any

@@ -105,11 +105,13 @@ def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:
 
 def _withheld(a: str, b: str, contestants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return why a win rate would say nothing: too many answers of one side are cut off, empty or loops; or {}."""
-    for who in (a, b):
-        faults = contestants[who]["unusable"]
-        if faults["answers"] > MOST_UNUSABLE * faults["of"]:
-            return {"who": who, **faults, "max_tokens": contestants[who]["settings"].get("max_tokens")}
-    return {}
+    sides = {
+        who: faults
+        for who in (a, b)
+        if (faults := contestants[who]["unusable"])["answers"] > MOST_UNUSABLE * faults["of"]
+    }
+    room = [contestants[who]["settings"].get("max_tokens") or 512 for who in sides]
+    return {"sides": sides, "max_tokens": max(room)} if sides else {}
 
 
 def _votes(by_judge: dict[str, list[Outcome]]) -> dict[str, float]:

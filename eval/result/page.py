@@ -27,6 +27,10 @@ VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}
 def publish(folder: Folder) -> dict[str, Any]:
     """Write metrics.json and result.html of a folder; return the result."""
     result = build(folder)
+    if len(result["contestants"]) > 2:
+        from eval.statistics.pooling import rankings, table
+
+        result["ranking"] = rankings(table([(folder, result)]))
     write(folder.path / "metrics.json", cast(Metrics, result))
     write_text(folder.path / "result.html", render([(folder, result)], [], {}))
     return result
@@ -45,7 +49,9 @@ def render(
     language = language_of([item["question"] for item in items])
     return environment.get_template("result.html.jinja").render(
         language=language,
-        blocks=blocks_of(pooled, ranked, language),
+        blocks=blocks_of(pooled, ranked, language)
+        if pooled
+        else blocks_of([], parts[0][1].get("ranking", {}), language, parts[0][1]["contestants"]),
         parts=[
             (result, comparisons(result, language), sentences(result, language), caveats(result, language))
             for _, result in parts

@@ -45,16 +45,24 @@ def verdict(row: dict[str, Any], tell: Say, folder: str) -> str:
     if why := row["withheld"]:
         if "place" in why:
             return tell("unusable judge", judge=judge, place=tell(f"place {why['place']}"), share=why["share"])
-        kinds = ", ".join(f"{number} {tell(kind)}" for kind, number in why["kinds"].items())
-        if max(why["kinds"], key=why["kinds"].__getitem__) == "cut_off":
-            way_out = tell("more room", folder=folder, tokens=2 * (why["max_tokens"] or 512))
-        else:
-            way_out = tell("sample", folder=folder)
-        return tell("withheld", a=a, b=b, who=why["who"], n=why["answers"], of=why["of"], kinds=kinds, way_out=way_out)
-    better, worse, most = (a, b, row["wins"]) if row["wins"] > row["losses"] else (b, a, row["losses"])
+        faults = [
+            tell(
+                "side",
+                who=who,
+                n=side["answers"],
+                of=side["of"],
+                kinds=tell("comma").join(f"{number} {tell(kind)}" for kind, number in side["kinds"].items()),
+            )
+            for who, side in why["sides"].items()
+        ]
+        cut_off = any("cut_off" in side["kinds"] for side in why["sides"].values())
+        way_out = tell("more room" if cut_off else "sample", folder=folder, tokens=2 * why["max_tokens"])
+        return tell("withheld", a=a, b=b, sides=tell("comma").join(faults), way_out=way_out)
+    least, most = sorted((row["wins"], row["losses"]))
+    better, worse = (a, b) if row["wins"] > row["losses"] else (b, a)
     if row["kind"] == "stand-in":
         key = "nearer" if row["wins"] != row["losses"] else "as near"
-        return tell(key, judge=judge, better=better, worse=worse, wins=most, n=n)
+        return tell(key, judge=judge, better=better, worse=worse, wins=most, losses=least, n=n)
     if row["holm_p"] <= 0.05:
         corrected = tell("holm", n=row["holm_of"]) if row["holm_of"] > 1 else ""
         return tell("beats", judge=judge, better=better, worse=worse, p=p_value(row["holm_p"]), corrected=corrected)

@@ -1,5 +1,6 @@
 """Tables of a result, for the terminal and the page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +25,8 @@ def show(result: dict[str, Any]) -> None:
     """Print the comparisons, the held-out loss, the warnings and where the files are."""
     title = " ".join(filter(None, [result["task"], f"({result['folder']})"]))
     print(f"\nResult: {title}, {result['questions']} questions\n")
+    for block in blocks_of([], result.get("ranking", {}), "en", result["contestants"]):
+        print(block, end="\n\n")
     if result["comparisons"]:
         print(columns(comparisons(result, "en")), end="\n\n")
     else:
@@ -60,13 +63,17 @@ def _figures(row: dict[str, Any]) -> list[str]:
     return [f"{row['wins']}/{row['ties']}/{row['losses']}", rate(row["win_rate"], row["interval"])]
 
 
-def blocks_of(pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any]]], language: str) -> list[Block]:
-    """Return the tables of the rankings and of pooled comparisons."""
+def blocks_of(
+    pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any]]], language: str, everyone: Iterable[str] = ()
+) -> list[Block]:
+    """Return the tables of the rankings, with who of `everyone` is in none, and of pooled comparisons."""
     tell = partial(say, language)
     blocks = []
     for judge, rows in ranked.items():
         lines = [[r["name"], f"{r['rating']:+.0f}", "[{:+.0f}, {:+.0f}]".format(*r["interval"])] for r in rows]
-        blocks.append(Block(tell("ranking", judge=judge), [tell("ranking header").split("|"), *lines]))
+        missing = ", ".join(name for name in everyone if name not in [row["name"] for row in rows])
+        notes = [tell("left out", names=missing)] if missing else []
+        blocks.append(Block(tell("ranking", judge=judge), [tell("ranking header").split("|"), *lines], notes))
     for row in pooled:
         lines = [[part["folder"], *_figures(part), p_value(part["holm_p"])] for part in row["tasks"]]
         lines.append([tell("all questions", n=row["questions"]), *_figures(row), p_value(row["holm_p"])])

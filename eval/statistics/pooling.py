@@ -32,7 +32,7 @@ def table(parts: list[Part]) -> pd.DataFrame:
 
     Comparisons whose win rate is withheld are left out, and panels, which are of the other judges.
     """
-    rows = []
+    rows, alone = [], len(parts) == 1
     for folder, result in parts:
         # A task's variants and mixes have its own questions; ids of other tasks may be the same.
         task = root_task(folder.task) or str(folder.path)
@@ -45,7 +45,8 @@ def table(parts: list[Part]) -> pd.DataFrame:
                 {
                     "judge": judge, "a": a, "b": b, "folder": str(folder.path), "question": f"{task}/{id_}",
                     "score": score, "longer": len(given_a[id_].answer) - len(given_b[id_].answer),
-                    "name_a": contestant_name(folder, a), "name_b": contestant_name(folder, b),
+                    "name_a": a if alone else contestant_name(folder, a),
+                    "name_b": b if alone else contestant_name(folder, b),
                 }
                 for id_, score in scored(outcomes(folder.judgments[judge], a, b)).items()
             ]  # fmt: skip

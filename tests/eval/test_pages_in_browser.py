@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -155,7 +156,7 @@ def test_a_reader_filters_the_result(page: Any, run: Path, endpoint: Endpoint, c
     assert "Assistant 1 is better than Assistant 2" in page.locator("article").first.inner_text()
     page.select_option("#disagree", "")
     page.fill("#search", "3")
-    assert page.locator("article").count() == 2
+    page.wait_for_function("document.querySelectorAll('article').length === 2")
     assert page.locator("img").count() == 0
     assert page.evaluate("document.documentElement.lang") == ("zh-CN" if chinese else "en")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -163,6 +164,39 @@ def test_a_reader_filters_the_result(page: Any, run: Path, endpoint: Endpoint, c
     if shots:
         page.fill("#search", "")
         page.screenshot(path=f"{shots}/result-{'zh' if chinese else 'en'}.png", full_page=True)
+
+
+def test_two_thousand_pairs_are_searched_without_a_wait_and_many_models_begin_with_the_ranking(
+    page: Any, run: Path
+) -> None:
+    ids = [f"q{n}" for n in range(200)]
+    question = "How does thing {} work, and who may use it?"
+    (run / "questions.jsonl").write_text(
+        "".join(
+            json.dumps({"id": i, "question": question.format(i), "reference": f"Thing {i} is a device."}) + "\n"
+            for i in ids
+        )
+    )
+    for number, who in enumerate(("tuned", "base", "one", "two", "three")):
+        long = " ".join(f"word{(number * 7 + step) % 900}" for step in range(300))
+        rows = [{"id": i, "question": question.format(i), "answer": f"{i} of {who}: {long}"} for i in ids]
+        (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    in_a_thread("judge", "--run", run, "--judge", "reference")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((run / "result.html").as_uri())
+    assert page.locator("h2").first.inner_text().startswith("Bradley-Terry ranking by reference")
+    assert not page.locator("article").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#pairs > summary").click()
+    page.wait_for_selector("article")
+    assert page.inner_text("#count") == "2000 / 2000 pairs"
+    for text, left in (("q17 of one", 4), ("nothing says this", 0), ("", 2000)):
+        began = time.monotonic()
+        page.fill("#search", text)
+        page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{left} /')")
+        assert time.monotonic() - began < 2
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_function("document.querySelectorAll('article').length > 30")
 
 
 def test_the_server_takes_no_votes_from_other_sites_and_no_nonsense(site: str) -> None:

@@ -211,7 +211,7 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
     told = "\n".join(metrics(run)["warnings"])
     assert "the longer answer wins 100% of the decided questions (above 70 %" in told
     assert "judge and tuned are of one family (Qwen)" in told
-    assert "1 answers of base were cut off" in told
+    assert "Answers of base cut off by max_tokens: 1" in told
     assert "different settings" in told
     said = sentences(results.build(Folder(run)))
     assert "qwen-max: tuned beats base (sign test p<0.001)." in said
@@ -220,9 +220,9 @@ def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
 @pytest.mark.parametrize(
     ("text", "finish", "said"),
     [
-        ("It measures", "length", "1 of 6 answers of tuned are unusable (1 cut off). Give them room: make answer RUN="),
-        (" ", "stop", "1 of 6 answers of tuned are unusable (1 empty). Sample: python -m eval answer --run"),
-        ("It is a thing. " * 30, "stop", "1 of 6 answers of tuned are unusable (1 repeating themselves). Sample:"),
+        ("It measures", "length", "tuned 1 of 6 (1 cut off). Give them room: make answer RUN="),
+        (" ", "stop", "tuned 1 of 6 (1 empty). Sample: python -m eval answer --run"),
+        ("It is a thing. " * 30, "stop", "tuned 1 of 6 (1 repeating themselves). Sample:"),
     ],
 )
 def test_no_win_rate_from_answers_that_are_none(run: Path, text: str, finish: str, said: str) -> None:
@@ -233,7 +233,7 @@ def test_no_win_rate_from_answers_that_are_none(run: Path, text: str, finish: st
     output = eval_command("judge", "--run", run).output
     (comparison,) = metrics(run)["comparisons"]
     assert (comparison["win_rate"], comparison["sign_test_p"], comparison["holm_p"]) == (None, None, None)
-    assert f"no win rate of tuned against base: {said}" in output
+    assert f"no win rate of tuned against base: too many answers are unusable: {said}" in output
     assert finish == "stop" or "MAX_TOKENS=256" in output
     pooled = eval_command("result", "--run", run, "--run", shutil.copytree(run, run.with_name("again"))).output
     assert "all 6 questions" not in pooled

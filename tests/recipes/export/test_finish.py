@@ -24,8 +24,10 @@ HELDOUT = {
 METRICS = {
     "questions": 20,
     "comparisons": [
-        {"judge": "reference", "kind": "reference", "a": "tuned", "b": "base", "wins": 12, "ties": 3, "losses": 5,
+        {"judge": "reference", "kind": "stand-in", "a": "tuned", "b": "base", "wins": 12, "ties": 3, "losses": 5,
          "win_rate": 0.675, "interval": [0.45, 0.84]},
+        {"judge": "biased", "kind": "model", "a": "tuned", "b": "base", "wins": 0, "ties": 20, "losses": 0,
+         "win_rate": None, "interval": [0.0, 1.0]},
     ],
 }  # fmt: skip
 
@@ -53,6 +55,7 @@ def test_the_card_says_what_was_measured(recipe):
         "| before | 2.900 | 18.20 |",
         "-0.600 [-0.700, -0.500]",
         "| reference (a stand-in that compares text with a reference) | tuned against base | 12 | 3 | 5 | 0.68 |",
+        "| biased | tuned against base | 0 | 20 | 0 | none given | – |",
         "| seed | 42 |",
         "some/rows@main",
         "61 s on NVIDIA T4",
