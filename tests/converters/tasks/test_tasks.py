@@ -213,3 +213,30 @@ def test_law_zh_reads_statutes_that_were_written_as_text():
         "output": "享有权利。",
     }
     assert task.convert(row, "", task.options).prompt == "《劳动法》第三条：略。\n《民法典》第一条：略。\n\n有何权利？"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "kept"),
+    [
+        ("What is a straddle?", "You buy a call and a put at the same strike, and hope that the price moves far.", True),
+        ("Is forward P/E a good measure?", "It depends on how reliable the earnings estimates are.", True),
+        ("401(k) not fully vested", "You keep what you put in, and lose what your employer put in.", True),
+        ("What is the interest rate on a car loan?", "It depends on your credit, and lies between 4 and 10 %.", True),
+        ("What type of bond holds oxygen and hydrogen together?", "A covalent bond holds the atoms together.", False),
+        ("Describe the bank of a river.", "A river bank is the land beside the water.", False),
+        ("Name the parts of a stock photo.", "The foreground and the background.", False),
+        ("Write a poem about an old savings bank.", "The old bank stood upon the hill.", False),
+    ],
+)  # fmt: skip
+def test_finance_en_tells_money_from_words_that_mean_something_else(asked, told, kept):
+    from converters.tasks.finance_en import is_finance
+
+    assert is_finance(asked, told) is kept
+
+
+def test_finance_en_reads_empty_inputs_and_drops_answers_that_lost_their_list():
+    task = load_task("finance_en")
+    row = {"instruction": "How do I save for retirement?", "input": "<noinput>", "output": "Put money into a pension."}
+    assert task.convert(row, "", task.options).input == ""
+    with pytest.raises(Skip, match="its list is lost"):
+        task.convert({**row, "output": "There are several pensions that save you money:"}, "", task.options)
