@@ -218,7 +218,7 @@ def test_law_zh_reads_statutes_that_were_written_as_text():
 @pytest.mark.parametrize(
     ("asked", "told", "kept"),
     [
-        ("What is a straddle?", "You buy a call and a put at the same strike, and hope that the price moves far.", True),
+        ("What is a straddle?", "You buy a call and a put at the same strike, and hope that it moves far.", True),
         ("Is forward P/E a good measure?", "It depends on how reliable the earnings estimates are.", True),
         ("401(k) not fully vested", "You keep what you put in, and lose what your employer put in.", True),
         ("What is the interest rate on a car loan?", "It depends on your credit, and lies between 4 and 10 %.", True),
