@@ -8,12 +8,15 @@ import click
 
 from common.errors import UserError
 from common.overrides import unchecked
+from common.progress import notice
 
 if TYPE_CHECKING:
     from converters.generate.ask import Limits
     from converters.generate.parts import Part
 
 Command = Callable[..., Any]
+MOST_UNREAD = 0.05
+"""The share of replies without a score above which the selection is not by the score."""
 PROMPTS = {"self_instruct": "self_instruct", "rewritten": "rewrite", "scored": "score"}
 
 
@@ -92,6 +95,8 @@ def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
     if counts is None:
         return
     made, dropped = counts
+    if dropped["unread"] > MOST_UNREAD * (made + dropped["unread"]):
+        notice(f"warning: {dropped['unread']:,} replies hold no score; rows are then selected by how the model writes")
     if made:
         _finished(part, f"{made:,} {what}", dropped, part.mix + ("@4" if kind == "scored" else ""))
     if work.stopped:

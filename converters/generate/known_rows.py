@@ -1,6 +1,6 @@
 """The converters' own checks for rows that come later: near duplicates of known rows, and judged questions in them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import numpy
@@ -14,9 +14,12 @@ from converters.generate.parts import card_of, record_of, rows_of
 from converters.rows.stage_row import KEY_BYTES
 from converters.settings import Settings, build_settings
 from converters.task import Record, Task
-from converters.text.sketch import Array, band_hashes, fold, gram_sizes, grams, signatures
+from converters.text.sketch import Array, band_hashes, digests, fold, gram_sizes, grams, signatures
 
 AT_ONCE = 2_000
+COPIED_LETTERS = 20
+"""A shorter question or answer may come up again by itself."""
+COPIED_SHARE = 0.8
 
 Sketch = tuple[Array, Array, Array]
 """What near duplicates are told by: bands, and the signatures of the whole row and of its question."""
@@ -48,6 +51,25 @@ class HeldOut:
         return found
 
 
+class Examples:
+    """The rows that calls show, of which a reply may hold a part in any of its fields."""
+
+    def __init__(self, task: Task, real: Sequence[tuple[str, Record]]) -> None:
+        self._size = gram_sizes(task.language)[1]
+        fields = [(f"the question of {name}", record.prompt) for name, record in real]
+        fields += [(f"the answer of {name}", record.output) for name, record in real]
+        self._index = Index.build([field for field in fields if len(field[1]) >= 2 * COPIED_LETTERS], self._size)
+
+    def copied(self, records: list[Record]) -> list[str]:
+        """Return for each record what one of its fields holds of a row that was shown, or ""."""
+        found = [""] * len(records)
+        for part in ("instruction", "input", "output"):
+            texts = [getattr(record, part) for record in records]
+            for number, name, share in self._index.find(grams(*fold(texts), self._size), COPIED_SHARE):
+                found[number] = f"its {part} holds {share:.0%} of {name}"
+        return found
+
+
 class Known:
     """The rows of a task, and those added since, to find near duplicates of them."""
 
@@ -55,8 +77,7 @@ class Known:
         self._near, self._size = settings.near, gram_sizes(task.language)[0]
         self._names: list[str] = []
         self._parts: list[Sketch] = []
-        if not self._near:
-            return
+        self._fields: dict[int, str] = {}
         files = card_of(task.name)["files"]
         with Progress("reading the task's rows", sum(files[split]["rows"] for split in SPLITS)) as progress:
             for split in SPLITS:
@@ -67,9 +88,26 @@ class Known:
 
     def add(self, names: Iterable[str], records: list[Record]) -> None:
         """Know these rows from now on."""
+        names = list(names)
+        for what, texts in (("question", [r.prompt for r in records]), ("answer", [r.output for r in records])):
+            for name, digest in zip(names, _digests(texts), strict=True):
+                if digest:
+                    self._fields.setdefault(digest, f"the {what} of {name}")
         if self._near and records:
             self._names += names
             self._parts.append(self._sketch(records))
+
+    def copied(self, records: list[Record]) -> list[str]:
+        """Return for each record whose question or answer one of its fields is, or ""."""
+        found = [""] * len(records)
+        for texts in (
+            [record.instruction for record in records],
+            [record.input for record in records],
+            [record.output for record in records],
+        ):
+            for number, digest in enumerate(_digests(texts)):
+                found[number] = found[number] or self._fields.get(digest, "")
+        return found
 
     def repeated(self, records: list[Record]) -> list[str]:
         """Return for each record the name of the known row that it nearly repeats, or ""."""
@@ -90,6 +128,14 @@ class Known:
         asked = signatures(grams(*questions, self._size))
         whole = numpy.minimum(asked, signatures(grams(*answers, self._size)))
         return band_hashes(whole), whole.astype(numpy.uint8), asked[:, :KEY_BYTES].astype(numpy.uint8)
+
+
+def _digests(texts: list[str]) -> list[int]:
+    """Return a hash of each text's letters, 0 for a short text."""
+    folded, starts = fold(texts)
+    long = numpy.diff(starts) >= COPIED_LETTERS
+    hashes: list[int] = numpy.where(long, digests(folded, starts), 0).tolist()
+    return hashes
 
 
 def _joined(parts: list[Sketch]) -> Sketch:

@@ -49,9 +49,11 @@ class Parsed:
 
 def parse(text: str, cut: bool = False) -> Parsed:
     """Return the items of a reply; `cut` says that it reached its longest length."""
-    if "{" in text:
-        return _from_json(text)
-    return _from_blocks(text, cut)
+    found = _from_json(text) if "{" in text else Parsed()
+    if found.items:
+        return found
+    blocks = _from_blocks(text, cut)  # which may hold a brace, too
+    return blocks if blocks.items or not found.broken else found
 
 
 def item_of(value: Any) -> Item | str:

@@ -1,6 +1,5 @@
 """Scoring: an LLM rates each row from 0 to 5, as AlpaGasus did, so that the better ones can be selected."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,28 @@ from converters.generate.prompts import SCORE
 from converters.task import Record
 
 HIGHEST = 5
-LAST_LINE = re.compile(
-    r"(?:^|\n)[\s*#]*(?:score|评分|分数)\**\s*[:：]\s*\**\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*[*.。]*\s*$", re.I
+SCALE = re.compile(
+    r"(?:\bfrom\s+|\bof\s+)?[01]\s*(?:to|and|-|–|~|～|到|至)\s*5\s*(?:分|points?|scale)?|\b5[- ]point scale"
+    r"|满分\D{0,3}5\s*分?"
 )
-NUMBER = re.compile(r"\s*(\d(?:\.\d+)?)\s*(?:/\s*5|分)?\s*")
+"""The scale itself is no score."""
+NUMBER = (
+    r"[\"'*\s]*(?P<score>\d+(?:\.\d+)?|[零一二三四五](?=\s*分))"
+    r"(?![\d.]*\d)(?!\s*(?:/|out of|of)\s*(?!5(?:\.0)?\b)\d)(?!\s*[%％])"
+)
+LABEL = r"[\"'*]*(?:\bscore|\brating|评分|得分|打分|分数|总分|给分)[\"'*]*\s*(?:is|of|为|是|[:：=-])?"
+FORMS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        LABEL + NUMBER,
+        r"(?<![\d.])(?P<score>\d+(?:\.\d+)?)\s*(?:/|out of|points out of)\s*5(?:\.0)?(?![\d.]*\d)",
+        r"(?<![\d.第])(?P<score>\d+(?:\.\d+)?|[零一二三四五])\s*分(?![钟之类析歧期别明清为成])",
+        r"\b(?:rate|rated|give|gave|deserves|giving)\b[^.\n\d]{0,30}?" + NUMBER,
+        r"^\W*(?P<score>\d+(?:\.\d+)?)\W*$",
+    )
+]
+"""How a score is written, the surest form first; of several in one form the last counts."""
+REASON = re.compile(r"\"reason\"\s*:\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
 class Scorer(EachRow):
@@ -51,21 +68,13 @@ class Scorer(EachRow):
 
 
 def read_score(text: str) -> tuple[float, str] | None:
-    """Return (score, reason) of a reply, None when it holds no score."""
-    text = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
-    if text.startswith("{"):
-        try:
-            found = json.loads(text, strict=False)
-        except json.JSONDecodeError:
-            return None
-        value, reason = found.get("score"), str(found.get("reason", ""))
-        if isinstance(value, str) and (told := NUMBER.fullmatch(value)):
-            value = float(told[1])
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-    else:
-        last = LAST_LINE.search(text)
-        if last is None:
-            return None
-        value, reason = float(last[1]), text[: last.start()].strip()
-    return (float(value), reason) if 0 <= value <= HIGHEST else None
+    """Return (score, reason) of a reply in whatever form, None when it holds no score from 0 to 5."""
+    text = SCALE.sub(" ", text)
+    for form in FORMS:
+        if found := list(form.finditer(text)):
+            last = found[-1]
+            value = float("零一二三四五".index(last["score"]) if last["score"] in "零一二三四五" else last["score"])
+            told = REASON.search(text)
+            reason = told[1] if told else (text[: last.start()] + text[last.end() :]).strip()
+            return (value, reason) if value <= HIGHEST else None
+    return None

@@ -1,10 +1,10 @@
 """Which of the generated items are kept: parsing and every check in turn, each dropped item with its reason.
 
-The order: broken - length - banned - the converters' own checks (length, language) - near duplicates of the task's
-rows - judged questions and test rows - ROUGE-L to real rows and to everything kept before.
+The order: broken - worth by itself (worth.py) - the user's banned patterns - the converters' own checks - near
+duplicates of the task's rows - copies of one of their fields - judged questions and test rows - ROUGE-L to real rows
+and to everything kept before.
 """
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,22 +16,19 @@ import yaml
 
 from common.errors import UserError
 from common.files import sha256_of
+from converters.generate.answers import folded, script
 from converters.generate.ask import EXCERPT, Call, Dropped, fault
-from converters.generate.known_rows import HeldOut, Known
+from converters.generate.known_rows import COPIED_LETTERS, Examples, HeldOut, Known
 from converters.generate.novelty import Novelty, tokens
 from converters.generate.parts import Part
 from converters.generate.read_items import Item, parse
 from converters.generate.settings import Generating
+from converters.generate.worth import unworthy
 from converters.rows.checks import problem as converters_problem
 from converters.settings import Settings
 from converters.task import Record
 from converters.text.cleaning import cleaner
-from converters.text.language import UNSPACED
 
-BANNED = Path(__file__).with_name("banned.yaml")
-FEWEST = 4
-"""Fewer words than this, or characters in Chinese, are no instruction (stanford_alpaca's bound)."""
-MOST = {"spaced": 150, "unspaced": 300}
 Patterns = dict[str, re.Pattern[str]]
 
 
@@ -60,13 +57,16 @@ class Selection:
         self.items = 0
         self.last_reply = ""
         self.compare = compared_by(part.settings, [record for _, record in real])
-        self._banned = load_banned(*([Path(part.settings.banned)] if part.settings.banned else []))
+        self._banned = load_banned(part.settings.banned)
+        self._script = script("".join(record.prompt + record.output for _, record in real))
+        self._examples = Examples(part.task, real)
         self._clean = cleaner(rows.clean, rows.html)
         self._known, self._held_out = Known(part.task, rows), HeldOut(part.task, rows)
         texts = [self._compared(record) for _, record in real]
         mean = sum(len(tokens(text)) for text in texts) / max(1, len(texts))
         self._novelty = Novelty(part.settings.similarity, mean)
         self._names = [name for name, _ in real]
+        self._said: dict[str, str] = {}
         for text in texts:
             self._novelty.add(text)
 
@@ -79,13 +79,16 @@ class Selection:
         """Take the replies of one round; return how many rows they add."""
         found = [item for call in calls for item in self._whole_items(call) if self._passes(item)]
         records = [item.record for item in found]
-        repeated = self._known.repeated(records)
+        repeated, copied = self._known.repeated(records), self._known.copied(records)
+        copied = [one or other for one, other in zip(copied, self._examples.copied(records), strict=True)]
         held = self._held_out.held([f"{record.asked}\n{record.output}" for record in records])
         before = len(self.kept)
         added: list[Record] = []
-        for item, record, same, judged in zip(found, records, repeated, held, strict=True):
+        for item, record, same, copy, judged in zip(found, records, repeated, copied, held, strict=True):
             if same:
                 self._drop(item.call, ("near_duplicate", f"nearly the same as {same}"), item)
+            elif copy or (copy := self._said.get(folded(record.output), "")):
+                self._drop(item.call, ("copy", copy), item)
             elif judged:
                 self._drop(item.call, ("contaminated", judged), item)
             elif alike := self._novelty.similar(self._compared(record)):
@@ -93,6 +96,8 @@ class Selection:
                 self._drop(item.call, ("similar", f"ROUGE-L {score:.2f} to {self._names[number]}"), item)
             else:
                 self._keep(item)
+                if len(answer := folded(record.output)) >= COPIED_LETTERS:
+                    self._said[answer] = f"the answer of {self._names[-1]}"
                 added.append(record)
         self._known.add((row["id"] for row in self.kept[before:]), added)
         return len(added)
@@ -116,12 +121,18 @@ class Selection:
         return [Found(call, place, item) for place, item in enumerate(cleaned)]
 
     def _passes(self, found: Found) -> bool:
-        task = self.part.task
-        why = problem(found.item, task.language, self._banned)
+        task, item = self.part.task, found.item
+        why = unworthy(item, task.language, self._script) or self._banned_in(item)
         why = why or converters_problem(found.record, task, self.rows_settings)
         if why:
             self._drop(found.call, why, found)
         return not why
+
+    def _banned_in(self, item: Item) -> Dropped | None:
+        for part, text in (("asked", f"{item.instruction}\n{item.input}"), ("answered", item.output)):
+            if (pattern := self._banned.get(part)) and (match := pattern.search(text)):
+                return "banned", f"{match[0]!r} in what is {part}"
+        return None
 
     def _keep(self, found: Found) -> None:
         content = asdict(found.item)
@@ -145,33 +156,17 @@ def compared_by(settings: Generating, real: Sequence[Record]) -> str:
     return "prompt" if 2 * distinct <= len(real) and len(real) > 1 else "instruction"
 
 
-def problem(item: Item, language: str, banned: Patterns) -> Dropped | None:
-    """Return (step, reason) of the first check that an item fails by itself, None when it passes all."""
-    count = len(tokens(item.instruction))
-    unit, most = ("characters", MOST["unspaced"]) if language in UNSPACED else ("words", MOST["spaced"])
-    if count < FEWEST:
-        return "length", f"instruction of {count} {unit}, fewer than {FEWEST}"
-    if count > most:
-        return "length", f"instruction of {count} {unit}, more than {most}"
-    for part, text in (("asked", f"{item.instruction}\n{item.input}"), ("answered", item.output)):
-        if found := banned[part].search(text):
-            return "banned", f"{found[0]!r} in what is {part}"
-    return None
-
-
-def load_banned(path: Path = BANNED) -> Patterns:
-    """Return the patterns of what must not be asked and answered; UserError for what is no such file."""
+def load_banned(file: str) -> Patterns:
+    """Return the patterns of what must not be asked and answered, none without a file; UserError for another file."""
+    if not file:
+        return {}
     try:
-        return _compiled(path, path.stat().st_mtime_ns)
-    except (OSError, yaml.YAMLError, re.error, KeyError, TypeError, ValueError) as error:
+        lists = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        any_of = {part: "|".join(f"(?:{pattern})" for pattern in patterns) for part, patterns in lists.items()}
+        if not set(any_of) <= {"asked", "answered"}:
+            raise ValueError(f"it has {', '.join(any_of)}")
+        return {part: re.compile(patterns, re.IGNORECASE) for part, patterns in any_of.items()}
+    except (OSError, yaml.YAMLError, re.error, AttributeError, TypeError, ValueError) as error:
         raise UserError(
-            f"the banned words in {path} cannot be used: {error}",
-            f"lists of patterns under `asked` and `answered`, as in {BANNED.name}",
+            f"the patterns in {file} cannot be used: {error}", "write lists of patterns under `asked` and `answered`"
         ) from None
-
-
-@functools.cache
-def _compiled(path: Path, _changed: int) -> Patterns:
-    lists = yaml.safe_load(path.read_text(encoding="utf-8"))
-    any_of = {part: "|".join(f"(?:{pattern})" for pattern in lists[part]) for part in ("asked", "answered")}
-    return {part: re.compile(patterns, re.IGNORECASE) for part, patterns in any_of.items()}

@@ -21,6 +21,7 @@ from common.llm.quote import told
 from common.process import only_one
 from common.progress import Progress
 from converters.corpus.judged_questions import judged_questions
+from converters.generate.answers import script
 from converters.generate.ask import Asker, Call, Limits, append_round, read_rounds
 from converters.generate.known_rows import conversion_settings
 from converters.generate.parts import Part, Row, record_of, rows_of
@@ -47,6 +48,7 @@ class SelfInstruct:
             raise UserError(
                 f"{part.task.name} has no training rows to start from", f"make convert TASK={part.task.name}"
             )
+        self.traditional = script("".join(record.prompt + record.output for _, record in self.real)) == "traditional"
         self.asker = Asker(part.endpoint, part.folder, limits)
         self.selection: Selection | None = None
         self.calls = self.rounds = 0
@@ -133,7 +135,11 @@ class SelfInstruct:
             for _, record in shown
         ]
         text = self.part.prompt.render(
-            count=chosen.items, words=chosen.words, structured=chosen.structured, examples=examples
+            count=chosen.items,
+            words=chosen.words,
+            structured=chosen.structured,
+            examples=examples,
+            traditional=self.traditional,
         )
         sent = chosen.sampling() | ({"response_format": TASKS} if chosen.structured else {})
         return Request([{"role": "user", "content": text}], sent, repeat=call), [name for name, _ in shown]

@@ -87,3 +87,12 @@ def writes(count: int = 20, chinese: bool = False) -> Callable[[dict[str, Any], 
         return json.dumps({"tasks": [task_of(draw, chinese) for _ in range(count)]}, ensure_ascii=False)
 
     return behaviour
+
+
+def improves(body: dict[str, Any], number: int) -> str:
+    """A model that makes an answer better: all of it, and a sentence more."""
+    answer = str(body["messages"][0]["content"]).split("<answer>\n")[1].split("\n</answer>")[0]
+    return f"{answer}\n\n{MORE}"
+
+
+MORE = "That is what the guidelines of today say about it, in words that anyone can follow."

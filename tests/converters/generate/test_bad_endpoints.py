@@ -33,6 +33,7 @@ REFUSED = {
     "input": "",
     "output": "As an AI model, I pass.",
 }
+NO_MATERIAL = {"instruction": "Summarize the passage below in a sentence.", "input": "", "output": "It is about gout."}
 SHORT = {"instruction": "Define gout.", "input": "", "output": "A painful disease of the joints."}
 
 
@@ -50,8 +51,12 @@ def tasks(*items: dict[str, str]) -> str:
         (tasks({"instruction": "Explain why it hurts so", "input": "x"}), "broken"),
         (tasks(CHINESE), "language"),
         (tasks(FRENCH), "language"),
-        (tasks(PICTURE), "banned"),
-        (tasks(REFUSED), "banned"),
+        (tasks(PICTURE), "action"),
+        (tasks(REFUSED), "refused"),
+        (tasks(NO_MATERIAL), "missing_material"),
+        (tasks(GOOD | {"output": GOOD["instruction"]}), "echo"),
+        (tasks(GOOD | {"output": "Rest. Drink. " * 8}), "repetition"),
+        (tasks(GOOD | {"input": "[case text]"}), "placeholder"),
         (tasks(SHORT), "length"),
         (completion("I cannot do that.", refusal="I cannot do that."), "refused"),
         (completion(None, "content_filter"), "refused"),
@@ -174,7 +179,7 @@ def test_a_task_without_rows(command: str, run: Run) -> None:
         (["--name", "train"], "NAME cannot be 'train'"),
         (["--generator", "@http://x/v1"], "names no model"),
         (["--prompts", "nowhere"], "no folder of prompts nowhere"),
-        (["--set", "banned=nothing.yaml"], "banned words in nothing.yaml cannot be used"),
+        (["--set", "banned=nothing.yaml"], "patterns in nothing.yaml cannot be used"),
     ],
 )  # fmt: skip
 def test_mistakes_cost_nothing(run: Run, endpoint: Endpoint, arguments: list[str], message: str) -> None:

@@ -75,3 +75,12 @@ def test_something_broken_in_the_middle_costs_only_itself() -> None:
     parsed = parse(text)
     assert parsed.items == [ITEM, ITEM]
     assert len(parsed.broken) == 1
+
+
+def test_a_brace_in_blocks_costs_nothing() -> None:
+    block = "Instruction: Explain gout.\nInput: noinput\nOutput: Urate crystals."
+    other = "Instruction: What does {x | x > 0} mean?\nInput: noinput\nOutput: The set {x} of the positive numbers."
+    parsed = parse(f"{block}\n\n{other}")
+    assert parsed.items == [ITEM, Item("What does {x | x > 0} mean?", "", "The set {x} of the positive numbers.")]
+    assert parsed.broken == []
+    assert parse(f"I use braces {{like these}}.\n\n{block}").items == [ITEM]

@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from common.llm.reply import Reply
+from common.llm.prices import Price
 from converters.__main__ import cli
-from converters.generate.rewriting import answer_of, problem
-from converters.generate.scoring import read_score
-from converters.generate.selection import load_banned
-from converters.task import Record
+from tests.converters.generate.conftest import MORE, improves
 from tests.endpoint import Endpoint, completion
 
 Run = Callable[..., None]
@@ -31,24 +28,44 @@ def by_length(body: dict[str, Any], number: int) -> str:
 
 
 def test_answers_are_rewritten_and_the_originals_kept(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
-    better = "This is what the tests and the guidelines of today say, in words that anyone can follow."
-    thought = f"<think>Which facts are there?</think>\n\n{better}"
-    endpoint.behaviour = lambda body, number: thought if number % 2 else completion(better, "length")
-    run("rewrite", "--concurrency", "1")
+    def behaviour(body: dict[str, Any], number: int) -> Any:
+        better = improves(body, number)
+        return f"<think>Which facts are there?</think>\n\n{better}" if number % 2 else completion(better, "length")
+
+    endpoint.behaviour = behaviour
+    run("rewrite", "--concurrency", "1", "--limit", "40")
     base = {row["id"]: row for row in read_rows(f"{BASE}/train.jsonl")}
     made = read_rows(f"{BASE}/rewritten/rows.jsonl")
-    assert len(made) == len(base) // 2
-    assert all(row["original"] == base[row["id"]]["output"] and row["output"] == better for row in made)
+    assert len(made) == 20
+    assert all(row["original"] == base[row["id"]]["output"] for row in made)
+    assert all(row["output"] == f"{row['original']}\n\n{MORE}" for row in made)
     assert made[0]["made_by"]["prompt"].startswith("rewrite.en.jinja ")
     assert {row["step"] for row in read_rows(f"{BASE}/rewritten/rejected.jsonl")} == {"cut_off"}
     mixed = {row["id"]: row for row in read_rows("data/medical_en+rewritten/train.jsonl")}
     assert list(mixed) == list(base)
-    changed = {row["id"] for row in made}
-    assert all(row["output"] == (better if name in changed else base[name]["output"]) for name, row in mixed.items())
+    changed = {row["id"]: row["output"] for row in made}
+    assert all(row["output"] == changed.get(name, base[name]["output"]) for name, row in mixed.items())
+
+
+def test_an_answer_that_is_worse_leaves_the_original(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
+    bad = [
+        "I'm sorry, but I can't give medical advice.", "Same as above.", "Certainly! Here is the improved answer:",
+        "It depends on many things, so be careful and live healthily.",
+    ]  # fmt: skip
+    endpoint.behaviour = lambda body, number: bad[number] if number < len(bad) else improves(body, number)
+    run("rewrite", "--concurrency", "1", "--limit", "6")
+    rejected = read_rows(f"{BASE}/rewritten/rejected.jsonl")
+    assert [row["step"] for row in rejected[:3]] == ["refused", "no_content", "no_content"]
+    assert rejected[3]["step"] in ("shorter", "lost_fact")
+    assert [row["reply"] for row in rejected] == bad
+    base, mixed = (read_rows(f"data/{name}/train.jsonl") for name in ("medical_en", "medical_en+rewritten"))
+    assert [one == other for one, other in zip(base[:6], mixed[:6], strict=True)] == [True] * 4 + [False] * 2
+    card = json.loads((BASE / "rewritten" / "card.json").read_text())
+    assert sum(card["dropped"].values()) == 4
 
 
 def test_only_short_answers_and_only_so_many(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
-    endpoint.behaviour = lambda body, number: "A longer answer than the one that was here before, and a clearer one."
+    endpoint.behaviour = improves
     run("rewrite", "--set", "below=400", "--limit", "5")
     made = read_rows(f"{BASE}/rewritten/rows.jsonl")
     assert len(made) == len(endpoint.calls) == 5
@@ -63,29 +80,28 @@ def test_an_answer_of_the_judged_questions_is_not_taken_over(
     reference = "Avoid potassium-rich bananas, oranges, potatoes and salted meats, and ask a renal dietitian."
     judged = {"id": "q1", "question": "Which foods harm weak kidneys?", "reference": reference}
     (questions / "medical_en.jsonl").write_text(json.dumps(judged) + "\n")
-    endpoint.behaviour = lambda body, number: (
-        f"Well: {reference}" if number == 0 else "Something else that is said here."
-    )
+    endpoint.behaviour = lambda body, number: improves(body, number) + ("" if number else f" {reference}")
     run("rewrite", "--limit", "2", "--concurrency", "1")
     assert [row["step"] for row in read_rows(f"{BASE}/rewritten/rejected.jsonl")] == ["contaminated"]
     assert len(read_rows(f"{BASE}/rewritten/rows.jsonl")) == 1
 
 
-@pytest.mark.parametrize(
-    ("before", "text", "step"),
-    [
-        ("D. 社会总产品", "D. 社会总产品。社会资本再生产的核心问题是总产品的实现。", ""),
-        ("D. 社会总产品", "A. 货币资本。社会资本再生产的核心问题是总产品的实现。", "choice"),
-        ("D. 社会总产品", "社会总产品，因为社会资本再生产的核心问题是总产品的实现。", "choice"),
-        ("社会总产品", "作为一个人工智能，我不能回答这个问题。", "refused"),
-        ("社会总产品", "The starting point is the whole product of society, as the textbook says.", "language"),
-        ("社会总产品", " ", "empty"),
-        ("社会总产品", "社会总产品", "unchanged"),
-    ],
-)
-def test_what_is_no_rewriting(before: str, text: str, step: str) -> None:
-    why = problem(Record("出发点是什么？", "", before), answer_of(text), "zh", load_banned())
-    assert (why[0] if why else "") == step
+def test_what_was_paid_is_used_when_the_budget_ends(
+    endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch, read_rows: ReadRows
+) -> None:
+    monkeypatch.setattr("common.llm.client.price_of", lambda model, url: Price(1e-3, 1e-3))
+    endpoint.behaviour = lambda body, number: '{"reason": "So it is.", "score": 5}'
+    # A call costs $0.12; before it is made, its prompt and 300 tokens of output have to fit: about $2.
+    with pytest.raises(UserError, match=r"BUDGET=4 is reached: .*; \d+ rows were not asked for") as caught:
+        run("score", "--limit", "60", "--budget", "4", "--concurrency", "1")
+    assert caught.value.hint == "run the same command with a larger BUDGET; paid replies are kept"
+    paid = len(endpoint.calls)
+    assert 0 < paid < 60
+    assert len(read_rows(f"{BASE}/scored/rows.jsonl")) == paid
+    assert len(read_rows("data/medical_en+scored/train.jsonl")) == paid
+    run("score", "--limit", "60", "--budget", "40")
+    assert len(endpoint.calls) == 60
+    assert len(read_rows(f"{BASE}/scored/rows.jsonl")) == 60
 
 
 def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
@@ -107,14 +123,13 @@ def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows
 
 
 def test_parts_build_on_each_other(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
-    better = "This is what the tests and the guidelines of today say, in words that anyone can follow."
-    endpoint.behaviour = lambda body, number: better
+    endpoint.behaviour = improves
     run("rewrite", "--limit", "20")
     endpoint.behaviour = by_length
     run("score", task="medical_en+rewritten")
     rows = read_rows("data/medical_en+rewritten+scored/train.jsonl")
     assert 0 < len(rows) < 164
-    assert any(row["output"] == better for row in rows)
+    assert any(row["output"].endswith(MORE) for row in rows)
     own = Path("data/medical_en+rewritten+scored/test.jsonl").read_bytes()
     assert own == (BASE / "test.jsonl").read_bytes()
 
@@ -183,7 +198,7 @@ def test_amounts_that_cannot_be(endpoint: Endpoint, run: Run) -> None:
             convert(name, *(["--set", setting] if setting else []))
 
 
-@pytest.mark.parametrize("bad", ["I think that it is good.", "Score: 9", '{"score": "high"}', '{"score": 4', "", "4"])
+@pytest.mark.parametrize("bad", ["I think that it is good.", "Score: 9", '{"score": "high"}', "Score: 4/10", ""])
 def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, bad: str) -> None:
     endpoint.behaviour = lambda body, number: bad
     with pytest.raises(UserError, match=r"there are no scored rows \(unread 4\)"):
@@ -191,39 +206,9 @@ def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, ba
     assert len(read_rows(f"{BASE}/scored/rejected.jsonl")) == 4
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("Rest and drink.", "Rest and drink."),
-        ("Here is a better answer to the question:\n\nRest and drink.", "Rest and drink."),
-        ("Sure! Here's the rewritten answer: Rest and drink.", "Rest and drink."),
-        ("**Better answer:** Rest and drink.", "Rest and drink."),
-        ("改写后的回答：多休息。", "多休息。"),
-        ("好的，以下是改进后的答案：\n多休息。", "多休息。"),
-        ("```\nRest and drink.\n```", "Rest and drink."),
-        ("Here is what to do: rest.", "Here is what to do: rest."),
-        ("```\ncode\n```\nThen rest.", "```\ncode\n```\nThen rest."),
-        ("以下是三个步骤：\n多休息。", "以下是三个步骤：\n多休息。"),
-    ],
-)
-def test_what_models_put_around_an_answer_is_not_trained_on(text: str, answer: str) -> None:
-    assert answer_of(text) == answer
-
-
-@pytest.mark.parametrize(
-    ("text", "score"),
-    [
-        ('{"reason": "fine", "score": 4.5}', 4.5),
-        ('```json\n{"reason": "fine", "score": 4}\n```', 4.0),
-        ("Clear and right.\n\nScore: 4.5", 4.5),
-        ("清楚。\n**评分：3分**", 3.0),
-        ("Score: 2/5", 2.0),
-        ('{"reason": "fine", "score": "3.5"}', 3.5),
-        ('<think>{"score": 1}?</think>\n{"reason": "fine", "score": 4}', 4.0),
-        ("Score: 5 for style.\nScore: 1", 1.0),
-    ],
-)
-def test_scores_are_read(text: str, score: float) -> None:
-    found = read_score(Reply(text).said)
-    assert found is not None
-    assert found[0] == score
+def test_many_unread_scores_are_told(endpoint: Endpoint, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    endpoint.behaviour = lambda body, number: "So-so." if number < 2 else "Score: 5"
+    run("score", "--limit", "20", "--concurrency", "1")
+    assert "warning: 2 replies hold no score" in capsys.readouterr().err
+    run("score", "--limit", "40")
+    assert "warning" not in capsys.readouterr().err

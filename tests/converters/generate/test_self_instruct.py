@@ -114,22 +114,23 @@ def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: 
     assert len(fewer) == 164 + 12  # the real rows stay: only the number of generated ones differs
     assert {row["id"] for row in fewer} < {row["id"] for row in rows}
     with pytest.raises(
-        UserError, match="0.5 takes 164 generated rows beside all 164 real ones; 40 are there"
+        UserError, match=r"0\.5 takes 164 generated rows beside all 164 real ones; 40 are there"
     ) as caught:
         cli.main(["convert", "--task", "medical_en+self_instruct@0.5"], standalone_mode=False)
     assert caught.value.hint == "make self-instruct TASK=medical_en N=164, or a share of at most 0.19"
 
 
 @pytest.mark.parametrize(
-    ("amount", "old", "new"), [("0", 164, 0), ("0.1", 164, 18), ("1", 0, 40), ("25", 164, 25), ("40", 164, 40)]
+    ("amount", "counts"),
+    [("0", (164, 0)), ("0.1", (164, 18)), ("1", (0, 40)), ("25", (164, 25)), ("40", (164, 40))],
 )
-def test_amounts(endpoint: Endpoint, run: Run, read_rows: ReadRows, amount: str, old: int, new: int) -> None:
+def test_amounts(endpoint: Endpoint, run: Run, read_rows: ReadRows, amount: str, counts: tuple[int, int]) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "40")
     cli.main(["convert", "--task", f"medical_en+self_instruct@{amount}"], standalone_mode=False)
     rows = read_rows(f"data/medical_en+self_instruct@{amount}/train.jsonl")
     made = [row for row in rows if "self_instruct" in row["id"]]
-    assert (len(rows) - len(made), len(made)) == (old, new)
+    assert (len(rows) - len(made), len(made)) == counts
 
 
 def test_what_is_mixed_in_holds_no_question_of_today(
@@ -190,7 +191,59 @@ def test_judged_questions_test_rows_and_repeats_are_dropped(
     run("self-instruct", "--n", "1")
     assert [row["instruction"] for row in read_rows(f"{PART}/rows.jsonl")] == [good["instruction"]]
     steps = [(row["step"], row["item"]) for row in read_rows(f"{PART}/rejected.jsonl")]
-    assert steps == [("contaminated", 1), ("contaminated", 2), ("near_duplicate", 3), ("similar", 4)]
+    assert steps == [("contaminated", 1), ("copy", 2), ("near_duplicate", 3), ("similar", 4)]
+
+
+def test_a_copy_of_a_real_row_in_any_field_is_dropped(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
+    trained = next(row for row in read_rows("data/medical_en/train.jsonl") if 300 < len(row["output"]) < 900)
+    question, answer = trained["instruction"], trained["output"]
+    new = {
+        "instruction": "Explain why gout often begins in the big toe.",
+        "input": "",
+        "output": "Urate settles there.",
+    }
+    items = [
+        new,
+        {"instruction": "Answer the question of this patient as well as you can.", "input": question, "output": answer},
+        {
+            "instruction": "Summarize what the leaflet for the ward says.",
+            "input": answer,
+            "output": "It is about care.",
+        },
+        {"instruction": "Which words would a kind nurse choose at night?", "input": "", "output": answer},
+        {
+            "instruction": "Tell a neighbour about cold feet and salt.",
+            "input": "",
+            "output": "Urate crystals like cold joints.",
+        },
+        {
+            "instruction": "Which disease comes from pointed needles in joints?",
+            "input": "",
+            "output": "urate crystals like COLD joints",
+        },
+    ]
+    endpoint.behaviour = lambda body, number: json.dumps({"tasks": items})
+    run("self-instruct", "--n", "2")
+    assert [row["output"] for row in read_rows(f"{PART}/rows.jsonl")] == [new["output"], items[4]["output"]]
+    dropped = {row["item"]: (row["step"], row["reason"]) for row in read_rows(f"{PART}/rejected.jsonl")}
+    assert {number: step for number, (step, _) in dropped.items()} == {1: "copy", 2: "copy", 3: "copy", 5: "copy"}
+    assert dropped[3][1] == f"the answer of {trained['id']}"
+
+
+def test_patterns_of_ones_own(endpoint: Endpoint, run: Run, workplace: Path, read_rows: ReadRows) -> None:
+    (workplace / "mine.yaml").write_text("asked: [gout]\nanswered: [\\burate\\b]\n")
+    bad = [
+        {"instruction": "Explain why gout hurts that much.", "input": "", "output": "Crystals."},
+        {"instruction": "Explain why the big toe hurts.", "input": "", "output": "Urate settles there."},
+        {"instruction": "Explain why the left knee hurts.", "input": "", "output": "The cartilage is worn."},
+    ]
+    endpoint.behaviour = lambda body, number: json.dumps({"tasks": bad})
+    run("self-instruct", "--n", "1", "--set", "banned=mine.yaml")
+    assert [row["instruction"] for row in read_rows(f"{PART}/rows.jsonl")] == [bad[2]["instruction"]]
+    assert [row["reason"] for row in read_rows(f"{PART}/rejected.jsonl")] == [
+        "'gout' in what is asked",
+        "'Urate' in what is answered",
+    ]
 
 
 def test_a_chinese_task_is_asked_in_chinese(endpoint: Endpoint, run: Run, workplace: Path) -> None:

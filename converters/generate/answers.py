@@ -1,0 +1,102 @@
+"""What an answer is by itself: whether it answers at all, repeats itself, and what a model wrote around it. Pure.
+
+Whether a reply refuses is decided by all its sentences, not by a word in it: each is content, or it speaks about the
+conversation (an apology, "I cannot ...", "please ask a doctor", "here is the answer:"). A reply with hardly any content
+is no answer, however it puts that; one that apologises and then answers is one.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+import yaml
+
+UNIT = re.compile(r"[^。！？!?\n；;，]+?(?:[。！？!?\n；;，]+|\.(?=\s|$)|,(?= but)|$)")
+"""A sentence; in Chinese a clause, since one sentence there holds an apology, a refusal and an advice."""
+LETTER = re.compile(r"[^\W_]")
+HAN = re.compile(r"[\u4e00-\u9fff]")
+ENUMERATOR = re.compile(r"^[\s*#>-]*(?:[（(]?\d{1,2}[.、）):：](?!\d)|[（(]?[一二三四五六七八九十]{1,3}[、）)])?[\s*]*")
+LOOP = re.compile(r"(.{2,40}?)\1{4,}")
+FENCED = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+LEAST_CONTENT = 0.35
+"""A refusal with a smaller share of content is nothing else."""
+AT_EACH_END = 3
+"""Announcements or offers that are cut off at most."""
+
+
+@functools.cache
+def phrases(name: str) -> re.Pattern[str]:
+    """Return what matches any expression of a list in phrases.yaml."""
+    return re.compile(_any_of(name), re.IGNORECASE)
+
+
+def _any_of(name: str) -> str:
+    patterns = "|".join(f"(?:{pattern})" for pattern in _lists()[name])
+    return re.sub(r"<<(\w+)>>", lambda found: _any_of(found[1]), patterns)
+
+
+@functools.cache
+def _lists() -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))
+    return lists
+
+
+def unframed(text: str) -> str:
+    """Return an answer without the fence, the announcement before it and the offer behind it."""
+    text = text.strip()
+    if fenced := FENCED.fullmatch(text):
+        text = fenced[1].strip()
+    for name in ("lead", "closing"):
+        for _ in range(AT_EACH_END):
+            text = phrases(name).sub("", text, count=1).strip()
+    return text
+
+
+def no_answer(text: str) -> tuple[str, str] | None:
+    """Return ("refused" or "no_content", the sentence that shows it) when hardly anything of a text answers."""
+    units = [found[0].strip() for found in UNIT.finditer(unframed(text)) if LETTER.search(found[0])]
+    if not units:
+        return "no_content", "nothing is said"
+    refusing = next((unit for unit in units if phrases("refusal").search(unit)), "")
+    kinds = ("empty", "refusal", "deferral") if refusing else ("empty",)
+    spoken = [unit for unit in units if any(phrases(kind).search(unit) for kind in kinds)]
+    content = 1 - sum(map(len, spoken)) / sum(map(len, units))
+    if refusing and content < LEAST_CONTENT:
+        return "refused", refusing
+    return ("no_content", spoken[0]) if not content else None
+
+
+def repetition(text: str) -> str:
+    """Return what a text says over and over, or ""."""
+    units = [folded(ENUMERATOR.sub("", found[0])) for found in UNIT.finditer(text)]
+    units = [unit for unit in units if unit]
+    if len(units) >= 4 and 2 * len(set(units)) <= len(units):
+        return max(units, key=units.count)
+    loop = LOOP.search("".join(units))
+    return loop[1] if loop and any(map(str.isalpha, loop[1])) else ""
+
+
+def folded(text: str) -> str:
+    """Return the letters and digits of a text alone."""
+    return "".join(LETTER.findall(text)).casefold()
+
+
+def script(text: str) -> str:
+    """Return "traditional" or "simplified" for Chinese that holds characters of one of them alone, else "".
+
+    The old national character sets tell them apart: GB 2312 has simplified characters, Big5 traditional ones.
+    """
+    only = {"simplified": 0, "traditional": 0}
+    for character in set(HAN.findall(text)):
+        simplified, traditional = (_encodes(character, codec) for codec in ("gb2312", "big5"))
+        if simplified != traditional:
+            only["simplified" if simplified else "traditional"] += 1
+    return max(only, key=lambda name: only[name]) if any(only.values()) else ""
+
+
+@functools.cache
+def _encodes(character: str, codec: str) -> bool:
+    try:
+        return bool(character.encode(codec))
+    except UnicodeEncodeError:
+        return False

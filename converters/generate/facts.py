@@ -1,0 +1,151 @@
+"""Whether a rewritten answer keeps what the original says: numbers, provisions, names, letters chosen, the rest. Pure.
+
+The original decides: each of its facts has to be found in the rewritten answer. Nothing here knows what bad answers
+look like. A false alarm costs a rewriting; a missed loss costs the row.
+"""
+
+import re
+from itertools import pairwise
+
+from converters.generate.answers import ENUMERATOR
+
+URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+")
+DIGITS = "零一二三四五六七八九"
+HAN_DIGIT = {**{digit: value for value, digit in enumerate(DIGITS)}, "〇": 0, "两": 2, "俩": 2}
+HAN_SCALE = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
+NUMERAL = f"[{DIGITS}〇两俩十百千万亿]+"
+ARABIC = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*([百千万亿])")
+MEASURE = (
+    "(?:个?半?(?:工作日|自然日|月|年|小时|星期|周)|周?岁|[年月日天周次倍元万亿条款项级度克升米年届折成]"
+    "|分之|分钟|毫[克升米]|公斤)"
+)
+WITH_MEASURE = re.compile(
+    rf"(?<![{DIGITS}〇两十百千万亿第唯统]){NUMERAL}(?={MEASURE})|(?<=第){NUMERAL}(?=[条款项章节编届])"
+)
+"""Chinese numerals that count something; others are parts of words (一般, 万一)."""
+WORDS = {
+    word: value
+    for values, words in (
+        (range(2, 13), "two three four five six seven eight nine ten eleven twelve"),
+        (range(20, 101, 10), "twenty thirty forty fifty sixty seventy eighty ninety hundred"),
+    )
+    for value, word in zip(values, words.split(), strict=True)
+}
+TITLE = re.compile(r"《([^《》]{2,40})》")
+LATIN_IN_HAN = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,}")
+NAME = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][\w’'-]+|\b[A-Z]{2,}[a-z]?\b|\b[a-z]+[A-Z]\w*\b")
+"""A capital letter inside a sentence, or several."""
+PROVISION = re.compile(
+    rf"第\s*({NUMERAL}|\d+)\s*条"
+    r"|(?:§+|\b(?:sections?|articles?|rules?)\b)\s*(\d+(?:\.\d+)*)(?:\s*(?:,|and|or|&)\s*(\d+(?:\.\d+)*))?",
+    re.IGNORECASE,
+)
+AMOUNT = re.compile(
+    rf"(?:[$€£¥￥]\s?({ARABIC}))"
+    rf"|({ARABIC})\s*(?:%|％|percent\b|[mµ]?g\b|m[lL]\b|IU\b|毫克|毫升|克|万?元|美元|dollars\b)",
+    re.IGNORECASE,
+)
+OPTIONS = re.compile(r"(?:^|[\s（(：:。？?])([A-H])(?:[.、．:：)）]|\s+\S)")
+LETTERS = r"[A-H](?:[）)]?\s*(?:[、,，/&和与及]|and\b)?\s*[（(]?[A-H])*(?![A-Za-z])"
+CHOSEN = re.compile(
+    r"^\W*(?i:(?:正确|参考)?答案(?:是|为|选|应为)?|应?该?选择?|(?:the )?(?:correct )?(?:answer|option|choice)(?: is)?)?"
+    rf"\W*?({LETTERS})"
+    rf"|(?i:选择?|答案(?:是|为|选)?[:：]?|(?:answer|option|choice)(?: is)?:?)\s*[（(]?({LETTERS})"
+)
+HAN = re.compile(r"[\u3400-\u9fff]+")
+WORD = re.compile(r"[a-z]{4,}")
+COMMON = (
+    "about after also because been before being could does each from given have into like made make many more most "
+    "much must need needs only other over should some such take taken than that their them then there these they this "
+    "those under used uses using very were what when where which while will with would your"
+)
+_COMMON = frozenset(COMMON.split())
+LEAST_KEPT = 0.4
+"""The share of the original's content (words; pairs of characters in Chinese) that must be found again."""
+
+
+def number_of(text: str) -> float:
+    """Return the value of a Chinese numeral (二十三, 六百八十, 二〇二四)."""
+    if all(character in HAN_DIGIT for character in text):
+        return float("".join(str(HAN_DIGIT[character]) for character in text))
+    total = section = digit = 0
+    for character in text:
+        if character in HAN_DIGIT:
+            digit = HAN_DIGIT[character]
+        elif (scale := HAN_SCALE[character]) < 10_000:
+            section, digit = section + (digit or 1) * scale, 0
+        else:
+            block, section, digit = section + digit or 1, 0, 0
+            total = (total + block) * scale if total < scale else total + block * scale
+    return float(total + section + digit)
+
+
+def numbers(text: str, every: bool) -> set[float]:
+    """Return the numbers of a text; `every` takes Chinese numerals without a measure, too."""
+    lines = [line[mark.end() :] if (mark := ENUMERATOR.match(line)) else line for line in text.split("\n")]
+    text = URL.sub(" ", "\n".join(lines))
+    scaled = {float(number) * HAN_SCALE[scale] for number, scale in SCALED.findall(text)}  # 5万 is 50000
+    text = text if every else SCALED.sub(" ", text)
+    found = scaled | {_value(number) for number in re.findall(ARABIC, text)}
+    found |= {number_of(numeral) for numeral in (re.compile(NUMERAL) if every else WITH_MEASURE).findall(text)}
+    return found | {float(WORDS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS}
+
+
+def lost(original: str, rewritten: str) -> str:
+    """Return a fact of the original that the rewritten answer lacks, or ""."""
+    there = numbers(rewritten, every=True)
+    if missing := sorted(numbers(original, every=False) - there):
+        return f"the number {missing[0]:g}"
+    if missing_names := [name for name in names(original) if name.casefold() not in rewritten.casefold()]:
+        return f"the name {missing_names[0]}"
+    share = kept(original, rewritten)
+    return f"{1 - share:.0%} of its words" if share < LEAST_KEPT else ""
+
+
+def added(known: str, rewritten: str) -> str:
+    """Return a provision or an amount that a rewritten answer has and neither question nor original has, or ""."""
+    there = numbers(known, every=True)
+    for pattern in (PROVISION, AMOUNT):
+        for found in pattern.finditer(rewritten):
+            if any(_value(number) not in there for number in found.groups() if number):
+                return found[0].strip()
+    return ""
+
+
+def names(text: str) -> list[str]:
+    """Return the names in a text: titles of laws, capitalised words inside sentences, Latin words in Chinese."""
+    text = URL.sub(" ", text)
+    if HAN.search(text):
+        return [*TITLE.findall(text), *LATIN_IN_HAN.findall(text)]
+    return NAME.findall(text)
+
+
+def kept(original: str, rewritten: str) -> float:
+    """Return which share of the original's content words the rewritten answer has."""
+    before, after = _content(original), _content(rewritten)
+    return len(before & after) / len(before) if before else 1.0
+
+
+def choice(text: str) -> str:
+    """Return the letters that an answer chooses, in order ("B。", "(B)", "选B", "答案：A、C"); "" when it has none."""
+    found = CHOSEN.search(text.strip())
+    return "".join(sorted(set(re.findall(r"[A-H]", found[1] or found[2])))) if found else ""
+
+
+def has_options(question: str) -> bool:
+    """Tell whether a question lists lettered options."""
+    return len(set(OPTIONS.findall(question))) > 1
+
+
+def _content(text: str) -> set[str]:
+    text = URL.sub(" ", text).casefold()
+    pairs = {one + other for run in HAN.findall(text) for one, other in pairwise(run)}
+    return pairs | {word[:6] for word in WORD.findall(text) if word not in _COMMON}
+
+
+def _value(number: str) -> float:
+    if number[0] in HAN_DIGIT or number[0] in HAN_SCALE:
+        return number_of(number)
+    whole, _, rest = number.replace(",", "").partition(".")
+    return float(f"{whole}.{rest.replace('.', '')}")  # the section 1.2.3 is as good as a number

@@ -1,0 +1,76 @@
+"""Whether a generated item is worth a place among the training rows, looked at alone. Pure.
+
+An instruction must be one that somebody who only reads and writes text can carry out with what is given; its answer
+must answer.
+"""
+
+import re
+
+from converters.generate.answers import folded, no_answer, phrases, repetition, script
+from converters.generate.ask import Dropped
+from converters.generate.novelty import tokens
+from converters.generate.read_items import Item
+from converters.text.language import UNSPACED, sample, shares, wrong_language
+
+FEWEST = 4
+"""Fewer words than this, or characters in Chinese, are no instruction (stanford_alpaca's bound)."""
+MOST = {"spaced": 150, "unspaced": 300}
+BRACKETED = re.compile(r"\s*[\[【<(（][^\[\]【】<>()（）]{2,60}[\]】>)）]\W*")
+QUOTED = re.compile(r"[“\"「『].{6,}[”\"」』]", re.DOTALL)
+COLON = re.compile(r"[:：]")
+AFTER_COLON, AFTER, BEFORE = 6, 60, {"spaced": 40, "unspaced": 12}
+"""Letters from which material stands in the instruction itself: behind a colon, behind or before the words for it."""
+
+
+def unworthy(item: Item, language: str, characters: str = "") -> Dropped | None:
+    """Return (step, reason) of the first check that an item fails, None when it passes all.
+
+    `characters` are the Chinese ones that the task is written in, simplified or traditional ("" for any).
+    """
+    spacing, unit = ("unspaced", "characters") if language in UNSPACED else ("spaced", "words")
+    count = len(tokens(item.instruction))
+    if not FEWEST <= count <= MOST[spacing]:
+        return "length", f"instruction of {count} {unit}, not {FEWEST} to {MOST[spacing]}"
+    texts = {"instruction": item.instruction, "input": item.input, "output": item.output}
+    for name, text in texts.items():
+        found = phrases("placeholder").search(text) or (BRACKETED.fullmatch(text) if name == "input" else None)
+        if (
+            found and item.instruction.count(found[0]) < 2
+        ):  # "write the letter between [answer] and [end]. Like [answer]B"
+            return "placeholder", f"{found[0].strip()!r} in the {name}"
+    if missing := _missing(item, spacing):
+        return "missing_material", f"{missing!r} is not there"
+    if not phrases("question").search(item.instruction) and (found := phrases("action").search(item.instruction)):
+        return "action", f"{found[0].strip()!r} is nothing that text can do"
+    if why := no_answer(item.output):
+        return why
+    if same := repetition(item.output):
+        return "repetition", f"says {same!r} over and over"
+    for name in ("instruction", "input"):
+        if folded(item.output) == folded(texts[name]):
+            return "echo", f"the answer is the {name}"
+    for name, text in texts.items():
+        wrong = wrong_language(text, shares(sample("", text)), language)
+        if wrong and (name == "instruction" or not phrases("translates").search(item.instruction)):
+            return "language", f"{name} not {language}: {wrong}"
+    got = script(item.instruction + item.output)
+    return ("script", f"{got} characters") if characters and got and got != characters else None
+
+
+def _missing(item: Item, spacing: str) -> str:
+    """Return the words by which an instruction without an input speaks of material that is not there, or ""."""
+    text = item.instruction
+    if item.input:
+        return ""
+    if found := phrases("shown").search(text):
+        return found[0]
+    if QUOTED.search(text):
+        return ""
+    for found in phrases("ahead").finditer(text):
+        colon = COLON.search(text, found.end())
+        if len(folded(text[found.end() :])) < AFTER and not (colon and len(folded(text[colon.end() :])) >= AFTER_COLON):
+            return found[0]
+    for found in phrases("behind").finditer(text):
+        if len(folded(text[: found.start()])) < BEFORE[spacing] and not COLON.search(text):
+            return found[0]
+    return ""
