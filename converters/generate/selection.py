@@ -87,13 +87,15 @@ class Selection:
         for item, record, same, copy, judged in zip(found, records, repeated, copied, held, strict=True):
             if same:
                 self._drop(item.call, ("near_duplicate", f"nearly the same as {same}"), item)
-            elif copy or (copy := self._said.get(folded(record.output), "")):
+            elif copy:
                 self._drop(item.call, ("copy", copy), item)
             elif judged:
                 self._drop(item.call, ("contaminated", judged), item)
             elif alike := self._novelty.similar(self._compared(record)):
                 number, score = alike
                 self._drop(item.call, ("similar", f"ROUGE-L {score:.2f} to {self._names[number]}"), item)
+            elif said := self._said.get(folded(record.output)):
+                self._drop(item.call, ("copy", said), item)
             else:
                 self._keep(item)
                 if len(answer := folded(record.output)) >= COPIED_LETTERS:

@@ -208,7 +208,7 @@ def test_a_copy_of_a_real_row_in_any_field_is_dropped(endpoint: Endpoint, run: R
         {
             "instruction": "Summarize what the leaflet for the ward says.",
             "input": answer,
-            "output": "It is about care.",
+            "output": "It is about the daily care of a sick person at home.",
         },
         {"instruction": "Which words would a kind nurse choose at night?", "input": "", "output": answer},
         {
