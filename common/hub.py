@@ -193,9 +193,12 @@ class Repository:
         return None
 
     def _no_network(self, said: str) -> UserError:
+        from huggingface_hub import constants
+
         offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
         why = "HF_HUB_OFFLINE is set" if offline else "no network?"
-        return NoNetworkError(f"{self.name} cannot be reached ({why}): {said}", self.way_out)
+        asked = proxies.note(constants.ENDPOINT)
+        return NoNetworkError(f"{self.name} cannot be reached ({why}): {said}{asked}", self.way_out)
 
     def _there(self, among: Callable[[str], bool]) -> str:
         """Return " (there are: ...)" with the files of which `among` holds, "" when the hub cannot be asked."""
