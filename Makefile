@@ -66,7 +66,7 @@ recipe: setup ## Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains 
 plan: setup ## Check rows, template, card, memory, disk, time and licence of a run, each with its reason; starts nothing.
 	@$(PY) -m recipes plan $(RECIPE_OPTIONS)
 
-train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run and trains against the plan's advice.
+train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice.
 	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(FORCED)
 
 heldout: setup ## Loss of base and tuned model on the test rows.
