@@ -37,7 +37,9 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-force_option = click.option("--force", is_flag=True, help="Replace a run of another recipe in the same folder, or train a finished one anew.")
+force_option = click.option(
+    "--force", is_flag=True, help="Replace a run of another recipe in the same folder, or train a finished one anew."
+)
 
 
 @main.command("list")
