@@ -160,6 +160,8 @@ def converter_hash(task: Task) -> str:
     digest = hashlib.sha256()
     here = Path(__file__).parents[1]
     shared = [path for name in MADE_BY for path in (sorted((here / name).rglob("*.py")) or [here / name])]
-    for path in [*shared, task_file(task.name)]:
+    own = task_file(task.name)
+    beside = sorted(own.parent.glob(f"{own.stem}*.t[sx][vt]")) if own else []  # words and weights that it reads
+    for path in [*shared, own, *beside]:
         digest.update(path.read_bytes() if path and path.is_file() else b"")
     return digest.hexdigest()
