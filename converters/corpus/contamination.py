@@ -61,7 +61,11 @@ class Index:
 
     def find(self, rows: Grams, overlap: float) -> list[tuple[int, str, float]]:
         """Return (row, name of the question it holds most of, share) for rows that hold at least `overlap` of one."""
-        numbers, owners, found = self.shared(self.hits(rows))
+        return self.found(self.hits(rows), overlap)
+
+    def found(self, hits: Array, overlap: float) -> list[tuple[int, str, float]]:
+        """Return the same for hits."""
+        numbers, owners, found = self.shared(hits)
         return [
             (row, self.names[owner], share)
             for row, owner, share in most(numbers, owners, found / self.sizes[owners], overlap)

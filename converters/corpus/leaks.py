@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy
 
 from converters.corpus.contamination import Index, most
-from converters.text.sketch import Array, fold, grams
+from converters.text.sketch import Array, Grams
 
 HALF = 0.5
 COMMON, COMMON_SHARE = (3, 10), 0.01
@@ -28,6 +28,12 @@ def forms(name: str, prompt: str, question: str) -> list[Question]:
     """Return a held-out prompt, its question where that is a part of it, and that without its options."""
     different = dict.fromkeys([prompt, question, OPTIONS.sub("", question)])
     return [(name, form) for form in different if form.strip()]
+
+
+def by_row(hits: Array) -> Array:
+    """Turn hits of prompts and answers, one after the other, into hits of rows."""
+    codes: Array = (hits >> 33 << 32) + (hits & 0xFFFFFFFF)
+    return codes
 
 
 @dataclass
@@ -60,13 +66,11 @@ class Leaks:
     def __post_init__(self) -> None:
         self.seen_in = numpy.zeros(len(self.index.values), numpy.int64)
 
-    def look(self, texts: Sequence[tuple[str, str]]) -> Shared:
-        """Return what (question, answers) of some rows share with the held-out questions."""
-        found = grams(*fold([part for text in texts for part in text]), self.size)
-        hits = self.index.hits(found)
-        part, place = hits >> 32, hits & 0xFFFFFFFF
-        codes = (part >> 1 << 32) + place
-        return Shared(numpy.unique(codes), codes[part & 1 == 0], numpy.diff(found.starts)[::2])
+    def look(self, parts: Grams) -> Shared:
+        """Return what some rows share with the held-out questions; `parts` are each one's prompt, then its answers."""
+        hits = self.index.hits(parts)
+        codes = by_row(hits)
+        return Shared(numpy.unique(codes), codes[hits >> 32 & 1 == 0], numpy.diff(parts.starts)[::2])
 
     def add(self, rows: Array, shared: Shared, trained: Array) -> None:
         """Take the result of some rows over; an n-gram common in those that are trained on is no longer kept."""

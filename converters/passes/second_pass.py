@@ -14,7 +14,7 @@ from common.files import atomic
 from common.progress import Progress
 from converters.corpus.contamination import Index
 from converters.corpus.decide import CONTAMINATED, KEPT, REASONS, STEPS, Decision
-from converters.corpus.leaks import Leaks, Shared, forms
+from converters.corpus.leaks import Leaks, Shared, by_row, forms
 from converters.corpus.splits import SPLITS, TEST, TRAIN, VAL
 from converters.passes.first_pass import SMALL, Job, Stage
 from converters.passes.worker_pool import ordered_map, workers
@@ -99,8 +99,11 @@ def _look(offsets: Array) -> tuple[list[tuple[int, str, float]], Shared]:
     path, judged, overlap, leaks = _job
     with path.open("rb") as file:
         texts = [said_in(orjson.loads(line.split(b"\t", 1)[0])) for line in _lines_at(file, offsets)]
-    found = judged.find(grams(*fold(["\n".join(text) for text in texts]), leaks.size), overlap)
-    return found, leaks.look(texts)
+    parts = grams(*fold([part for text in texts for part in text]), leaks.size)
+    hits = judged.hits(parts)
+    # An answer shorter than one n-gram ("B", 是) is no reference answer of anything.
+    hits = hits[(hits >> 32 & 1 == 0) | (numpy.diff(parts.starts)[hits >> 32] > 1)]
+    return judged.found(numpy.unique(by_row(hits)), overlap), leaks.look(parts)
 
 
 def _lines_at(file: IO[bytes], offsets: Array) -> Iterator[bytes]:
