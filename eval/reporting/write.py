@@ -51,7 +51,7 @@ def _convert(folder: Path, source: str, name: str, to: str, *options: str) -> Pa
     except (RuntimeError, OSError) as error:
         raise UserError(
             f"{name} could not be made; pandoc says: {str(error).strip()[-600:]}",
-            f"if it is about your own words, mend {folder}/words.md",
+            f"if it is about your own words, correct them in {folder}/words.md",
         ) from None
     write_text(folder / name, made)
     return folder / name
