@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 MAKEFILE = Path(__file__).resolve().parents[1] / "Makefile"
+OTHERS = re.compile(r"(HF|OPENAI|MODELSCOPE|USE_MODELSCOPE|CUDA|PIP)_\w+|(https?|all|no)_proxy", re.I)
+"""Variables of the programs below us, which make hands on as they are."""
 WORD = re.compile(
     r"call option,(\w+)|\$[({]([A-Z][A-Z_]*)\b|\$\$([A-Z][A-Z_]*)|foreach \w+,\$\((\w+)\)|\$\(if \$\((\w+)\)"
 )
@@ -42,7 +44,7 @@ def problems(makefile: str, targets: list, given: list) -> list:
     takes = taken(makefile, targets)
     said = []
     for name in given:
-        if name in takes:
+        if name in takes or OTHERS.fullmatch(name):
             continue
         if name in known:
             said.append(f"make {' '.join(targets)} does not take {name}")
