@@ -38,13 +38,14 @@ class Progress:
         self._shown = self._started if not self._terminal else 0.0
         self._live: Any = None
 
-    def begin(self, label: str, total: int = 0, before: int = 0) -> None:
+    def begin(self, label: str, total: int = 0, before: int | None = None) -> None:
         """Go over to another phase of the same work, with a clock of its own; the old one stays in a log as a line."""
         if label != self.label:
             if not self._terminal:
                 self._print(self._line())
-            self.label, self.done, self.note, self._started = label, before, "", time.monotonic()
-        self.total, self.before = total, before
+            self.label, self.done, self.before, self.note, self._started = label, 0, 0, "", time.monotonic()
+        self.total = total
+        self.before = self.before if before is None else before
 
     def step(self, count: int = 1, note: str | None = None) -> None:
         """Count `count` more as done."""

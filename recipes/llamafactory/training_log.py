@@ -8,13 +8,14 @@ from typing import Self
 from common.progress import Progress
 from common.run_files import read_log
 
-LOADING, TRAINING, EVALUATING, SAVING = "loading rows and model", "training, step", "evaluating", "saving"
+LOADING, TRAINING, EVALUATING, SAVING = "loading rows and model", "training", "evaluating", "saving"
 MARKS = {
     "***** Running training *****": TRAINING,
     "***** Running Evaluation *****": EVALUATING,
     "Saving model checkpoint to": SAVING,
 }
 """What the trainer logs when a phase begins."""
+RESUMED = re.compile(r"Resuming training from checkpoint .* global step (\d+)")
 COUNTED = re.compile(r"^\s*([A-Za-z][^:|]*)?:?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+)")
 """A progress bar of another program: what it counts (maybe nothing), how many, of how many."""
 
@@ -28,6 +29,7 @@ class TrainingProgress:
             path.stat().st_size if path.is_file() else 0 for path in (self._adapter / "trainer_log.jsonl", self._words)
         )
         self._phase = LOADING
+        self._resumed_at = 0
         self._bar: tuple[str, int, int] | None = None
         self._shown = Progress(LOADING, 0)
 
@@ -40,12 +42,17 @@ class TrainingProgress:
             shown.done = self._bar[1] if self._bar else 0
             shown.note = f"after step {rows[-1]['current_steps']} of {rows[-1]['total_steps']}" if rows else ""
         elif rows and self._phase in (TRAINING, LOADING):
-            shown.begin(TRAINING, rows[-1]["total_steps"], rows[0]["current_steps"] - 1)
+            before = None  # the clock runs since training began, or went on after an evaluation
+            if shown.label in (EVALUATING, SAVING):
+                before = rows[-1]["current_steps"]
+            elif not shown.total:
+                before = self._resumed_at
+            shown.begin(TRAINING, rows[-1]["total_steps"], before)
             shown.done = rows[-1]["current_steps"]
             losses = [row["loss"] for row in rows if "loss" in row]
             shown.note = f"loss {losses[-1]:.3f}" if losses else ""
         else:
-            shown.begin("training, first step" if self._phase == TRAINING else self._phase)
+            shown.begin(self._phase)
             named = self._bar if self._bar and self._bar[0] and self._phase == LOADING else None
             shown.note = f"{named[0].lower()} {named[1]}/{named[2]}" if named else ""
         shown.show()
@@ -60,6 +67,8 @@ class TrainingProgress:
         whole = max(new.rfind(b"\n"), new.rfind(b"\r")) + 1
         self._words_from += whole
         for line in new[:whole].decode(errors="replace").replace("\r", "\n").splitlines():
+            if resumed := RESUMED.search(line):
+                self._resumed_at = int(resumed[1])
             phase = next((phase for mark, phase in MARKS.items() if mark in line), "")
             if phase:
                 self._phase, self._bar = phase, None
