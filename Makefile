@@ -132,7 +132,7 @@ bench-converters: setup ## Rows a second, memory: all six data sets at full size
 	@$(PY) -m tests.bench.converting && $(PY) -m tests.bench.novelty
 
 bench-train: setup ## Speed and memory of the default recipe against plain settings, to the same held-out loss.
-	@$(PY) -m tests.bench.training $(RECIPE_OPTIONS)
+	@$(PY) -m tests.bench.rendering && $(PY) -m tests.bench.training $(RECIPE_OPTIONS)
 
 bench-eval: setup ## Judging against the limit that a server's latency sets.
 	@$(PY) -m tests.bench.judging

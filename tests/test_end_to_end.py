@@ -74,7 +74,7 @@ def test_training_that_was_killed_goes_on_from_its_last_checkpoint(checkout):
     process = checkout.start(f"exec {command}")
     adapter = checkout.folder / RUN / "adapter"
     wait_for(lambda: any(adapter.glob("checkpoint-*/trainer_state.json")), process)
-    trainer = int((checkout.folder / RUN / ".lock").read_text())
+    trainer = int((checkout.folder / RUN / ".lock-holder").read_text())
     os.kill(trainer, signal.SIGKILL)
     process.wait(30)
     reached = max(int(path.name.split("-")[1]) for path in adapter.glob("checkpoint-*"))
