@@ -14,10 +14,10 @@ from common.files import write_json, write_text
 from common.overrides import as_set
 from common.paths import MODELS, folder_name
 from common.schema import build
-from recipes.catalog.catalog import HERE, Backbone
+from recipes.catalog.catalog import Backbone
 from recipes.rehearsal.tokenizer import Twin, write_tokenizer
 
-CODE = HERE / "twin_code"
+CODE = Path(__file__).with_name("twin_code")
 LAYERS, HEADS, HEAD_SIZE = 2, 4, 8
 CONTEXT = 2048
 
