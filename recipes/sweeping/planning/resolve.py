@@ -42,21 +42,21 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     _refuse(path, _without_effect(found, recipes))
     starts = baselines(file, found, points)
     varying = _varying(points)
-    kept = {_what(run): run.variant for run in before.runs} if before else {}
+    kept = {_made_of(run): run.variant for run in before.runs} if before else {}
     built: dict[int, Run] = {}
     for number, (draft, recipe, point) in enumerate(zip(found, recipes, points, strict=True)):
         start = starts[number]
         if draft.off and start is not None and same(point[draft.off], points[start][draft.off]):
             continue  # the axis names the baseline's own value once more
         run = _run(file, name, draft, recipe, point=point, varying=varying, is_start=start == number)
-        built[number] = _in_folder(run, kept.get(_what(run), run.variant))
+        built[number] = _in_folder(run, kept.get(_made_of(run), run.variant))
     ids = [run.id for run in built.values()]
     _refuse(path, [f"{run.name} is twice the same run" for run in built.values() if ids.count(run.id) > 1])
     runs = [replace(run, baseline=built[start].id) if (start := starts[number]) is not None else run
             for number, run in built.items()]  # fmt: skip
-    said = {item.name: getattr(file, item.name) for item in fields(Plan) if item.name in SweepFile.model_fields}
+    settings = {item.name: getattr(file, item.name) for item in fields(Plan) if item.name in SweepFile.model_fields}
     axes = {key: _values(runs, key) for key in varying}
-    return Plan(**said | {"name": name, "file": path, "runs": _told_apart(runs), "axes": axes})
+    return Plan(**settings | {"name": name, "file": path, "runs": _told_apart(runs), "axes": axes})
 
 
 def _refuse(path: str, problems: list[str]) -> None:
@@ -69,15 +69,17 @@ def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
     """Return what cannot be, before any recipe is put together: names, converter's settings, questions."""
     look_up: dict[str, Callable[[str], object]] = {"task": find_task, "model": find_backbone, "method": find_method}
     problems = [
-        said
+        problem
         for key, find in look_up.items()
         for name in dict.fromkeys(draft.words[key] for draft in found)
-        for said in (_said(find, name) if name else [f"a run has no {key}"])
+        for problem in (_problem_of(find, name) if name else [f"a run has no {key}"])
     ]
     for hardware, gpus in dict.fromkeys((draft.words["hardware"], draft.words["gpus"]) for draft in found):
-        problems += _said(resolve_hardware, hardware, gpus)
+        problems += _problem_of(resolve_hardware, hardware, gpus)
     tasks = [
-        task for task in dict.fromkeys(draft.words["task"] for draft in found) if task and not _said(find_task, task)
+        task
+        for task in dict.fromkeys(draft.words["task"] for draft in found)
+        if task and not _problem_of(find_task, task)
     ]
     for task in tasks:
         if "answer" in file.steps and not file.questions and not questions_file(task).is_file():
@@ -99,7 +101,7 @@ def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
 def _wrong_data(task: str, label: str, settings: dict[str, Any]) -> list[str]:
     fixed = [key for key in settings if key in OF_THE_BASE]
     wrong = [f"a variant cannot set {key}: its val and test rows are the task's" for key in fixed]
-    return _said(named, task, label) + wrong + _said(lambda: build_settings(load_task(task), settings))
+    return _problem_of(named, task, label) + wrong + _problem_of(lambda: build_settings(load_task(task), settings))
 
 
 def _with_alpha(draft: Draft) -> Draft:
@@ -136,7 +138,7 @@ def _without_effect(found: list[Draft], recipes: list[Recipe]) -> list[str]:
     return problems
 
 
-def _said(act: Callable[..., object], *arguments: Any) -> list[str]:
+def _problem_of(act: Callable[..., object], *arguments: Any) -> list[str]:
     """Return what a look-up says is wrong, with the nearest name; nothing when it succeeds."""
     try:
         act(*arguments)
@@ -188,7 +190,7 @@ def _in_folder(run: Run, variant: str) -> Run:
     return replace(run, variant=variant, folder=folder, id=id_)
 
 
-def _what(run: Run) -> tuple[Any, ...]:
+def _made_of(run: Run) -> tuple[Any, ...]:
     """Return all that a run is of."""
     return run.task, run.model, run.method, run.hardware, run.gpus, run.set, as_set(run.data)
 

@@ -1,5 +1,6 @@
 """What can go wrong with a sweep that is under way: nothing is lost, nothing is done twice, and the user is told."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from recipes.sweeping import command
 from recipes.sweeping.command import planned, sweep
 from recipes.sweeping.planning import preview
 from recipes.sweeping.running import one_run, state
+from tests.checkout import ROOT
 
 SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "compare": {"lora_rank": [4, 8]}}
 
@@ -130,3 +132,10 @@ def test_a_run_that_the_sweep_does_not_have_is_an_error_and_not_the_whole_sweep(
     with pytest.raises(UserError, match=f"s has no run '{only}'") as told:
         main(["sweep", "--sweep", "s", "--only", only], standalone_mode=False)
     assert "its runs: rank-4, rank-8" in told.value.hint
+
+
+@pytest.mark.parametrize(("words", "passed"), [("", False), ("ONLY=", True), ("ONLY=rank-8", True)])
+def test_make_passes_only_on_where_it_was_given(words, passed):
+    line = f"make -n -o setup sweep SWEEP=x {words}"
+    done = subprocess.run(line.split(), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ("--only" in done.stdout) == passed
