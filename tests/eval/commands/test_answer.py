@@ -178,7 +178,7 @@ def test_empty_and_cut_off_answers_are_told_at_once(run: Path, endpoint: Endpoin
             "--questions", run / "questions.jsonl",
         )  # fmt: skip
     assert len(rows(run, "short")) == 6
-    assert "3 answers of short are empty." in eval_command("judge", "--run", run).output
+    assert "Empty answers of short: 3." in eval_command("judge", "--run", run).output
 
 
 def test_other_questions_under_the_same_ids_are_not_mixed_up(run: Path, endpoint: Endpoint) -> None:
