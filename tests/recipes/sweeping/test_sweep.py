@@ -72,5 +72,5 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     assert len(met["comparisons"]) == 3
     checkout("make report SWEEP=twins")
     report = (checkout.folder / "runs/reports/twins/report.md").read_text(encoding="utf-8")
-    for words in ("Loss on the held-out rows", "judged against those of its base", "Elo scale", "make sweep SWEEP="):
+    for words in ("Loss on the held-out rows", "against those of its base", "under one seed", "make sweep SWEEP="):
         assert words in report
