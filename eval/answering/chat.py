@@ -19,11 +19,10 @@ from eval.answering.serve import served
 from eval.answering.served_model import ensure_here, settings_of
 from eval.records.answers import Answer
 from eval.records.folder import Folder
-from eval.records.judgments import VOTE, Judgment, Pairing
+from eval.records.judgments import Pairing, voted
 from eval.records.questions import Question
 
 JUDGE = "human-chat"
-MARKS = ("1", "2", "=")
 
 
 @dataclass
@@ -102,7 +101,7 @@ class Votes:
 
     def keep(self, sides: Sequence[Side], mark: str) -> None:
         """Keep both last answers and the vote on them: "1" or "2" is the better one, "=" a tie."""
-        first, second = sides
+        first = sides[0]
         question = "\n\n".join(turn["content"] for turn in first.turns if turn["role"] == "user")
         known = self.folder.questions if (self.folder.path / "questions.jsonl").exists() else []
         asked = Question(f"chat-{len(known) + 1:03d}", question)
@@ -114,10 +113,5 @@ class Votes:
         ]
         for name, answer in zip(names, given, strict=True):
             self.folder.save_answers(name, [*self.folder.answers.get(name, {}).values(), answer])
-        winner = {"1": first.name, "2": second.name, "=": "tie"}[mark]
-        verdict = {"1": "better", "2": "worse", "=": "equal"}[mark]
-        row = Judgment(
-            asked.id, JUDGE, first.name, second.name, winner, status=VOTE, verdict=verdict,  # type: ignore[arg-type]
-            pair_sha256=Pairing(asked, given[0], given[1]).sha256,
-        )  # fmt: skip
+        row = voted(Pairing(asked, given[0], given[1]), JUDGE, mark)
         self.folder.save_judgments(JUDGE, [*self.folder.all_judgments.get(JUDGE, []), row])

@@ -1,11 +1,10 @@
 """`python -m eval annotate`."""
 
-import contextlib
 import re
-import webbrowser
 
 import click
 
+from common import local_page
 from common.errors import UserError
 from eval.commands import options
 from eval.judging.people import Ballot, server
@@ -24,15 +23,9 @@ def command(*, place: options.Place, compared: options.Compared, name: str, port
         raise UserError(f"{name!r} cannot name a judge", "use letters, digits and dashes: --name anna")
     _, pairings, language = compared.pairings(folder)
     ballot = Ballot(folder, f"human-{name}" if name else "human", pairings, language)
-    try:
-        site = server(ballot, port)
-    except OSError as error:
-        raise UserError(f"port {port} cannot be used: {error.strerror}", "leave --port out") from None
-    url = f"http://127.0.0.1:{site.server_address[1]}/"
-    click.echo(f"{len(ballot.votes)} of {len(ballot.pairings)} pairs have a vote. Judge at {url} ; Ctrl-C ends.")
-    if open_browser:
-        webbrowser.open(url)
-    with contextlib.suppress(KeyboardInterrupt), site:
-        site.serve_forever()
+    site = server(ballot, port)
+    said = f"{len(ballot.votes)} of {len(ballot.pairings)} pairs have a vote."
+    click.echo(f"{said} Judge at {local_page.address(site)} ; Ctrl-C ends.")
+    local_page.serve(site, open_browser=open_browser)
     if ballot.votes:
         options.show_result(folder)

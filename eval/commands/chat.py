@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from eval.answering.chat import MARKS, Side, Votes, sides
+from eval.answering.chat import Side, Votes, sides
 from eval.commands import options
+from eval.records.judgments import MARKS
 
 HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /new starts over; Ctrl-D ends."
 

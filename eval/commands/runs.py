@@ -13,7 +13,7 @@ from common.paths import RUNS
 from common.process import is_held, only_one
 from common.run_files import read_manifest, write
 from eval.result.overview import COLUMNS, PARTS, size, table
-from eval.result.page import PAGES
+from eval.result.page import template
 
 PAGE = RUNS / "runs.html"
 DIGITS = {"held_out": 3, "change": 3, "win_rate": 2, "hours": 2, "peak": 1, "disk": 2, "dollars": 2}
@@ -52,13 +52,10 @@ def _text(found: "pandas.DataFrame") -> str:
 
 
 def _page(found: "pandas.DataFrame") -> None:
-    from jinja2 import Environment, FileSystemLoader
-
     rows = found.round(DIGITS).astype(object).where(found.notna(), None).to_dict("records")
-    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
     for folder, row in zip(found.index, rows, strict=True):
         row["folder"], row["page"] = folder, os.path.relpath(row["page"], RUNS) if row["page"] else ""
-    write_text(PAGE, environment.get_template("runs.html.jinja").render(rows=rows, columns=COLUMNS))
+    write_text(PAGE, template("runs.html.jinja").render(rows=rows, columns=COLUMNS))
 
 
 def _delete(what: str, runs: list[Path], yes: bool) -> None:

@@ -1,20 +1,16 @@
 """People as judges: pairs in random order, without names, one vote each; every vote is on disk before the next pair."""
 
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import orjson
-
+from common import local_page
 from common.files import sha256_of
 from eval.records.folder import Folder
-from eval.records.judgments import VOTE, Judgment, Pairing, Verdict, winner
+from eval.records.judgments import MARKS, Judgment, Pairing, voted
 
 PAGE = Path(__file__).parents[1] / "pages" / "annotate.html"
-STYLE = Path(__file__).parents[1] / "pages" / "style.css"
-VOTES: dict[str, Verdict] = {"1": "better", "2": "worse", "=": "equal"}
 LONGEST_BODY = 1000
 
 
@@ -49,31 +45,22 @@ class Ballot:
             }
         return shown
 
-    def vote(self, number: int, vote: str) -> None:
-        """Count a vote ("1", "2" or "=") for the answers as shown, and keep it."""
-        pairing = self.pairings[number]
-        verdict = VOTES[vote]
-        first, second = pairing.first.who, pairing.second.who
-        row = Judgment(
-            pairing.question.id,
-            self.judge,
-            first,
-            second,
-            winner(verdict, first, second),
-            status=VOTE,
-            verdict=verdict,
-            pair_sha256=pairing.sha256,
-        )
+    def vote(self, number: int, mark: str) -> dict[str, Any]:
+        """Count a mark ("1", "2" or "=") for the answers as shown, keep it, and return the next state."""
+        if type(number) is not int or not 0 <= number < len(self.pairings) or mark not in MARKS:
+            raise ValueError("no such pair, or no such mark")
         with self._lock:
-            self.votes[number] = row
+            self.votes[number] = voted(self.pairings[number], self.judge, mark)
             self._save()
+            return self.state()
 
-    def undo(self) -> None:
-        """Take the last vote back."""
+    def undo(self) -> dict[str, Any]:
+        """Take the last vote back, and return the next state."""
         with self._lock:
             if self.votes:
                 self.votes.popitem()
                 self._save()
+            return self.state()
 
     def _save(self) -> None:
         self.folder.save_judgments(self.judge, [*self._others, *self.votes.values()])
@@ -95,68 +82,6 @@ def _shuffled(pairings: list[Pairing], judge: str) -> list[Pairing]:
 
 
 def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
-    """Return a server of the page on loopback, bound and not yet running."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if not self._is_for_us():
-                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-            elif self.path == "/":
-                page = PAGE.read_text("utf-8").replace("/* style */", STYLE.read_text("utf-8"))
-                self._send(page.encode(), "text/html; charset=utf-8")
-            elif self.path == "/state":
-                self._send(orjson.dumps(ballot.state()), "application/json")
-            else:
-                self.send_error(HTTPStatus.NOT_FOUND)
-
-        def do_POST(self) -> None:
-            wrong = self._refusal()
-            if wrong:
-                self.send_error(wrong)
-            else:
-                self._send(orjson.dumps(ballot.state()), "application/json")
-
-        def _refusal(self) -> HTTPStatus | None:
-            """Do what a request asks for; return why it is refused."""
-            if not self._is_for_us():
-                return HTTPStatus.MISDIRECTED_REQUEST
-            if self.path not in ("/vote", "/undo"):
-                return HTTPStatus.NOT_FOUND
-            # Another site's form or script cannot send this content type without being asked for leave.
-            if self.headers.get("Content-Type") != "application/json":
-                return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > LONGEST_BODY:
-                return HTTPStatus.BAD_REQUEST
-            try:
-                body = orjson.loads(self.rfile.read(int(length)))
-            except orjson.JSONDecodeError:
-                return HTTPStatus.BAD_REQUEST
-            if self.path == "/undo":
-                ballot.undo()
-                return None
-            number, vote = (body.get("number"), body.get("vote")) if isinstance(body, dict) else (None, None)
-            if type(number) is not int or not 0 <= number < len(ballot.pairings):
-                return HTTPStatus.BAD_REQUEST
-            if not isinstance(vote, str) or vote not in VOTES:
-                return HTTPStatus.BAD_REQUEST
-            ballot.vote(number, vote)
-            return None
-
-        def _is_for_us(self) -> bool:
-            """Tell whether we were asked by our own name: a site whose name is made to point here uses another."""
-            return self.headers.get("Host", "") in (f"127.0.0.1:{site.server_port}", f"localhost:{site.server_port}")
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Keep the terminal quiet."""
-
-        def _send(self, body: bytes, kind: str) -> None:
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(body)
-
-    site = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    return site
+    """Return a server of the page on which a ballot's votes are cast, bound and not yet running."""
+    posts = {"/vote": lambda body: ballot.vote(body["number"], body["vote"]), "/undo": lambda _: ballot.undo()}
+    return local_page.server(PAGE, {"/state": ballot.state}, posts, port, LONGEST_BODY)

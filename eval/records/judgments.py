@@ -12,6 +12,8 @@ from eval.records.questions import Question
 
 Verdict = Literal["better", "worse", "equal"]  # of Assistant 1, as it was shown
 VOTE = "vote"  # the status of a person's verdict, who sees each pair once
+MARKS: dict[str, Verdict] = {"1": "better", "2": "worse", "=": "equal"}
+"""How a person marks a pair, with keys."""
 
 
 def sha256_of_pair(question: str, first: Answer, second: Answer) -> str:
@@ -101,6 +103,13 @@ def _answered(answers: dict[str, dict[str, Answer]], who: str, question: Questio
 def winner(verdict: Verdict | None, first: str, second: str) -> str | None:
     """Return whom a verdict on (first, second) makes the winner, "tie", or None."""
     return {"better": first, "worse": second, "equal": "tie", None: None}[verdict]
+
+
+def voted(pairing: Pairing, judge: str, mark: str) -> Judgment:
+    """Return a person's verdict on a pair: one of MARKS."""
+    first, second, verdict = pairing.first.who, pairing.second.who, MARKS[mark]
+    won, hashed = winner(verdict, first, second), pairing.sha256
+    return Judgment(pairing.question.id, judge, first, second, won, VOTE, verdict, pair_sha256=hashed)
 
 
 def pairs_judged(judgments: list[Judgment], names: list[str]) -> list[tuple[str, str]]:

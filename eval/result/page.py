@@ -11,6 +11,7 @@ import orjson
 from markupsafe import Markup
 
 from common.files import write_text
+from common.paths import STYLE
 from common.run_files import Metrics, write
 from eval.records.folder import Folder
 from eval.records.judgments import pairs_judged
@@ -42,12 +43,9 @@ def render(
     ranked: dict[str, list[dict[str, Any]]],
 ) -> str:
     """Return the page for one or more folders with their results, and with what several say together."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
     items = [item for folder, _ in parts for item in pairs(folder)]
     language = language_of([item["question"] for item in items])
-    return environment.get_template("result.html.jinja").render(
+    return template("result.html.jinja").render(
         language=language,
         blocks=blocks_of(pooled, ranked, language)
         if pooled
@@ -58,6 +56,14 @@ def render(
         ],
         pairs=embedded(items),
     )
+
+
+def template(name: str) -> Any:
+    """Return a page's template, in which all that is put is text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader([PAGES, STYLE.parent])
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
 
 
 def pairs(folder: Folder) -> list[dict[str, Any]]:
