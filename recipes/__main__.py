@@ -161,14 +161,15 @@ def heldout(split: str, **names: Any) -> None:
 @main.command()
 @click.option("--model", required=True)
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
-def prepare(model: str, template: str) -> None:
+@click.option("--dtype", default="", help="The precision to load it in, where that is not what it is stored in.")
+def prepare(model: str, template: str, dtype: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
     from recipes.catalog.lookup import find_backbone
     from recipes.prepare.prepare import make_ready, model_path
 
     backbone = find_backbone(model)
-    make_ready(backbone, template)
-    click.echo(f"{model} is loaded from {model_path(backbone)}")
+    make_ready(backbone, template, dtype)
+    click.echo(f"{model} is loaded from {model_path(backbone, dtype)}")
 
 
 @main.command()

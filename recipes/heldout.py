@@ -20,6 +20,7 @@ from common.run_files import HeldOut, Interval, Loss, read_heldout, read_manifes
 from recipes.catalog.datasets import is_own
 from recipes.llamafactory.loading import load
 from recipes.manifest import data_identity
+from recipes.prepare.prepare import ensure_prepared
 from recipes.recipe import FORMAT_KEYS, Recipe
 
 BATCH = 4
@@ -47,6 +48,7 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
     if known and (known["identity"], known["split"]) == (trained_on, split):
         print(f"measured already: {path}")
         return known
+    ensure_prepared(recipe.backbone, recipe.settings.get("template") or "", recipe.dtype)
     with only_one(folder):
         began = time.monotonic()
         losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}
@@ -111,6 +113,7 @@ def arguments_of(recipe: Recipe, who: str, split: str, trained: Mapping[str, Any
     return {
         **{key: value for key, value in recipe.settings.items() if key in _OF_THIS_MACHINE},
         **{key: value for key, value in trained.items() if key in _OF_TRAINING or key.startswith(_OF_THE_MODEL)},
+        **({"model_name_or_path": recipe.loaded_path} if trained["model_name_or_path"] == recipe.model_path else {}),
         **adapter,
         "stage": "sft",
         "do_train": False,

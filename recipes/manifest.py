@@ -69,6 +69,7 @@ def data_identity(task: str) -> Data:
 def identity(recipe: Recipe) -> Identity:
     """Return what decides the trained weights: settings and data. Equal identities are the same run."""
     settings = {key: value for key, value in recipe.settings.items() if key not in NOT_IDENTITY}
+    settings["model_name_or_path"] = recipe.model_path  # in whatever precision it is loaded
     hashes = {
         name: entry["sha256"] for name, entry in data_identity(recipe.task)["files"].items() if name != "rejected"
     }

@@ -18,7 +18,7 @@ from recipes.catalog.datasets import DataFacts, card_of, data_facts, find_task, 
 from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
 from recipes.choices.choice import Choice, Choices, values
-from recipes.choices.settings import choose
+from recipes.choices.settings import choose, loaded_in
 from recipes.estimate import duration
 from recipes.estimate.memory import Estimate, estimate, served
 from recipes.llamafactory.keys import read_settings
@@ -52,7 +52,7 @@ class Recipe:
     hardware: Hardware
     data: DataFacts
     model_path: str
-    """What LLaMA-Factory loads: a hub id or a folder."""
+    """Where the backbone is: a hub id or a folder."""
     variant: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The user's own keys, checked."""
@@ -67,10 +67,24 @@ class Recipe:
     @cached_property
     def choices(self) -> Choices:
         """Every key of the training recipe, with its reason; the user's own keys win."""
-        chosen = choose(
+        return {**self._fixed(values(self._chosen)), **self._chosen}
+
+    @cached_property
+    def _chosen(self) -> Choices:
+        return choose(
             self.backbone, self.method, self.hardware, self.data, folder=self.folder, overrides=self.overrides
         )
-        return {**self._fixed(values(chosen)), **chosen}
+
+    @cached_property
+    def dtype(self) -> str:
+        """The precision that the backbone is loaded in where that is not what it is stored in; else ""."""
+        ours = self.model_path == model_path(self.backbone)
+        return loaded_in(self.backbone.dtype, values(self._chosen), self.hardware) if ours else ""
+
+    @property
+    def loaded_path(self) -> str:
+        """What LLaMA-Factory loads: a hub id or a folder."""
+        return model_path(self.backbone, self.dtype) if self.dtype else self.model_path
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -81,7 +95,7 @@ class Recipe:
     def memory(self) -> Estimate | None:
         """The expected peak on each device; None when the model's shape is not known."""
         shape = self.backbone.shape
-        return estimate(shape, self.settings, self.hardware) if shape else None
+        return estimate(shape, self.settings, self.hardware, self.dtype) if shape else None
 
     @cached_property
     def seconds(self) -> float:
@@ -162,8 +176,9 @@ class Recipe:
 
     def model_choices(self) -> Choices:
         """The keys that name the model and how to talk to it; the same for training, export and serving."""
-        choices = {"model_name_or_path": Choice(self.model_path)}
-        if self.backbone.revision != "main" and self.model_path == self.backbone.hub:
+        why = f"loaded in {self.dtype}: this hardware has no bfloat16 arithmetic" if self.dtype else ""
+        choices = {"model_name_or_path": Choice(self.loaded_path, why)}
+        if self.backbone.revision != "main" and self.loaded_path == self.backbone.hub:
             choices["model_revision"] = Choice(self.backbone.revision)
         if self.backbone.trust_remote_code:
             choices["trust_remote_code"] = Choice(True, "this backbone's code comes with its weights")

@@ -53,7 +53,7 @@ def render_train(recipe: Recipe) -> str:
         command=recipe.command("train"),
         change=recipe.command("train", with_set=False),
         launch=_launch(recipe),
-        needs=f"data/{recipe.task} (make convert TASK={recipe.task}) and the model {recipe.model_path}",
+        needs=f"data/{recipe.task} (make convert TASK={recipe.task}) and the model {recipe.loaded_path}",
         limits="; ".join(limits),
         sections=[(title, _lines(part)) for title, part in _sections(recipe.choices) if part],
     )  # fmt: skip
@@ -73,7 +73,9 @@ def render_export(recipe: Recipe) -> str:
     choices = recipe.model_choices() | recipe.tuned_choices()
     if recipe.method.stage == "rm":
         choices["stage"] = Choice("rm", "takes the value head along")
-    if recipe.backbone.dtype:
+    if recipe.dtype:
+        choices["infer_dtype"] = Choice(recipe.dtype, "as it is computed here")
+    elif recipe.backbone.dtype:
         choices["infer_dtype"] = Choice(recipe.backbone.dtype, "as the backbone's own; auto is float32 without a GPU")
     choices |= {
         "export_dir": Choice(f"{recipe.folder}/export"),
@@ -108,7 +110,7 @@ def serve_choices(recipe: Recipe, who: str) -> Choices:
         choices["infer_dtype"] = Choice(computed, "as in training")
     else:
         stored = "the huggingface backend computes in what the weights are stored in"
-        choices["infer_dtype"] = Choice(recipe.backbone.dtype or "auto", stored)
+        choices["infer_dtype"] = Choice(recipe.dtype or recipe.backbone.dtype or "auto", stored)
     return choices
 
 

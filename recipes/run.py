@@ -30,7 +30,7 @@ def train(recipe: Recipe, force: bool = False) -> None:
         if is_done(folder, "train"):
             print(f"trained already: {folder}/adapter")
             return
-        ensure_prepared(recipe.backbone, recipe.settings.get("template") or "")
+        ensure_prepared(recipe.backbone, recipe.settings.get("template") or "", recipe.dtype)
         resumed_at = _resume_point(folder / "adapter")
         before = seconds_spent(folder / "adapter") if resumed_at else 0.0
         variables = environment(recipe.hardware, recipe.settings, os.environ)
@@ -86,7 +86,7 @@ def _finish_export(recipe: Recipe) -> str:
     """Complete the exported folder and let its model generate, in a process of its own; return what it said."""
     folder = Path(recipe.folder)
     log = folder / "logs" / "export.log"
-    command = [sys.executable, "-m", "recipes.export.finish", f"{folder}/export.yaml", recipe.model_path]
+    command = [sys.executable, "-m", "recipes.export.finish", f"{folder}/export.yaml", recipe.loaded_path]
     with Progress("trying the exported model", 0) as progress:
         code = run_logged([*command, recipe.backbone.revision], log, lambda _: progress.show(), {})
     if code:

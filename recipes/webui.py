@@ -30,7 +30,7 @@ def offer(recipe: Recipe) -> None:
     write_text(CONFIGS / f"{name}.yaml", yaml.safe_dump(page, allow_unicode=True))
     known = _user_config()
     if CUSTOM not in known["path_dict"]:
-        known["path_dict"][CUSTOM] = recipe.model_path
+        known["path_dict"][CUSTOM] = recipe.loaded_path
         known["last_model"] = known["last_model"] or CUSTOM
         write_text(USER_CONFIG, yaml.safe_dump(known, allow_unicode=True))
 

@@ -65,4 +65,5 @@ def ensure_here(run: Path, config: Path) -> None:
     name = optional_json(run / "manifest.json").get("model")
     if not name or model.is_dir() or model.parts[:1] != MODELS.parts:
         return
-    call("recipes", "prepare", model=name)
+    dtype = model.name.rpartition("-")[2]
+    call("recipes", "prepare", model=name, dtype=dtype if dtype in ("float16", "float32") else "")

@@ -71,8 +71,6 @@ def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choice
     real = hardware.real_bf16
     if hardware.kind == "cpu":
         why = "this CPU computes in bfloat16 itself" if real else "this CPU has no bfloat16 arithmetic; float32"
-        if not real and method.settings["finetuning_type"] == "freeze":
-            real, why = True, "brings frozen bfloat16 and trained float32 layers together, if slowly on this CPU"
         choices = {"use_cpu": Choice(True, "no GPU here"), "bf16": Choice(real, why)}
     elif real:
         choices = {"bf16": Choice(True, f"compute capability {hardware.compute_capability} has real bfloat16")}
@@ -84,6 +82,19 @@ def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choice
     if method.settings.get("pure_bf16") and not (real and hardware.kind == "cuda"):
         choices["pure_bf16"] = Choice(False, "needs a GPU with real bfloat16")
     return choices
+
+
+def loaded_in(stored: str, settings: Mapping[str, Any], hardware: Hardware) -> str:
+    """Return the precision that a model stored in `stored` is to be loaded in; "" where as stored is right.
+
+    LLaMA-Factory loads weights as they are stored. Hardware without bfloat16 arithmetic then emulates it (a training
+    step on a CPU with AVX2 took 35 times as long as in float32) or keeps a cast copy of every weight.
+    """
+    computed = next((name for key, name in COMPUTED.items() if settings.get(key)), "float32")
+    return "" if hardware.real_bf16 or computed == "bfloat16" or stored in ("", computed) else computed
+
+
+COMPUTED = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
 
 
 def _attention(backbone: Backbone, hardware: Hardware) -> Choices:

@@ -65,12 +65,12 @@ class Estimate:
         return f"{self.total:.1f} GiB, {self.low:.1f} to {self.high:.1f} ({parts})"
 
 
-def estimate(shape: Shape, settings: Settings, hardware: Hardware) -> Estimate:
-    """Estimate the peak on each device of a run with these settings."""
+def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = "") -> Estimate:
+    """Estimate the peak on each device of a run with these settings, the weights loaded in `dtype`."""
     share = 1 / _shards(settings, hardware)
     whole = settings.get("fsdp") or _zero_stage(settings) == 3
     offloaded = _offloads(settings)
-    weights, trained = _weights(shape, settings), trained_parameters(shape, settings)
+    weights, trained = _weights(shape, settings) * (2 if dtype == "float32" else 1), trained_parameters(shape, settings)
     state = trained * _state_bytes(settings, shape)
     parts = {
         "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),

@@ -76,8 +76,10 @@ def _form(task: str) -> str:
 
 def _model_folder(recipe: Recipe) -> Path | None:
     """Return the prepared, local or downloaded folder of the backbone; None when it is not here."""
-    folder = Path(recipe.model_path)
-    return folder if folder.is_dir() else snapshot(recipe.model_path)
+    for folder in (Path(recipe.loaded_path), Path(recipe.model_path)):
+        if folder.is_dir():
+            return folder
+    return snapshot(recipe.model_path)
 
 
 def _own_template(folder: Path | None) -> bool | None:
@@ -93,7 +95,7 @@ def _free_elsewhere(folder: Path) -> float | None:
 
 
 def _is_downloaded(recipe: Recipe) -> bool:
-    if Path(recipe.model_path).is_dir() and is_prepared(recipe.backbone):
+    if Path(recipe.loaded_path).is_dir() and is_prepared(recipe.backbone, recipe.dtype):
         return True
     return any(weight_files(recipe))
 

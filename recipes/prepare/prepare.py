@@ -1,6 +1,7 @@
 """Model folders put right: what LLaMA-Factory cannot use as the hub ships it, made usable once, in `models/`.
 
-What is to be done stands in a backbone's `prepare:` entry (the fields of Preparation). The folder holds links to
+What is to be done stands in a backbone's `prepare:` entry (the fields of Preparation); a `dtype` adds that the
+weights are loaded in another precision than they are stored in. The folder holds links to
 the downloaded weights, with corrected files beside them, and is probed before it counts. It is finished when its
 `prepared.json` is there, which is written last and holds what it was made of; a changed entry or a link that leads
 nowhere makes it anew.
@@ -44,73 +45,87 @@ class Preparation(Schema):
     """What must be true of the folder."""
 
 
-def preparation(backbone: Backbone) -> Preparation:
+def preparation(backbone: Backbone, dtype: str = "") -> Preparation:
     """Read the backbone's `prepare:` entry."""
-    return build(Preparation, backbone.prepare, f"`prepare:` of {backbone.name}")
+    wanted = build(Preparation, backbone.prepare, f"`prepare:` of {backbone.name}")
+    if not dtype:
+        return wanted
+    config = wanted.keys.get("config.json", {}) | {"dtype": dtype, "torch_dtype": None}
+    return wanted.model_copy(update={"keys": {**wanted.keys, "config.json": config}})
 
 
-def model_path(backbone: Backbone) -> str:
+def model_path(backbone: Backbone, dtype: str = "") -> str:
     """Return what LLaMA-Factory is told to load: a prepared folder, a hub id or a local folder."""
-    if backbone.prepare:
-        return prepared_folder(backbone).as_posix()
+    if backbone.prepare or dtype:
+        return prepared_folder(backbone, dtype).as_posix()
     if uses_modelscope() and backbone.modelscope:
         return backbone.modelscope
     return backbone.hub or backbone.name
 
 
-def prepared_folder(backbone: Backbone) -> Path:
+def prepared_folder(backbone: Backbone, dtype: str = "") -> Path:
     """Return where the backbone's prepared folder is, or will be."""
-    return MODELS / folder_name(backbone.name)
+    return MODELS / (folder_name(backbone.name) + (f"-{dtype}" if dtype else ""))
 
 
-def is_prepared(backbone: Backbone) -> bool:
+def is_prepared(backbone: Backbone, dtype: str = "") -> bool:
     """Tell whether nothing is left to do: no preparation needed, or done for this very entry, every link whole."""
-    if not backbone.prepare:
+    if not (backbone.prepare or dtype):
         return True
-    folder = prepared_folder(backbone)
+    folder = prepared_folder(backbone, dtype)
     marker = folder / MARKER
     return (
         marker.is_file()
-        and read_json(marker)["entry"] == _entry(backbone)
+        and read_json(marker)["entry"] == _entry(backbone, dtype)
         and all(path.exists() for path in folder.iterdir())
     )
 
 
-def _entry(backbone: Backbone) -> str:
+def _entry(backbone: Backbone, dtype: str) -> str:
     """Return the hash of all that decides the folder's content."""
-    if "gguf" in backbone.prepare:
-        return sha256_of(backbone.prepare)
-    return sha256_of([backbone.hub, backbone.revision, backbone.prepare])
+    made_of: Any = (
+        backbone.prepare if "gguf" in backbone.prepare else [backbone.hub, backbone.revision, backbone.prepare]
+    )
+    if not (backbone.hub or backbone.prepare):  # a local folder, which may have been written anew
+        made_of = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(Path(backbone.name))]
+    return sha256_of([made_of, dtype] if dtype else made_of)
 
 
-def ensure_prepared(backbone: Backbone, template: str = "") -> None:
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def ensure_prepared(backbone: Backbone, template: str = "", dtype: str = "") -> None:
     """Prepare in a process of its own, so that torch's memory is free again before training.
 
     A model that no entry speaks for is looked at there: whether its tokenizer keeps text at all, and whether it has
     a chat format (`template` names LLaMA-Factory's, where the user did).
     """
-    if is_prepared(backbone) and backbone.name in backbones():
+    if is_prepared(backbone, dtype) and backbone.name in backbones():
         return
-    what = f"preparing {prepared_folder(backbone)} (once)" if backbone.prepare else f"looking at {backbone.name}"
-    print(f"{what} ...", flush=True)
-    call("recipes", "prepare", model=backbone.name, template=template)
+    made = backbone.prepare or dtype
+    print(
+        f"preparing {prepared_folder(backbone, dtype)} (once) ..." if made else f"looking at {backbone.name} ...",
+        flush=True,
+    )
+    call("recipes", "prepare", model=backbone.name, template=template, dtype=dtype)
 
 
-def make_ready(backbone: Backbone, template: str = "") -> None:
+def make_ready(backbone: Backbone, template: str = "", dtype: str = "") -> None:
     """Prepare a backbone that needs it; look at a model that no entry speaks for."""
-    if backbone.prepare:
-        prepare(backbone)
-    elif backbone.name not in backbones():
+    if backbone.name not in backbones():
         ensure_config(backbone)
         check_unknown(backbone.model_copy(update={"template": template or backbone.template}))
+    if backbone.prepare or dtype:
+        prepare(backbone, dtype)
 
 
-def prepare(backbone: Backbone) -> Path:
+def prepare(backbone: Backbone, dtype: str = "") -> Path:
     """Make the folder beside its place, probe it, and rename it when it is whole; return it."""
-    folder = prepared_folder(backbone)
-    wanted = preparation(backbone)
+    folder = prepared_folder(backbone, dtype)
+    wanted = preparation(backbone, dtype)
     with only_one(folder.with_name(f".{folder.name}.lock")):
-        if is_prepared(backbone):
+        if is_prepared(backbone, dtype):
             return folder
         unfinished = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -120,7 +135,7 @@ def prepare(backbone: Backbone) -> Path:
 
             gguf_model.convert(gguf_model.locate(**wanted.gguf), unfinished)
         else:
-            link(download(backbone), unfinished, wanted)
+            link(download(backbone) if backbone.hub else Path(backbone.name), unfinished, wanted)
         correct(unfinished, wanted)
         if wanted.probe:
             check(unfinished, wanted.probe, backbone)
@@ -129,7 +144,7 @@ def prepare(backbone: Backbone) -> Path:
             {
                 "backbone": backbone.name,
                 "from": "" if wanted.gguf else f"{backbone.hub}@{backbone.revision}",
-                "entry": _entry(backbone),
+                "entry": _entry(backbone, dtype),
                 "versions": versions("transformers", "tokenizers", "gguf"),
             },
         )
@@ -140,8 +155,8 @@ def prepare(backbone: Backbone) -> Path:
 
 def link(source: Path, folder: Path, wanted: Preparation) -> None:
     """Link every downloaded file into `folder`, those left out or replaced passed over."""
-    for path in sorted(source.iterdir()):
-        if path.is_file() and path.name not in wanted.files and not _matches(path.name, wanted.leave_out):
+    for path in _files(source):
+        if path.name not in wanted.files and not _matches(path.name, wanted.leave_out):
             (folder / path.name).symlink_to(path.resolve())
 
 

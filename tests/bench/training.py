@@ -157,7 +157,7 @@ def real_tokens(recipe: Recipe) -> int:
 
 def run_bench(recipe: Recipe, epochs: float, points: int) -> dict[str, Any]:
     """Measure both, write runs/<task>/<model>/bench.json and return it."""
-    ensure_prepared(recipe.backbone)
+    ensure_prepared(recipe.backbone, dtype=recipe.dtype)
     both = variants(recipe, epochs, points)
     measured = {name: train(each, own_launch=name == "ours") for name, each in both.items()}
     log = Path(both["ours"].folder) / "logs" / "measuring.log"

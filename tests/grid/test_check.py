@@ -56,7 +56,7 @@ EXPECTED = [
 
 @pytest.mark.slow
 def test_every_pair_of_the_grid_is_parsed_without_a_problem() -> None:
-    done = subprocess.run([sys.executable, "-m", "recipes", "check"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "tests.grid.check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert ": 0 problems" in done.stdout
 

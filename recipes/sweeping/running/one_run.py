@@ -35,11 +35,11 @@ def prepare_shared(plan: Plan, runs: list[Run], anew: bool = False) -> None:
         if anew or not _has_rows(task):
             with only_one(CACHE / "locks" / f"rows-{root_task(task)}", wait=True):
                 call("converters", "convert", task=task, set=settings)
-    for model in dict.fromkeys(run.model for run in runs):
-        backbone = find_backbone(model)
+    for model, run in {run.model: run for run in runs}.items():
+        backbone, dtype = find_backbone(model), recipe_of(run).dtype
         with only_one(CACHE / "locks" / f"model-{folder_name(backbone.name)}", wait=True):
-            if not is_prepared(backbone):
-                call("recipes", "prepare", model=model)
+            if not is_prepared(backbone, dtype):
+                call("recipes", "prepare", model=model, dtype=dtype)
 
 
 def _has_rows(task: str) -> bool:

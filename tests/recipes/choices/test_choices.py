@@ -52,6 +52,26 @@ def test_what_is_chosen_for_pairs_fits_as_the_plan_counts_it(method: str, card: 
     assert needed.verdict(find_hardware(card).memory_gb) == "fits"
 
 
+@pytest.mark.parametrize(
+    ("model", "hardware", "overrides", "loaded"),
+    [
+        ("qwen3-8b", "t4", {}, "models/qwen3-8b-float16"),
+        ("qwen3-8b", "cpu", {}, "models/qwen3-8b-float32"),
+        ("smollm2-135m", "cpu", {}, "models/smollm2-135m-float32"),
+        ("qwen3-8b", "cpu", {"bf16": True}, "Qwen/Qwen3-8B"),  # asked for
+        ("qwen3-8b", "24gb", {}, "Qwen/Qwen3-8B"),
+        ("llama2-7b", "t4", {}, "meta-llama/Llama-2-7b-chat-hf"),  # stored in float16
+        ("gemma2-9b", "t4", {}, "google/gemma-2-9b-it"),  # overflows in float16
+    ],
+)
+def test_without_bfloat16_arithmetic_weights_are_loaded_in_what_is_computed_in(
+    model: str, hardware: str, overrides: dict[str, Any], loaded: str
+) -> None:
+    made = recipe(model, hardware=hardware, **overrides)
+    assert made.settings["model_name_or_path"] == loaded
+    assert made.loaded_path == loaded
+
+
 def test_pure_bfloat16_is_only_for_cards_that_have_it() -> None:
     assert chosen(method="galore", hardware="80gb")["pure_bf16"].value is True
     assert chosen("smollm2-135m", "galore", "t4")["pure_bf16"].value is False

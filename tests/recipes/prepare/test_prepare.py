@@ -76,6 +76,30 @@ def test_weights_are_linked_and_files_corrected_beside_them(at_home: Path) -> No
     assert model_path(BACKBONE) == "models/small-1b"
 
 
+def test_another_precision_is_a_folder_of_links_whose_config_names_it(at_home: Path) -> None:
+    as_stored = Backbone(name="small-1b", hub="org/Small-1B")
+    assert model_path(as_stored) == "org/Small-1B"
+    assert not is_prepared(as_stored, "float32")
+    folder = prepare(as_stored, "float32")
+    assert folder == Path(model_path(as_stored, "float32")) == Path("models/small-1b-float32")
+    assert {path.name for path in folder.iterdir() if path.is_symlink()} == {
+        path.name for path in at_home.iterdir() if path.name != "config.json"
+    }
+    config = {"model_type": "llama", "tokenizer_class": "Odd", "use_cache": False, "dtype": "float32"}
+    assert read_json(folder / "config.json") == config
+    assert is_prepared(as_stored, "float32")
+    assert not is_prepared(as_stored, "float16")
+
+
+def test_a_folder_of_ones_own_is_linked_and_seen_when_it_changes(at_home: Path) -> None:
+    own = Backbone(name="cache", hub="")
+    folder = prepare(own, "float16")
+    assert read_json(folder / "config.json")["dtype"] == "float16"
+    assert is_prepared(own, "float16")
+    (at_home / "model.safetensors").write_bytes(b"trained once more")
+    assert not is_prepared(own, "float16")
+
+
 def test_what_was_downloaded_stays_as_it_was(at_home: Path) -> None:
     before = {path.name: path.read_bytes() for path in at_home.iterdir()}
     prepare(BACKBONE)
