@@ -5,7 +5,7 @@ VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL M
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
-$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) FORCE DRY STATUS GUIDED STRUCTURED IF_IT_FITS),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
+$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED STRUCTURED IF_IT_FITS),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(call given,$(name)),$(name)))
@@ -14,7 +14,7 @@ $(if $(GIVEN),$(if $(shell $(PYTHON) common/make_words.py "$(MAKECMDGOALS)" $(GI
 # --option "$VALUE" for each variable that the user gave; the shell expands it, so that any quoting survives.
 option = $(if $($(1)),--$(2) "$$$(1)")
 RUN_OPTIONS = $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,VARIANT,variant)
-RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)
+RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)$(if $(THINK), --think)
 DATA_OPTIONS = $(call option,SOURCE,source) $(call option,LIMIT,limit)
 FORCED = $(if $(FORCE),--force)
 GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)$(if $(DRY), --dry-run)
@@ -56,7 +56,7 @@ rewrite: setup ## Have a model make the answers helpful, the originals kept; the
 score: setup ## Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@4.
 	@$(PY) -m converters score $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
-##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..."
+##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..." THINK=1
 list: setup ## Every MODEL, METHOD, HARDWARE and TASK; with MODEL= all that is known of that one.
 	@$(PY) -m recipes list $(call option,MODEL,model)
 

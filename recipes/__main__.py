@@ -18,6 +18,7 @@ def main() -> None:
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that decide a recipe."""
     for option in (
+        click.option("--think", is_flag=True, help="Let base and tuned think before they answer."),
         click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
         click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
         click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'),

@@ -47,11 +47,11 @@ def run_all(**options: Any) -> None:
 def commands(
     *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
     source: str = "", limit: int | None = None, force: bool = False, judge: str = "auto", questions: str = "",
-    max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None,
+    max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None, think: bool = False,
 ) -> dict[str, list[str]]:  # fmt: skip
     """Return the command of every step."""
     names = {"task": task, "model": model, "method": method, "variant": variant}
-    recipe = {**names, "hardware": hardware, "gpus": gpus, "nodes": nodes, "set": overrides}
+    recipe = {**names, "hardware": hardware, "gpus": gpus, "nodes": nodes, "set": overrides, "think": think}
     asked = {**names, "questions": questions}
     return {
         "train": command("recipes", "train", **recipe, source=source, limit=limit, force=force),

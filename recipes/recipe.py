@@ -32,9 +32,12 @@ FORMAT_KEYS = (
 )  # fmt: skip
 """What a user sets of these for training also holds when the model is measured, exported and served."""
 ANNOUNCED = (
-    "template", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate", "num_train_epochs",
-    "per_device_train_batch_size", "bf16", "fp16", "disable_gradient_checkpointing",
+    "template", "enable_thinking", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate",
+    "num_train_epochs", "per_device_train_batch_size", "bf16", "fp16", "disable_gradient_checkpointing",
 )  # fmt: skip
+THINKS = "THINK=1: it thinks first, which takes room and time, and no thought is judged"
+ANSWERS = "both answer at once, behind an empty thought; THINK=1 lets both think"
+BEHIND_A_THOUGHT = "rows without a thought are learnt behind an empty one, which unteaches no thinking"
 
 SAVE_SECONDS = 900
 """Between two checkpoints: what a crash may cost."""
@@ -58,6 +61,8 @@ class Recipe:
     """The user's own keys, checked."""
     hardware_name: str = "auto"
     hardware_why: str = ""
+    think: bool = False
+    """Whether a model that can think does so before it answers (THINK=1)."""
 
     @property
     def folder(self) -> str:
@@ -121,6 +126,7 @@ class Recipe:
     def _fixed(self, chosen: Mapping[str, Any]) -> Choices:
         return {
             **self.model_choices(),
+            **({"enable_thinking": Choice(None, BEHIND_A_THOUGHT)} if self.think else {}),
             "stage": Choice(self.method.stage),
             "do_train": Choice(True),
             "dataset": Choice(self.task),
@@ -184,6 +190,10 @@ class Recipe:
             choices["trust_remote_code"] = Choice(True, "this backbone's code comes with its weights")
         if self.backbone.template:
             choices["template"] = Choice(self.backbone.template, "the format this backbone was tuned with")
+        if self.backbone.default_system:
+            choices["default_system"] = Choice(self.backbone.default_system, "as in its published chat template")
+        if self.backbone.thinks:
+            choices["enable_thinking"] = Choice(self.think, THINKS if self.think else ANSWERS)
         given = {key: Choice(value, "from SET") for key, value in self.overrides.items() if key in FORMAT_KEYS}
         return choices | given
 
@@ -204,6 +214,7 @@ class Recipe:
         words += [f"VARIANT={self.variant}"] if self.variant else []
         words += [f"GPUS={self.hardware.devices}"] if self.hardware.devices > 1 else []
         words += [f"NNODES={self.hardware.nodes}"] if self.hardware.nodes > 1 else []
+        words += ["THINK=1"] if self.think else []
         words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
         return " ".join(words)
 
@@ -224,7 +235,7 @@ class Recipe:
 
 def make_recipe(
     *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
-    gpus: int | None = None, nodes: int | None = None,
+    gpus: int | None = None, nodes: int | None = None, think: bool = False,
 ) -> Recipe:  # fmt: skip
     """Return the recipe that these words name; nothing is downloaded or converted."""
     if not task:
@@ -232,6 +243,9 @@ def make_recipe(
     language = find_task(task).language
     backbone, trained_by = find_backbone(model), find_method(method)
     machine, why = resolve_hardware(hardware, gpus or 0, nodes or 1)
+    if think and not backbone.thinks:
+        thinking = ", ".join(name for name, known in backbones().items() if known.thinks)
+        raise UserError(f"{backbone.name} does not think before it answers", f"leave THINK out, or MODEL={thinking}")
     return Recipe(
         task=task,
         backbone=backbone,
@@ -243,6 +257,7 @@ def make_recipe(
         overrides=read_settings(overrides),
         hardware_name=hardware,
         hardware_why=why,
+        think=think,
     )
 
 

@@ -14,7 +14,10 @@ from recipes.llamafactory.launch import CPU_MEMORY, environment
 from recipes.recipe import Recipe
 
 SECTIONS = {
-    "model": ("model_name_or_path", "trust_remote_code", "template", "flash_attn", "quant", "double_quant"),
+    "model": (
+        "model_name_or_path", "trust_remote_code", "template", "default_system", "enable_thinking", "flash_attn",
+        "quant", "double_quant",
+    ),
     "method": (
         "stage", "do_train", "finetuning_type", "lora", "freeze", "oft", "module_dropout", "pissa", "use_dora",
         "use_rslora", "use_galore", "galore", "use_apollo", "apollo", "use_badam", "badam", "use_muon", "pref",

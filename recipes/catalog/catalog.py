@@ -59,6 +59,10 @@ class Backbone(Entry):
     revision: str = "main"
     template: str | None = None
     """LLaMA-Factory's own chat template; null takes the one in the model's tokenizer."""
+    default_system: str = ""
+    """What its published chat template says where there is no system message; "" where `template` says the same."""
+    thinks: bool = False
+    """Whether it thinks before it answers, unless the prompt ends with an empty thought."""
     architecture: str = ""
     """transformers' model_type."""
     shape: Shape | None = None

@@ -36,14 +36,17 @@ def from_folder(name: str) -> Backbone:
             f"the model folder {name} has no {' and no '.join(missing)}",
             "give a folder that transformers' save_pretrained wrote for model and tokenizer",
         )
-    return Backbone(name=name, note="a local folder", **facts(_read(folder / "config.json")))
+    formats = [folder / "chat_template.jinja", folder / "tokenizer_config.json"]
+    thinks = any(b"<think>" in path.read_bytes() for path in formats if path.is_file())
+    return Backbone(name=name, note="a local folder", thinks=thinks, **facts(_read(folder / "config.json")))
 
 
 def from_hub(name: str) -> Backbone:
     """Return the backbone of a hub id; its shape is known once its config.json was downloaded."""
     folder = snapshot(name)
     config = _read(folder / "config.json") if folder and (folder / "config.json").is_file() else {}
-    return Backbone(name=name, hub=name, note="a hub id", **known_models().get(name.lower(), {}), **facts(config))
+    known = known_models().get(name.lower(), {"thinks": True})  # it may: what its tokenizer says is not here yet
+    return Backbone(name=name, hub=name, note="a hub id", **known, **facts(config))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from recipes.recipe import Recipe
 from recipes.render import templates
 
 SHOWN = (
+    "template", "enable_thinking",
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
     "cutoff_len", "packing", "lora_rank", "lora_alpha", "lora_target", "quantization_bit", "bf16", "fp16", "seed",
 )  # fmt: skip

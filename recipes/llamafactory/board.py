@@ -10,6 +10,7 @@ WIDGETS = {
     "learning_rate": "learning_rate",
     "num_train_epochs": "num_train_epochs",
     "cutoff_len": "cutoff_len",
+    "enable_thinking": "enable_thinking",
     "per_device_train_batch_size": "batch_size",
     "gradient_accumulation_steps": "gradient_accumulation_steps",
     "lr_scheduler_type": "lr_scheduler_type",

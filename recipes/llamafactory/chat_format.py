@@ -62,13 +62,18 @@ def _pieces(slots: Iterable[Any], tokenizer: Any) -> Iterable[str]:
             yield tokenizer.eos_token or ""
 
 
-def format_of(settings: Mapping[str, Any], tokenizer: Any) -> ChatFormat:
-    """Return the chat format that LLaMA-Factory trains and serves in with these settings."""
+def template_of(settings: Mapping[str, Any], tokenizer: Any) -> Any:
+    """Return the template that LLaMA-Factory trains and serves in with these settings, the tokenizer fitted to it."""
     from llamafactory.data.template import get_template_and_fix_tokenizer
     from llamafactory.hparams import DataArguments
 
     arguments = DataArguments(**{key: settings[key] for key in FORMAT if key in settings})
-    return chat_format(get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer)
+    return get_template_and_fix_tokenizer(tokenizer, arguments)
+
+
+def format_of(settings: Mapping[str, Any], tokenizer: Any) -> ChatFormat:
+    """Return the chat format that LLaMA-Factory trains and serves in with these settings."""
+    return chat_format(template_of(settings, tokenizer), tokenizer)
 
 
 def parsed(tokenizer: Any) -> Any:

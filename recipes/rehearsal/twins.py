@@ -53,8 +53,8 @@ def make_twin(backbone: Backbone, folder: Path | None = None, seed: int = 0) -> 
 
 def settings_for(backbone: Backbone) -> dict[str, Any]:
     """Return the recipe keys that its backbone's entry would have set, for a twin that is named by its path."""
-    wanted = {"template": backbone.template, "trust_remote_code": backbone.trust_remote_code}
-    return {key: value for key, value in wanted.items() if value}
+    keys = ("template", "default_system", "trust_remote_code")
+    return {key: value for key in keys if (value := getattr(backbone, key))}
 
 
 def training_command(backbone: Backbone, folder: Path) -> str:

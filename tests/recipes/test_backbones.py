@@ -66,7 +66,9 @@ def test_any_other_hub_id_takes_its_template_from_its_tokenizer() -> None:
 def test_a_hub_id_that_llamafactory_knows_has_its_template_from_there() -> None:
     backbone = find_backbone("Qwen/Qwen2.5-Coder-7B-Instruct")
     assert (backbone.hub, backbone.template) == ("Qwen/Qwen2.5-Coder-7B-Instruct", "qwen")
-    assert find_backbone("Qwen/Qwen3-30B-A3B").template == "qwen3_nothink"
+    thinking = find_backbone("Qwen/Qwen3-30B-A3B")
+    assert (thinking.template, thinking.thinks) == ("qwen3", True)
+    assert not find_backbone("Qwen/Qwen3-30B-A3B-Instruct-2507").thinks
     assert find_backbone("Qwen/Qwen2.5-7B").template is None, "a base model has no format"
 
 
@@ -81,6 +83,9 @@ def test_a_local_folder_is_taken_when_it_can_be_a_model(tmp_path: Path) -> None:
         find_backbone(str(tmp_path))
     (tmp_path / "model.safetensors").write_text("")
     assert model_path(find_backbone(str(tmp_path))) == str(tmp_path)
+    assert not find_backbone(str(tmp_path)).thinks
+    (tmp_path / "chat_template.jinja").write_text("{{ '<think>' }}")
+    assert find_backbone(str(tmp_path)).thinks
 
 
 def test_a_folder_that_is_not_there_is_told_so() -> None:

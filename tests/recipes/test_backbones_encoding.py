@@ -22,16 +22,22 @@ PHOENIX = (
     "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, "
     "detailed, and polite answers to the human's questions.\n\n"
 )
-SMOLLM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face."
+SMOLLM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+DATES = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+GRANITE = (
+    "Knowledge Cutoff Date: April 2024.\nToday's Date: April 16, 2025.\n"
+    "You are Granite, developed by IBM. You are a helpful AI assistant."
+)
 QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 CHATML = (
     "<|im_start|>user\nHi 你好 12<|im_end|>\n<|im_start|>assistant\nHello there<|im_end|>\n"
     "<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\nSee you<|im_end|>\n"
 )
+THOUGHT = "<think>\n\n</think>\n\n"
 CHATML_ANSWERS = "Hello there<|im_end|>\nSee you<|im_end|>\n"
 DEEPSEEK = (
-    "<｜begin▁of▁sentence｜><｜User｜>Hi 你好 12<｜Assistant｜>Hello there<｜end▁of▁sentence｜>"
-    "<｜User｜>Bye<｜Assistant｜>See you<｜end▁of▁sentence｜>"
+    f"<｜begin▁of▁sentence｜><｜User｜>Hi 你好 12<｜Assistant｜>{THOUGHT}Hello there<｜end▁of▁sentence｜>"
+    f"<｜User｜>Bye<｜Assistant｜>{THOUGHT}See you<｜end▁of▁sentence｜>"
 )
 GEMMA = (
     "<bos><start_of_turn>user\nHi 你好 12<end_of_turn>\n<start_of_turn>model\nHello there<end_of_turn>\n"
@@ -52,12 +58,14 @@ EXPECTED = {
         f"{PHOENIX}Human: <s>Hi 你好 12</s>Assistant: <s>Hello there</s>Human: <s>Bye</s>Assistant: <s>See you</s>",
         "Hello there</s>See you</s>",
     ),
-    "qwen3-8b": (CHATML, CHATML_ANSWERS),
+    "qwen3-4b-instruct": (CHATML, CHATML_ANSWERS),
+    "qwen3-8b": (CHATML.replace("assistant\n", f"assistant\n{THOUGHT}"), CHATML_ANSWERS),
     "qwen2.5-7b": (f"<|im_start|>system\n{QWEN}<|im_end|>\n{CHATML}", CHATML_ANSWERS),
     "smollm2-360m": (f"<|im_start|>system\n{SMOLLM}<|im_end|>\n{CHATML}", CHATML_ANSWERS),
     "yi1.5-6b": (CHATML, CHATML_ANSWERS),
     "llama3.1-8b": (
-        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi 你好 12<|eot_id|>"
+        f"<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{DATES}<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nHi 你好 12<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\nHello there<|eot_id|>"
         "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\nSee you<|eot_id|>",
@@ -82,6 +90,7 @@ EXPECTED = {
         "Hello there<|im_end|>See you<|im_end|>",
     ),
     "granite3.3-8b": (
+        f"<|start_of_role|>system<|end_of_role|>{GRANITE}<|end_of_text|>\n"
         "<|start_of_role|>user<|end_of_role|>Hi 你好 12<|end_of_text|>\n"
         "<|start_of_role|>assistant<|end_of_role|>Hello there<|end_of_text|>\n"
         "<|start_of_role|>user<|end_of_role|>Bye<|end_of_text|>\n"
@@ -130,7 +139,8 @@ def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple
 
     arguments = ModelArguments(model_name_or_path=str(folder), trust_remote_code=backbone.trust_remote_code)
     tokenizer = load_tokenizer(arguments)["tokenizer"]
-    data = DataArguments(template=backbone.template, cutoff_len=2048)
+    settings = {key: value for key in ("template", "default_system") if (value := getattr(backbone, key))}
+    data = DataArguments(**settings, enable_thinking=not backbone.thinks, cutoff_len=2048)
     template = get_template_and_fix_tokenizer(tokenizer, data)
     processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=None, data_args=data)
     asked = [("user", "Hi 你好 12"), ("assistant", "Hello there"), ("user", "Bye")]
@@ -160,7 +170,7 @@ def test_a_system_message_stands_before_the_first_question_and_is_not_learnt(nam
     assert text.count("Answer in brief.") == 1
     assert text.index("Answer in brief.") < text.index("Hi 你好 12")
     assert tokenizer.decode([label for label in labels if label != -100]) == EXPECTED[name][1]
-    assert not any(default in text for default in (PHOENIX, SMOLLM, QWEN)), "instead of the default one"
+    assert not any(default in text for default in (PHOENIX, SMOLLM, QWEN, GRANITE, DATES)), "instead of the default one"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -228,13 +238,14 @@ def test_the_probe_stops_a_format_that_ends_without_the_end_token(folders: Any, 
 def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Path) -> None:
     folder = make_twin(find_backbone("deepseek-r1-8b"), tmp_path / "broken")
     with pytest.raises(UserError, match="comes back from its LlamaTokenizer as 'Thepatienttakes"):
-        check_unknown(find_backbone(str(folder)))
+        check_unknown(find_backbone(str(folder)).model_copy(update={"template": "deepseekr1"}))
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("llama2-7b", "LLaMA-Factory cannot read the chat template"),
+        ("deepseek-r1-7b", "LLaMA-Factory cannot read the chat template"),
         ("phoenix-7b", "has no chat template"),
     ],
 )

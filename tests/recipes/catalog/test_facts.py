@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recipes.catalog.catalog import backbones
-from recipes.catalog.known_models import WITHOUT_THINKING, known_models
+from recipes.catalog.known_models import known_models
 from recipes.llamafactory.models_table import read_installed
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,8 @@ def test_ids_and_template_are_those_of_llamafactory(name: str, known: dict[str, 
     backbone = backbones()[name]
     modelscope, template = known[backbone.hub]
     assert backbone.modelscope == modelscope
-    assert backbone.template == WITHOUT_THINKING.get(template or "", template)
+    assert backbone.template == template
+    assert backbone.thinks == known_models()[backbone.hub.lower()].get("thinks", False)
 
 
 def test_the_others_are_really_unknown_to_it(known: dict[str, tuple[str | None, str | None]]) -> None:
