@@ -2,9 +2,11 @@
 
 import shlex
 import time
+from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.llm.default_judge import DEFAULT_MODEL, STAND_IN, auto_judge, likely_dollars
 from common.paths import questions_file
 from common.subprocesses import command, run
 from recipes.catalog.datasets import find_task
@@ -41,7 +43,22 @@ def run_all(**options: Any) -> None:
         run(line)
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
-    print(f"\nall {len(TITLES)} steps done in {time.monotonic() - began:.0f} s; as a report: make report {words}")
+    print(f"\nall {len(TITLES)} steps done in {time.monotonic() - began:.0f} s")
+    asked = Path(options.get("questions") or questions_file(options["task"]))
+    print("\n".join(next_steps(words, options.get("judge", "auto"), sum(1 for _ in asked.open("rb")))))
+
+
+def next_steps(words: str, judge: str, questions: int) -> list[str]:
+    """Return what to type next: a real judge where the stand-in judged, the chat, the report."""
+    steps = {"talk to both models": f"make chat {words}", "the experiment's report": f"make report {words}"}
+    if STAND_IN in (auto_judge() if judge == "auto" else judge).split():
+        cost = likely_dollars(DEFAULT_MODEL, 2 * questions)
+        steps |= {
+            f"ChatGPT as judge{f', about ${cost:.2f}' if cost else ''}": f"OPENAI_API_KEY=... make judge {words}",
+            "Ollama as judge, free": f"make judge {words} JUDGE=qwen3:8b@http://127.0.0.1:11434/v1",
+            "vLLM as judge, free": f"make judge {words} JUDGE=Qwen/Qwen3-8B@http://127.0.0.1:8000/v1",
+        }
+    return ["next:", *(f"  {what:<29} {command}" for what, command in steps.items())]
 
 
 def commands(

@@ -10,6 +10,7 @@ from string import Template
 
 import click
 
+from common.make_words import problems
 from common.names import MIX, root_task
 from common.overrides import parse_settings
 from converters.generate.settings import Generating, Rewriting, Scoring
@@ -20,7 +21,8 @@ from recipes.llamafactory.keys import known_keys
 from tests.checkout import ROOT
 from tests.documents import Command
 
-TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M))
 GROUPS = {"converters": "cli", "recipes": "main", "eval": "main"}
 """The packages that are commands, and what their click group is called."""
 OWN_TASKS = {"treatments", "brief"}
@@ -43,14 +45,17 @@ def _wrong_make(command: Command) -> Iterator[str]:
         yield f"make has no {target}"
         return
     yield from misnamed(command.given)
-    given = [f"{name}={value or 1}" for name, value in command.given.items()]
-    done = subprocess.run(["make", "-n", target, *given], cwd=ROOT, check=False, capture_output=True, text=True)
-    if done.returncode:  # it tells variables that it does not take
-        yield done.stderr
-    for line in done.stdout.splitlines() if command.block else []:
+    yield from problems(MAKEFILE, [target], list(command.given))  # what make itself asks for by a process of its own
+    for line in _dry_run(target, command.given) if command.block else []:
         if match := re.match(r"\S+ -m (converters|recipes|eval) (.*)", line):
             given = {name: value.replace('"', '\\"') for name, value in command.given.items()}
             yield from _unparsed(match[1], shlex.split(Template(match[2]).safe_substitute(given)), whole=True)
+
+
+def _dry_run(target: str, given: dict[str, str]) -> list[str]:
+    """Return the lines that make would run."""
+    line = ["make", "-n", target, "PYTHON=true", *(f"{name}={value or 1}" for name, value in given.items())]
+    return subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def _wrong_python(command: Command) -> Iterator[str]:
