@@ -23,7 +23,7 @@ SCHEMA = 1
 SWEEPS = RUNS / "sweeps"
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 STEPS = ("train", "heldout", "export", "answer", "judge", "card")
-"""The steps of a run, in their order."""
+"""The steps of a run, in their order; a sweep can also have `general`, before `card`."""
 KEEP = ("adapter", "export")
 """What a sweep can keep of each run."""
 Kind = TypeVar("Kind")
@@ -131,6 +131,23 @@ class HeldOut(TypedDict, total=False):
     identity: str
 
 
+class General(TypedDict, total=False):
+    """general.json: which plain instructions base and tuned model follow, checked by program."""
+
+    schema: int
+    prompts: dict[str, str]
+    """File of prompts -> its SHA-256."""
+    left_out: int
+    cut_off: dict[str, int]
+    scores: dict[str, Any]
+    """Language, or all -> prompts, the share that base and tuned pass, and the difference with its interval."""
+    checks: dict[str, dict[str, int]]
+    lost: list[str]
+    gained: list[str]
+    lm_eval: dict[str, dict[str, dict[str, float | None]]]
+    """base, tuned -> task of lm-eval -> score and standard error."""
+
+
 class Metrics(TypedDict, total=False):
     """metrics.json: all that is known about a folder's comparisons."""
 
@@ -148,6 +165,7 @@ class Metrics(TypedDict, total=False):
     choice: Any
     texts: Any
     heldout: HeldOut
+    general: General
     versions: dict[str, str]
     files: dict[str, str]
     warnings: list[Any]
@@ -312,12 +330,17 @@ def read_heldout(folder: Path) -> HeldOut:
     return _read(folder / "heldout.json", HeldOut) or HeldOut()
 
 
+def read_general(folder: Path) -> General:
+    """Return what was found of a run's general ability, empty when it was not measured."""
+    return _read(folder / "general.json", General) or General()
+
+
 def read_metrics(folder: Path) -> Metrics:
     """Return the result of a folder's comparisons, empty when nothing was judged."""
     return _read(folder / "metrics.json", Metrics) or Metrics()
 
 
-def write(path: Path, content: Manifest | HeldOut | Metrics) -> None:
+def write(path: Path, content: Manifest | HeldOut | General | Metrics) -> None:
     """Write a manifest, a held-out loss or a result, with the version of its keys."""
     write_json(path, {"schema": SCHEMA, **content})
 

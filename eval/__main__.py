@@ -9,6 +9,8 @@ from common.errors import nearest, run_cli
 COMMANDS = {
     "answer": ("eval.commands.answer", "Get answers: from a run's models, any endpoint, or a file."),
     "judge": ("eval.commands.judge", "Judge answers in both orders and show the result."),
+    "general": ("eval.commands.general", "Ask base and tuned plain instructions, checked by program."),
+    "compare": ("eval.commands.compare", "Judge the answers of two runs or more against each other."),
     "result": ("eval.commands.result", "Show results again, of one run or pooled over several."),
     "chat": ("eval.commands.chat", "Talk to base and tuned model side by side."),
     "runs": ("eval.commands.runs", "Show every run in one table; free disk."),

@@ -38,7 +38,9 @@ def run_all(**options: Any) -> None:
             "QUESTIONS=my.jsonl names yours (docs/judging.md); `make train` and `make heldout` need none",
         )
     began = time.monotonic()
-    for number, (step, line) in enumerate(commands(**options).items(), 1):
+    lines = commands(**options)
+    for number, step in enumerate(TITLES, 1):
+        line = lines[step]
         print(f"\n[{number}/{len(TITLES)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
         run(line)
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
@@ -76,5 +78,6 @@ def commands(
         "export": command("recipes", "export", "--if-it-fits", **recipe),
         "answer": command("eval", "answer", **asked, max_tokens=max_tokens),
         "judge": command("eval", "judge", **asked, judge=judge),
+        "general": command("eval", "general", **names),
         "card": command("recipes", "card", **recipe),
     }

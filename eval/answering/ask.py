@@ -58,10 +58,20 @@ def ask_run(who: str, requests: list[Request], pool: Pool, start_timeout: float)
         return pool.ask_all(f"{who} answers", endpoint, requests), model
 
 
+def own_answers(
+    who: str, questions: list[Question], requests: list[Request], pool: Pool, start_timeout: float = 900.0
+) -> list[Answer]:
+    """Return the answers of a run's own model; UserError when no call is answered."""
+    replies, model = ask_run(who, requests, pool, start_timeout)
+    return answers_of(who, questions, requests, replies, model)
+
+
 def answers_of(
     who: str, questions: list[Question], requests: list[Request], replies: list[Reply], model: str
 ) -> list[Answer]:
-    """Return the answers that replies to `questions` are."""
+    """Return the answers that replies to `questions` are; UserError when all failed."""
+    if all(reply.error for reply in replies):
+        raise UserError(f"no call for {who} was answered: {replies[0].error}", "the same command tries again")
     return [
         Answer(
             id=question.id,

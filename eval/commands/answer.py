@@ -11,10 +11,11 @@ from common.llm.client import Endpoint
 from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
-from eval.answering.ask import answers_in, answers_of, ask_run, requests_for
+from eval.answering.ask import answers_in, answers_of, own_answers, requests_for
 from eval.commands import options
 from eval.records.answers import REFUSED, Answer, path_of
 from eval.records.questions import Question, bundled, load_questions, test_split
+from eval.result import examples
 
 OWN = ("base", "tuned")  # what a run serves itself; every other name is a model behind an endpoint
 MODELS = {"chatgpt": DEFAULT_MODEL}
@@ -124,13 +125,12 @@ def command(
     for name in names:
         if not contestants.source:
             if endpoint:
-                replies, model = pool.ask_all(f"{name} answers", endpoint, requests), endpoint.model
+                replies = pool.ask_all(f"{name} answers", endpoint, requests)
+                given = answers_of(name, asked, requests, replies, endpoint.model)
             else:
-                replies, model = ask_run(name, requests, pool, contestants.start_timeout)
-            if all(reply.error for reply in replies):
-                raise UserError(f"no call for {name} was answered: {replies[0].error}", "the same command tries again")
-            given = answers_of(name, asked, requests, replies, model)
+                given = own_answers(name, asked, requests, pool, contestants.start_timeout)
         click.echo(f"{folder.save_answers(name, given)}: {_summary(given)}")
+    examples.show(folder)
 
 
 def _summary(given: list[Answer]) -> str:

@@ -17,6 +17,9 @@ from eval.judging.canaries import canary_pairings
 from eval.judging.model_judge import ModelJudge, judge_names, model_judges
 from eval.judging.prompt import LONGEST, OWN, Style, too_long
 from eval.records.judgments import Pairing
+from eval.result import examples
+
+LACKING = {"reference": "GUIDED", "checklist": "CHECKLIST"}
 
 
 @click.command()
@@ -29,6 +32,7 @@ from eval.records.judgments import Pairing
     Style,
     "style",
     click.option("--guided", is_flag=True, help="Show the judge the reference answer."),
+    click.option("--checklist", is_flag=True, help="Show the judge what a good answer must have."),
     click.option("--structured", is_flag=True, help="Ask for JSON by schema, where the endpoint has it."),
     click.option(
         "--prompts", "folder", type=click.Path(path_type=Path), default=OWN, help="Folder with your own pair.*.jinja."
@@ -44,6 +48,12 @@ def command(
     """Judge every pair of contestants in both orders; print the result, write metrics.json and result.html."""
     folder = place.existing()
     asked, work, language = compared.pairings(folder, questions)
+    for shown, of in {"reference": style.guided, "checklist": style.checklist}.items():
+        without = sorted({one.question.id for one in work if not getattr(one.question, shown)})
+        if of and without:
+            raise UserError(
+                f"{len(without)} questions have no {shown} to show the judge: {without[0]} ...", _way_out(shown)
+            )
     work += canary_pairings(asked, folder.answers, canaries, language)
     names = judge_names(judge)
     models = [name for name in names if name != reference_judge.NAME]
@@ -79,8 +89,14 @@ def command(
                     f"to make all anew, delete its file in {folder.path / 'judgments'} first"
                 )
     options.show_result(folder)
+    examples.show(folder, judges[0].name if judges and judges[0].name in folder.judgments else names[0])
     for name, error in dead.items():
         raise UserError(f"no call to {name} was answered: {error}", "the same command tries again")
+
+
+def _way_out(shown: str) -> str:
+    """Return what to do where questions lack what a judge is to be shown."""
+    return f"give each question a {shown} and answer again with these QUESTIONS=, or leave {LACKING[shown]}=1 out"
 
 
 def _estimate(judges: list[ModelJudge], work: list[Pairing], cache: Cache) -> str:

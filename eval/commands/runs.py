@@ -16,7 +16,7 @@ from eval.result.overview import COLUMNS, PARTS, size, table
 from eval.result.page import template
 
 PAGE = RUNS / "runs.html"
-DIGITS = {"held_out": 3, "change": 3, "win_rate": 2, "hours": 2, "peak": 1, "disk": 2, "dollars": 2}
+DIGITS = {"held_out": 3, "change": 3, "win_rate": 2, "general": 1, "hours": 2, "peak": 1, "disk": 2, "dollars": 2}
 
 
 @click.command()

@@ -35,6 +35,7 @@ class ModelJudge:
             pairing.second.answer,
             pairing.question.reference,
             self.style,
+            checklist=pairing.question.checklist,
         )
         settings = self.settings | ({"response_format": SCHEMA} if self.style.structured else {})
         return Request([{"role": "user", "content": prompt}], settings, room=THINKING_ROOM), defused
@@ -116,7 +117,8 @@ def model_judges(
                 f"{name!r} cannot name a judge", f"write JUDGE={DEFAULT_MODEL} or JUDGE=model@http://host:8000/v1"
             )
         endpoint = Endpoint.from_environment(model, url, needs_key=needs_key)
-        called = model + ("+guided" if style.guided else "") + ("+structured" if style.structured else "")
+        ways = [way for way in ("guided", "checklist", "structured") if getattr(style, way)]
+        called = "+".join([model, *ways])
         if called in judges or known.get(called) not in (None, "", endpoint.url):
             called += f"@{urlsplit(endpoint.url).netloc}"
         judges[called] = ModelJudge(called, endpoint, style, settings)

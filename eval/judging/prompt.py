@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import sha256
+from common.files import sha256, sha256_of
 from common.llm.prices import estimate_tokens
 from eval.judging.labels import CLAIM, CONTROL, FENCE, HIDDEN, LABELS, fold, origins
 
@@ -48,17 +48,26 @@ CUT = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a judge is asked: in which language, with the reference answer or not, for JSON or for a last line."""
+    """How a judge is asked: its language, what of the reference it is shown, for JSON or for a last line."""
 
     language: str = "en"
     guided: bool = False
     structured: bool = False
+    checklist: bool = False
     folder: Path = OWN
 
 
 @lru_cache(maxsize=4096)  # made once for the estimate and once for the call
-def pair_prompt(question: str, first: str, second: str, reference: str, style: Style) -> tuple[str, int]:
-    """Return the prompt for one pair in one order, and how many things in the answers were made harmless."""
+def pair_prompt(
+    question: str, first: str, second: str, reference: str, style: Style, *, checklist: tuple[str, ...] = ()
+) -> tuple[str, int]:
+    """Return the prompt for one pair in one order, and how many things in the answers were made harmless.
+
+    The checklist's order changes with the pair, and is the same for both orders of its answers.
+    """
+    points = sorted(
+        checklist if style.checklist else (), key=lambda point: sha256_of([point, *sorted((first, second))])
+    )
     (asked, _), (one, in_first), (other, in_second), (expert, _) = (
         defuse(shorten(text, style.language), style.language)
         for text in (question, first, second, reference if style.guided else "")
@@ -70,7 +79,8 @@ def pair_prompt(question: str, first: str, second: str, reference: str, style: S
         first=one,
         second=other,
         reference=expert,
-        fence=mark(question, first, second, reference),
+        checklist=[defuse(point, style.language)[0] for point in points],
+        fence=mark(question, first, second, reference, *points),
         labels=LABELS,
         structured=style.structured,
     )

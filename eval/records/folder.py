@@ -149,6 +149,12 @@ class Folder:
         return found
 
     @property
+    def lost_votes(self) -> dict[str, int]:
+        """Return person -> votes, of people none of whose votes is on answers that are here."""
+        votes = {judge: len(rows) for judge, rows in self.all_judgments.items() if rows[0].status == VOTE}
+        return {judge: n for judge, n in votes.items() if judge not in self.judgments}
+
+    @property
     def stale_judgments(self) -> int:
         """Return how many judgments are of answers that are others now, and have not been made anew."""
 
@@ -160,7 +166,8 @@ class Folder:
             )
 
         fresh = {place(row) for rows in self.judgments.values() for row in rows}
-        every = {place(row) for rows in self.all_judgments.values() for row in rows}
+        lost = self.lost_votes
+        every = {place(row) for judge, rows in self.all_judgments.items() if judge not in lost for row in rows}
         return len(every - fresh)
 
     def add_judgments(self, judge: str, judgments: Iterable[Judgment]) -> list[Judgment]:

@@ -44,6 +44,8 @@ class Question:
     choices: dict[str, str] = field(default_factory=dict)
     letter: str = ""
     use: str = "judge"
+    checklist: tuple[str, ...] = ()
+    """What a good answer must have."""
 
     def row(self) -> dict[str, Any]:
         """Return this question as it stands in a file."""
@@ -159,10 +161,16 @@ def _question(row: dict[str, Any], default_id: str, place: str, problems: list[s
         if letter not in choices:
             problems.append(f"{place}: answer {letter!r} is none of the choices {', '.join(choices)}")
             return None
+    points = row.get("checklist") or ()
+    points = re.split(r"[\n;；]", points) if isinstance(points, str) else points
+    if not all(isinstance(point, str) for point in points):
+        problems.append(f'{place}: checklist must be a list of texts, or one text with ";" between its points')
+        return None
     use = str(row.get("use") or ("choice" if choices else "judge"))
     return Question(
-        values["id"] or default_id, values["question"], values["reference"], values["category"], choices, letter, use
-    )
+        values["id"] or default_id, values["question"], values["reference"], values["category"], choices, letter, use,
+        tuple(point.strip() for point in points if point.strip()),
+    )  # fmt: skip
 
 
 def language_of(texts: list[str]) -> str:

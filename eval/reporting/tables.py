@@ -9,7 +9,7 @@ import pandas as pd
 
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, shared_settings, short
 from eval.reporting.seeds import change, pooled
-from eval.result.sentences import p_value, rate, share
+from eval.result.sentences import p_value, points, rate, share
 
 NONE = "–"
 Rows = Sequence[dict[str, Any]]
@@ -171,6 +171,9 @@ def other_scores(experiment: Experiment) -> Table | None:
             cells = {}
             if who in choice:
                 cells["multiple choice [95 %]"] = rate(choice[who]["accuracy"], choice[who]["interval"])
+            if general := run.result.get("general", {}).get("scores", {}).get("all"):
+                cells["general prompts passed"] = share(general[who])
+                cells["difference, points [95 %]"] = points(general["difference"]) if who == "tuned" else NONE
             for name, title in (("chrf", "chrF [95 %]"), ("rouge_l", "ROUGE-L [95 %]")):
                 if who in texts:
                     cells[title] = "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**texts[who][name])

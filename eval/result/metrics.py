@@ -5,7 +5,7 @@ from typing import Any
 
 from common.files import sha256
 from common.llm.prices import price_of
-from common.run_files import read_heldout
+from common.run_files import read_general, read_heldout
 from common.versions import versions
 from eval.judging.reference_judge import MARGIN, NAME
 from eval.records.answers import CUT_OFF, Answer
@@ -52,7 +52,12 @@ def build(folder: Folder) -> dict[str, Any]:
                 worth = people.worth_of({name: stats.scored(by_judge[name]) for name in members}, voted)
                 row |= {"members": members, "worth": worth}
             if why := _withheld(a, b, contestants) or (kind == "model" and stats.bound_to_position(steady)):
-                row |= stats.NO_RATE | {"length_controlled": None, "corrected": None, "withheld": why}
+                row |= stats.NO_RATE | {
+                    "length_controlled": None,
+                    "style_controlled": None,
+                    "corrected": None,
+                    "withheld": why,
+                }
             comparisons.append(row)
         if len(by_judge) > 1:
             agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
@@ -64,11 +69,13 @@ def build(folder: Folder) -> dict[str, Any]:
         "contestants": contestants,
         "judges": {judge: _judge(judgments) for judge, judgments in judged.items()},
         "stale_judgments": folder.stale_judgments,
+        "lost_votes": folder.lost_votes,
         "comparisons": comparisons,
         "agreement": agreement,
         "choice": choice_scores(folder.questions, answers),
         "texts": text_scores(folder.questions, answers),
         "heldout": {k: v for k, v in read_heldout(folder.path).items() if k != "row_losses"},
+        "general": read_general(folder.path),
         "versions": versions("openai", "sacrebleu", "llamafactory"),
         "files": {
             str(path.relative_to(folder.path)): sha256(path)

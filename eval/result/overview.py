@@ -8,11 +8,12 @@ import pandas
 
 from common.paths import RUNS
 from common.process import is_held
-from common.run_files import Manifest, read_heldout, read_manifest, read_metrics
+from common.run_files import Manifest, read_general, read_heldout, read_manifest, read_metrics
 
 COLUMNS = {
     "task": "task", "model": "model", "method": "method", "variant": "variant", "state": "state",
     "held_out": "held-out loss", "change": "against base", "win_rate": "win rate", "interval": "95 %", "judge": "judge",
+    "general": "general, points",
     "hours": "hours", "peak": "peak GiB", "disk": "disk GB", "dollars": "judge $", "page": "page",
 }  # fmt: skip
 """Keys of the table, and what they are called in it."""
@@ -29,7 +30,7 @@ def table(root: Path = RUNS) -> "pandas.DataFrame":
 
 def _row(folder: Path) -> dict[str, Any]:
     manifest, heldout, metrics = read_manifest(folder), read_heldout(folder), read_metrics(folder)
-    steps = manifest.get("steps", {})
+    general, steps = read_general(folder), manifest.get("steps", {})
     trained = steps.get("train", {})
     judged = _judged(metrics.get("comparisons", []))
     spent = [judge["dollars"] for judge in metrics.get("judges", {}).values() if judge.get("dollars") is not None]
@@ -41,6 +42,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "win_rate": judged.get("win_rate"),
         "interval": "{:.0%} to {:.0%}".format(*judged["interval"]) if judged else "",
         "judge": judged.get("judge", ""),
+        "general": 100 * general["scores"]["all"]["difference"]["mean"] if general else None,
         "hours": sum(step.get("seconds", 0) for step in steps.values()) / 3600 or None,
         "peak": trained.get("peak_vram_gb") or trained.get("peak_ram_gb"),
         "disk": size([folder]) / 1e9,

@@ -22,6 +22,7 @@ FAMILIES = {
     "GLM": r"glm",
     "Mistral": r"mistral|mixtral",
 }
+MOST_FORGOTTEN = 0.02  # of the general prompts; a greater loss is warned about
 LONGER_WINS = 0.7  # above this alpaca_eval's authors advise against a judge
 
 
@@ -31,7 +32,7 @@ def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     said = list(dict.fromkeys(verdict(row, tell, result["folder"]) for row in result["comparisons"]))
     said += [agreement(row, tell) for row in result["agreement"] if any(pair["items"] for pair in row["pairs"])]
     said.append(heldout(result["heldout"], tell))
-    said += _scores(result, tell)
+    said += [*_scores(result, tell), *general(result["general"], tell)]
     said += [contestant(who, entry, tell) for who, entry in result["contestants"].items()]
     return [*said, tell("files", folder=result["folder"])]
 
@@ -124,6 +125,28 @@ def _scores(result: dict[str, Any], tell: Say) -> Iterator[str]:
         yield tell("texts", title=title, n=texts["rows"], scores=scores) + (more or "")
 
 
+def general(found: Mapping[str, Any], tell: Say) -> Iterator[str]:
+    """Say how many plain instructions base and tuned model follow, and their scores on lm-eval's tasks."""
+    for name, of in found.get("scores", {}).items():
+        if name == "all" or of["prompts"]:
+            yield tell("general", part=tell(f"part {name}"), n=of["prompts"], base=of["base"], tuned=of["tuned"],
+                       change=points(of["difference"]))  # fmt: skip
+    measured = found.get("lm_eval", {})
+    for task in measured.get("tuned", {}):
+        scores = [f"{who} {measured[who][task]['score']:.1%} (SE {measured[who][task]['stderr'] or 0:.1%})"
+                  for who in ("base", "tuned") if task in measured[who]]  # fmt: skip
+        yield f"lm-eval {task}: {', '.join(scores)}"
+
+
+def forgotten(found: Mapping[str, Any], tell: Say) -> Iterator[str]:
+    """Warn where the tuned model follows fewer plain instructions than the base."""
+    for name, of in found.get("scores", {}).items():
+        change = of["difference"]
+        if of["prompts"] and change["mean"] <= -MOST_FORGOTTEN:
+            sure = tell("surely" if change["high"] < 0 else "perhaps")
+            yield tell("forgotten", part=tell(f"part {name}"), sure=sure, change=points(change))
+
+
 def contestant(who: str, entry: dict[str, Any], tell: Say) -> str:
     """Say which model answered, and how."""
     settings = ", ".join(f"{name} {value}" for name, value in entry["settings"].items() if name != "system")
@@ -135,6 +158,7 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
     """Return what a reader must know before believing a result, each a sentence about something measured."""
     tell = partial(say, language)
     found = [tell("stale", n=result["stale_judgments"])] if result["stale_judgments"] else []
+    found += [tell("lost votes", judge=who, n=n, folder=result["folder"]) for who, n in result["lost_votes"].items()]
     for name, judge in result["judges"].items():
         found += _of_judge(name, judge, tell)
     for row in result["comparisons"]:
@@ -143,6 +167,7 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
     for who, entry in result["contestants"].items():
         keys = {"cut off": "cut_off", "empty answers": "empty", "looping answers": "looping", "unanswered": "failed"}
         found += [tell(key, n=entry[name], who=who) for key, name in keys.items() if entry[name]]
+    found += forgotten(result["general"], tell)
     if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
         found.append(tell("settings"))
     return found
@@ -178,12 +203,18 @@ def _of_comparison(row: dict[str, Any], result: dict[str, Any], tell: Say) -> It
         yield tell("first", share=row["first_share"])
     if row["longer_won_interval"][0] > 0.5:
         yield tell("longer", share=row["longer_won"], above=tell("above") if row["longer_won"] > LONGER_WINS else "")
-    if controlled := row["length_controlled"]:
-        yield tell("controlled", rate=rate(controlled["win_rate"], controlled["interval"]))
+    yield from equal(row, tell)
     own = family(row["judge"], result["judges"][row["judge"]]["model"])
     for who in (row["a"], row["b"]):
         if own and own == family(who, result["contestants"][who]["model"]):
             yield tell("family", who=who, family=own)
+
+
+def equal(row: dict[str, Any], tell: Say) -> Iterator[str]:
+    """Say the win rate at equal length, and at equal style."""
+    for name in ("length", "style"):
+        if found := row[f"{name}_controlled"]:
+            yield tell(f"equal {name}", rate=rate(found["win_rate"], found["interval"]))
 
 
 def corrected(found: dict[str, Any], tell: Say) -> str:
@@ -203,6 +234,11 @@ def family(*names: str) -> str:
 def rate(value: float | None, interval: list[float]) -> str:
     """Return a rate with its interval, as percentages."""
     return "-" if value is None else f"{value:.1%} [{interval[0]:.0%}, {interval[1]:.0%}]"
+
+
+def points(change: Mapping[str, float]) -> str:
+    """Return a difference of shares with its interval, in percentage points."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * change[name] for name in ("mean", "low", "high")))
 
 
 def share(value: float | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from eval.result.sentences import corrected, p_value, power, rate, sentences, share
+from eval.result.sentences import corrected, equal, p_value, power, rate, sentences, share
 from eval.result.wording import say
 
 
@@ -77,12 +77,10 @@ def blocks_of(
     for row in pooled:
         lines = [[part["folder"], *_figures(part), p_value(part["holm_p"])] for part in row["tasks"]]
         lines.append([tell("all questions", n=row["questions"]), *_figures(row), p_value(row["holm_p"])])
-        controlled = row["length_controlled"]
         notes = [power(row, row["questions"], tell)] if row["kind"] != "stand-in" else []
         if row["corrected"]:
             notes.append(corrected(row["corrected"], tell))
-        if controlled:
-            notes.append(tell("equal length", rate=rate(controlled["win_rate"], controlled["interval"])))
+        notes += equal(row, tell)
         title = tell("pooled", a=row["a"], b=row["b"], judge=row["judge"])
         blocks.append(Block(title, [tell("pooled header").split("|"), *lines], notes))
     return blocks

@@ -8,7 +8,7 @@ from eval.records.answers import Answer
 from eval.records.judgments import VOTE, Judgment
 from eval.statistics.agreement import majority
 from eval.statistics.intervals import detectable_rate, holm, rate_interval, sign_test, wilson, wins_needed
-from eval.statistics.length_control import length_controlled
+from eval.statistics.style_control import controls, differing
 
 POSITION = 0.75  # a judge is unusable when more than this part of its winners surely stands in one place
 
@@ -157,5 +157,4 @@ def length_effect(
         "longer_won": sum(longer) / len(longer) if longer else None,
         "longer_won_interval": wilson(sum(longer), len(longer)),
         "longer_won_of": len(longer),
-        "length_controlled": length_controlled(list(scores.values()), [one - other for one, other in lengths.values()]),
-    }
+    } | controls(list(scores.values()), [differing(answers_a[id_].answer, answers_b[id_].answer) for id_ in scores])

@@ -6,13 +6,14 @@ import pandas as pd
 
 from common.names import root_task
 from eval.records.folder import Folder
-from eval.statistics.length_control import length_controlled
 from eval.statistics.outcomes import correct, counts, outcomes, scored
 from eval.statistics.people import corrected
 from eval.statistics.ranking import rank
+from eval.statistics.style_control import controls, differing
 
 Part = tuple[Folder, dict[str, Any]]
 """A folder and its result."""
+STYLE = ("characters", "lists", "markup")
 
 
 def contestant_name(folder: Folder, who: str) -> str:
@@ -28,7 +29,7 @@ def contestant_name(folder: Folder, who: str) -> str:
 
 
 def table(parts: list[Part]) -> pd.DataFrame:
-    """Return a row for each outcome with a verdict: judge, contestants, task, question, score of a, how much longer.
+    """Return a row for each outcome with a verdict: judge, contestants, task, question, score of a, style.
 
     Comparisons whose win rate is withheld are left out, and panels, which are of the other judges.
     """
@@ -44,7 +45,8 @@ def table(parts: list[Part]) -> pd.DataFrame:
             rows += [
                 {
                     "judge": judge, "a": a, "b": b, "folder": str(folder.path), "question": f"{task}/{id_}",
-                    "score": score, "longer": len(given_a[id_].answer) - len(given_b[id_].answer),
+                    "score": score,
+                    **dict(zip(STYLE, differing(given_a[id_].answer, given_b[id_].answer), strict=True)),
                     "name_a": a if alone else contestant_name(folder, a),
                     "name_b": b if alone else contestant_name(folder, b),
                 }
@@ -60,7 +62,7 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
     """
     pooled = []
     for (judge, a, b), group in found.groupby(["judge", "a", "b"], sort=False) if len(found) else []:
-        means = group.groupby("question", sort=False)[["score", "longer"]].mean()
+        means = group.groupby("question", sort=False)[["score", *STYLE]].mean()
         scores = means["score"].tolist()
         rows = [
             {"folder": str(folder.path), **row}
@@ -68,13 +70,12 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
             for row in result["comparisons"]
             if (row["judge"], row["a"], row["b"]) == (judge, a, b)
         ]
-        controlled = length_controlled(scores, means["longer"].tolist())
         votes = found[(found["a"] == a) & (found["b"] == b) & found["judge"].str.startswith("human")]
         voted = {str(question): float(vote) for question, vote in votes.groupby("question")["score"].mean().items()}
         pooled.append(
             {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
             | counts(scores)
-            | {"length_controlled": controlled}
+            | controls(scores, means[list(STYLE)].to_numpy().tolist())
             | {
                 "corrected": corrected(dict(zip(means.index, scores, strict=True)), voted)
                 if rows[0]["kind"] == "model"

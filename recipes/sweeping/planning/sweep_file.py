@@ -141,7 +141,7 @@ Values = Annotated[tuple[Value, ...], Strict(False)]
 
 
 def _in_order(steps: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(step for step in STEPS if step in steps)
+    return tuple(step for step in (*STEPS[:-1], "general", STEPS[-1]) if step in steps)
 
 
 class SweepFile(Schema):
@@ -171,7 +171,7 @@ class SweepFile(Schema):
     questions: str = ""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[
-        tuple[Literal["train", "heldout", "export", "answer", "judge", "card"], ...], Strict(False),
+        tuple[Literal["train", "heldout", "export", "answer", "judge", "general", "card"], ...], Strict(False),
         AfterValidator(_in_order),
     ] = ("train", "heldout", "export", "answer", "judge", "card")  # fmt: skip
     keep: Annotated[tuple[Literal["adapter", "export"], ...], Strict(False)] = ("adapter", "export")

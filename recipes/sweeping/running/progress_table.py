@@ -7,12 +7,24 @@ from typing import Self
 from rich.live import Live
 from rich.text import Text
 
-from common.run_files import DONE, FAILED, RUNNING, LogRow, Plan, Run, State, read_heldout, read_state, training
+from common.run_files import (
+    DONE,
+    FAILED,
+    RUNNING,
+    LogRow,
+    Plan,
+    Run,
+    State,
+    read_general,
+    read_heldout,
+    read_state,
+    training,
+)
 from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
 from recipes.sweeping.running import state as states
 
-HEAD = ("run", "state", "step", "loss", "held-out", "tokens/s", "left", "where")
+HEAD = ("run", "state", "step", "loss", "held-out", "general", "tokens/s", "left", "where")
 
 
 def lines(plan: Plan) -> list[str]:
@@ -28,11 +40,13 @@ def _row(run: Run, state: State) -> tuple[str, ...]:
     last = training(Path(run.folder)) if state.state == RUNNING and state.step == "train" else LogRow()
     loss, speed = last.get("loss"), last.get("throughput")
     tuned = read_heldout(Path(run.folder)).get("tuned") if state.state == DONE else None
+    scores = read_general(Path(run.folder)).get("scores") if state.state == DONE else None
     spent = in_words(sum(state.seconds.values())) if state.state == DONE else ""
     return (
         run.name, "broken off" if broken else state.state,
         state.step + (f" {last['current_steps']}/{last['total_steps']}" if last.get("total_steps") else ""),
         f"{loss:.3f}" if loss is not None else "", f"{tuned['loss']:.3f}" if tuned else "",
+        f"{100 * scores['all']['difference']['mean']:+.1f}" if scores else "",
         f"{speed:.0f}" if speed else "", str(last.get("remaining_time") or spent), state.where,
     )  # fmt: skip
 

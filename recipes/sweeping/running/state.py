@@ -12,6 +12,7 @@ RESULTS = {
     "heldout": "heldout.json",
     "answer": "answers/tuned.jsonl",
     "judge": "metrics.json",
+    "general": "general.json",
 }
 """Step -> what it leaves in the run's folder."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from common.errors import UserError
 from eval.__main__ import main
@@ -360,3 +361,69 @@ def test_an_answer_that_no_context_holds_is_cut_for_the_judge_and_that_is_said(r
     longest = max(len(call["messages"][0]["content"]) for call in endpoint.calls)
     assert longest < 110_000
     assert {json.loads(row)["note"] for row in lines(run, "fake")} == {"", "base's answer was cut in the judge's copy"}
+
+
+def with_checklists(run: Path) -> None:
+    path = run / "questions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    points = ["Says that it is a device.", "Names what it measures.", "Gives the unit."]
+    path.write_text("".join(json.dumps(row | {"checklist": points}) + "\n" for row in rows))
+
+
+def test_the_checklist_is_shown_in_an_order_that_changes_with_the_pair(
+    run: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+    endpoint.behaviour = prefers_device
+    with_checklists(run)
+    eval_command("judge", "--run", run, "--judge", "fake", "--checklist")
+    assert metrics(run)["comparisons"][0]["judge"] == "fake+checklist"
+    orders: dict[str, set[tuple[str, ...]]] = {}
+    for call in endpoint.calls:
+        prompt = call["messages"][0]["content"]
+        points = re.search(r"begin checklist\n(.*?)\n==", prompt, re.DOTALL)
+        assert points
+        question = re.search(r"What is thing \d", prompt)
+        assert question
+        orders.setdefault(question[0], set()).add(tuple(points[1].split("\n")))
+    assert all(len(of) == 1 for of in orders.values())  # the same for both orders of a pair
+    assert len({order for of in orders.values() for order in of}) > 1
+    assert all("- Gives the unit." in order for of in orders.values() for order in of)
+
+
+@pytest.mark.parametrize(("option", "lacks"), [("--checklist", "checklist"), ("--guided", "reference")])
+def test_a_judge_cannot_be_shown_what_questions_lack(run: Path, option: str, lacks: str) -> None:
+    path = run / "questions.jsonl"
+    path.write_text(path.read_text().replace('"reference"', '"note"'))
+    with pytest.raises(UserError, match=f"6 questions have no {lacks}") as caught:
+        eval_command("judge", "--run", run, "--judge", "fake@http://localhost:1/v1", option)
+    assert f"{lacks.upper() if lacks == 'checklist' else 'GUIDED'}=1" in str(caught.value.hint)
+
+
+def test_votes_of_another_run_are_told_as_such(run: Path) -> None:
+    rows = [
+        {"id": f"q{n}", "judge": "human-anna", "first": "tuned", "second": "base", "winner": "tuned", "status": "vote",
+         "pair_sha256": "of another run"} for n in range(3)
+    ]  # fmt: skip
+    (run / "judgments").mkdir()
+    (run / "judgments" / "human-anna.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = eval_command("judge", "--run", run).output
+    assert "None of the 3 votes of `human-anna` counts" in said
+    assert f"make annotate RUN={run}" in said
+    assert metrics(run)["stale_judgments"] == 0
+
+
+def test_the_terminal_ends_with_three_pairs_cut_to_its_width(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    path = run / "answers" / "base.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[0]["answer"] = "\x1b[31mNobody\x1b[0m 不知道 " * 60
+    rows[1]["answer"] = "[bold]Thing 1 is a device for measuring 1 litres.[/bold]"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = eval_command("judge", "--run", run).output
+    shown = said[said.index("largest win of tuned by reference") :]
+    assert "a tie by reference" in shown
+    assert "\x1b" not in shown
+    assert all(cell_len(line) <= 60 for line in shown.splitlines())
+    assert "tuned" in shown.splitlines()[2]
+    assert "base" in shown.splitlines()[2]

@@ -14,10 +14,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from eval.statistics import intervals as stats
 from eval.statistics.agreement import agreement_of, cohen, fleiss, majority
-from eval.statistics.length_control import length_controlled
 from eval.statistics.outcomes import Outcome, correct, scored
 from eval.statistics.people import corrected, worth_of
 from eval.statistics.ranking import rank
+from eval.statistics.style_control import controlled, controls, differing
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (10, 20), (15, 20), (13.5, 20), (72, 120), (1, 1)])
@@ -162,7 +162,7 @@ def test_length_control_finds_that_only_length_won() -> None:
     differences = rng.normal(300, 200, 400).round().astype(int)
     spread = math.sqrt((differences**2).mean())
     scores = (rng.random(400) < 1 / (1 + np.exp(-2 * np.tanh(differences / spread)))).astype(float)
-    found = length_controlled(list(scores), list(differences))
+    found = controlled(list(scores), [[one] for one in differences])
     assert found
     assert scores.mean() > 0.7
     assert found["interval"][0] < 0.5 < found["interval"][1]
@@ -174,10 +174,46 @@ def test_length_control_finds_that_only_length_won() -> None:
 
 
 def test_length_control_is_not_given_where_it_cannot_be() -> None:
-    assert length_controlled([1.0] * 20, list(range(20))) is None
-    assert length_controlled([0.0, 1.0] * 50, [0] * 100) is None
-    assert length_controlled([0.5] * 100 + [1.0] * 19, list(range(119))) is None
-    assert length_controlled([0.0] * 50 + [1.0] * 50, [-9] * 50 + [9] * 50) is None
+    assert controlled([1.0] * 20, [[n] for n in range(20)]) is None
+    assert controlled([0.0, 1.0] * 50, [[0]] * 100) is None
+    assert controlled([0.5] * 100 + [1.0] * 19, [[n] for n in range(119)]) is None
+    assert controlled([0.0] * 50 + [1.0] * 50, [[-9]] * 50 + [[9]] * 50) is None
+    assert (
+        controlled([0.0, 1.0] * 25 + [0.5] * 20, [[n, n % 3, n % 5] for n in range(70)]) is None
+    )  # 50 decided, 3 columns
+    assert controls([0.0, 1.0] * 50, [(n % 7, 0, 0) for n in range(100)])["style_controlled"] is None
+
+
+@pytest.mark.parametrize("better", [0.0, 0.6])
+def test_style_control_covers_the_truth_where_length_control_does_not(better: float) -> None:
+    """A judge that likes lists and length: the truth is the rate at equal style, `better` on the logit scale."""
+    rng, covered, length_alone, raw = np.random.default_rng(5), [], [], []
+    for _ in range(300):
+        lists = rng.poisson(3, 120) - rng.poisson(0.5, 120)
+        length = rng.normal(0, 300, 120) + 60 * lists
+        markup = rng.poisson(1, 120) - rng.poisson(1, 120)
+        style = np.column_stack([length, lists, markup])
+        pull = np.tanh(style / np.sqrt((style**2).mean(axis=0))) @ (0.6, 1.2, 0.3)
+        scores = (rng.random(120) < 1 / (1 + np.exp(-better - pull))).astype(float)
+        found = controls(list(scores), style.tolist())
+        truth = 1 / (1 + math.exp(-better))
+        if found["style_controlled"]:
+            covered.append(
+                found["style_controlled"]["interval"][0] <= truth <= found["style_controlled"]["interval"][1]
+            )
+            length_alone.append(found["length_controlled"]["win_rate"])
+            raw.append(scores.mean())
+    assert len(covered) > 200
+    assert 0.92 <= np.mean(covered) <= 0.98
+    assert np.mean(raw) > truth + 0.1
+    assert np.mean(length_alone) > truth + 0.05
+
+
+def test_style_is_counted_as_a_reader_sees_it() -> None:
+    plain = "Drink water. Rest."
+    styled = "## Advice\n\n1. **Drink** water\n2) Rest\n- `sleep`\n\n| a | b |"
+    assert differing(styled, plain) == (len(styled) - len(plain), 3, 4)
+    assert differing("一、喝水\n1、休息\n• 睡觉", "喝水") == (12, 2, 0)
 
 
 def games(seed: int, questions: int = 300) -> list[tuple[str, str, str, float]]:

@@ -1,0 +1,227 @@
+"""What an answer must be like, each a small named check that a prompt names with what it wants.
+
+A count is wanted as a number, or as [least, most] with null for no bound. A Chinese character is a word.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from eval.records.questions import HAN
+from eval.statistics.reference_scores import words as words_of
+
+Check = Callable[[str, Any], bool]
+CHECKS: dict[str, Check] = {}
+LETTER = re.compile(r"[^\W\d_]")
+LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
+COMMON = {  # words that nearly every sentence of a language holds
+    "en": "the a an of to and in is are it that for on with as at by i you we they this be or not",
+    "fr": "le la les un une de des du et à en est sont il elle je vous nous que qui pour dans sur avec ce pas",
+    "es": "el la los las un una de del y a en es son que por para con no se lo su yo me mi como muy",
+    "de": "der die das ein eine und in ist sind es ich du wir sie nicht mit zu auf für von dem den im ein",
+}
+SENTENCE_END = re.compile(r"[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+")
+BULLET, NUMBER = re.compile(r"[-*•]\s+\S"), re.compile(r"(\d+)[.)、．]\s*\S")
+
+
+def check(function: Check) -> Check:
+    """Register a check under its name."""
+    CHECKS[function.__name__.rstrip("_")] = function
+    return function
+
+
+def passes(answer: str, wanted: dict[str, Any]) -> dict[str, bool]:
+    """Return check -> whether an answer passes it, of all that a prompt wants; an empty answer passes none."""
+    text = answer.strip()
+    return {name: bool(text) and CHECKS[name](text, value) for name, value in wanted.items()}
+
+
+def _within(count: int, wanted: Any) -> bool:
+    least, most = wanted if isinstance(wanted, list) else (wanted, wanted)
+    return (least is None or count >= least) and (most is None or count <= most)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip("\"'“”‘’「」.。!！?？,，;；:：*").lower()
+
+
+def _json(text: str) -> Any:
+    """Return what JSON says, alone or in a code block; None where it is none."""
+    inside = re.fullmatch(r"```(?:json)?\s*\n(.*?)\n?```", text, re.S)
+    try:
+        return json.loads(inside[1] if inside else text)
+    except ValueError:
+        return None
+
+
+def _found(word: str, text: str) -> int:
+    """Return how often a text holds a word, in any case; a Chinese one also inside others."""
+    pattern = re.escape(word.lower())
+    return len(re.findall(pattern if HAN.search(word) else rf"(?<!\w){pattern}(?!\w)", text.lower()))
+
+
+@check
+def words(text: str, wanted: Any) -> bool:
+    """So many words."""
+    return _within(len(words_of(text)), wanted)
+
+
+@check
+def characters(text: str, wanted: Any) -> bool:
+    """So many Chinese characters."""
+    return _within(len(HAN.findall(text)), wanted)
+
+
+@check
+def sentences(text: str, wanted: Any) -> bool:
+    """So many sentences, the last with or without its full stop."""
+    return _within(sum(bool(LETTER.search(part)) for part in SENTENCE_END.split(text)), wanted)
+
+
+@check
+def lines(text: str, wanted: Any) -> bool:
+    """So many lines that hold anything."""
+    return _within(len(_lines(text)), wanted)
+
+
+@check
+def bullets(text: str, wanted: Any) -> bool:
+    """So many bullet points."""
+    return _within(sum(bool(BULLET.match(line)) for line in _lines(text)), wanted)
+
+
+@check
+def numbered(text: str, wanted: Any) -> bool:
+    """A list numbered from 1 to so many."""
+    found = [int(match[1]) for line in _lines(text) if (match := NUMBER.match(line))]
+    return found == list(range(1, len(found) + 1)) and _within(len(found), wanted)
+
+
+@check
+def paragraphs(text: str, wanted: Any) -> bool:
+    """So many paragraphs with empty lines between them."""
+    return _within(len([part for part in re.split(r"\n\s*\n", text) if part.strip()]), wanted)
+
+
+@check
+def parts(text: str, wanted: dict[str, Any]) -> bool:
+    """So many parts (`count`), none empty, with a mark (`mark`) between them."""
+    found = text.split(wanted["mark"])
+    return all(part.strip() for part in found) and _within(len(found), wanted["count"])
+
+
+@check
+def json_keys(text: str, wanted: list[str]) -> bool:
+    """A JSON object with these keys and no others."""
+    value = _json(text)
+    return isinstance(value, dict) and sorted(value) == sorted(wanted)
+
+
+@check
+def json_list(text: str, wanted: Any) -> bool:
+    """A JSON list of so many entries."""
+    value = _json(text)
+    return isinstance(value, list) and _within(len(value), wanted)
+
+
+@check
+def table(text: str, wanted: list[int]) -> bool:
+    """A Markdown table of so many rows below its header, and so many columns."""
+    rows = [line.strip("|").split("|") for line in _lines(text) if line.startswith("|")]
+    rule = len(rows) > 1 and all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in rows[1])
+    return rule and [len(rows) - 2, len(rows[0])] == wanted and len({len(row) for row in rows}) == 1
+
+
+@check
+def language(text: str, wanted: str) -> bool:
+    """Written in a language: zh by its characters, the others by their commonest words."""
+    han, latin = len(HAN.findall(text)), len(LATIN.findall(text))
+    if wanted == "zh":
+        return han > latin
+    said = re.findall(r"[^\W\d_]+", text.lower())
+    counts = {name: sum(word in common.split() for word in said) for name, common in COMMON.items()}
+    return latin > han and counts[wanted] > 0 and counts[wanted] == max(counts.values())
+
+
+@check
+def includes(text: str, wanted: list[str]) -> bool:
+    """All of these words."""
+    return all(_found(word, text) for word in wanted)
+
+
+@check
+def excludes(text: str, wanted: list[str]) -> bool:
+    """None of these words."""
+    return not any(_found(word, text) for word in wanted)
+
+
+@check
+def times(text: str, wanted: dict[str, Any]) -> bool:
+    """Each of these words so many times."""
+    return all(_within(_found(word, text), count) for word, count in wanted.items())
+
+
+@check
+def without(text: str, wanted: str) -> bool:
+    """None of these characters, in either case."""
+    return not set(wanted.lower()) & set(text.lower())
+
+
+@check
+def starts(text: str, wanted: str) -> bool:
+    """Begins with this, in this spelling."""
+    return text.startswith(wanted)
+
+
+@check
+def ends(text: str, wanted: str) -> bool:
+    """Ends with this, in this spelling."""
+    return text.endswith(wanted)
+
+
+@check
+def case(text: str, wanted: str) -> bool:
+    """All letters are `upper` or `lower`."""
+    return bool(LATIN.search(text)) and text == getattr(text, wanted)()
+
+
+@check
+def one_of(text: str, wanted: list[str]) -> bool:
+    """Is one of these, and nothing more; case, quotes and full stop aside."""
+    return _bare(text) in map(_bare, wanted)
+
+
+@check
+def matches(text: str, wanted: str) -> bool:
+    """All of it matches a regular expression."""
+    return bool(re.fullmatch(wanted, text))
+
+
+@check
+def sorted_(text: str, wanted: bool) -> bool:
+    """Its lines (two or more) are in alphabetical order."""
+    found = [line.lower() for line in _lines(text)]
+    return (len(found) > 1 and found == sorted(found)) == wanted
+
+
+@check
+def acrostic(text: str, wanted: str) -> bool:
+    """The first letters of its lines spell a word."""
+    return "".join(line[0] for line in _lines(text)).lower() == wanted.lower()
+
+
+@check
+def each_line(text: str, wanted: str) -> bool:
+    """A regular expression matches all of every line."""
+    return all(re.fullmatch(wanted, line) for line in _lines(text))
+
+
+@check
+def code(text: str, wanted: str) -> bool:
+    """One fenced code block, marked with this language."""
+    return re.findall(r"^```(\w*)", text, re.M) == [wanted, ""]

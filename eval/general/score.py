@@ -1,0 +1,83 @@
+"""Base against tuned on the general prompts: which checks each answer passes, and a paired difference with interval."""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.files import sha256
+from eval.general.checks import passes
+from eval.records.answers import Answer
+from eval.records.questions import Question
+from eval.statistics.intervals import rate_interval
+from eval.statistics.reference_scores import looping
+
+LANGUAGES = ("en", "zh")
+PROMPTS = Path(__file__).parent
+
+
+@cache
+def prompts() -> dict[str, dict[str, Any]]:
+    """Return id -> a prompt (`ask`) and its checks, of both languages."""
+    found: dict[str, dict[str, Any]] = {}
+    for language in LANGUAGES:
+        rows = yaml.safe_load((PROMPTS / f"prompts.{language}.yaml").read_text("utf-8"))
+        found |= {f"general-{language}-{number:02d}": row for number, row in enumerate(rows, 1)}
+    return found
+
+
+def questions() -> list[Question]:
+    """Return the prompts as questions to be asked."""
+    return [Question(id_, row["ask"], category=id_.split("-")[1], use="general") for id_, row in prompts().items()]
+
+
+def checked(id_: str, answer: str) -> dict[str, bool]:
+    """Return check -> whether an answer to a prompt passes it; one that repeats the prompt or itself passes none."""
+    row = prompts()[id_]
+    return passes(
+        "" if row["ask"] in answer or looping(answer) else answer, {name: row[name] for name in row if name != "ask"}
+    )
+
+
+def compare(base: Mapping[str, Answer], tuned: Mapping[str, Answer]) -> dict[str, Any]:
+    """Return what general.json holds: for each language and all, the share of prompts passed and its change.
+
+    A prompt is passed when all its checks are. Prompts that either model has no answer to (a failed call) are left out.
+    """
+    both = [id_ for id_ in prompts() if all(id_ in given and not given[id_].error for given in (base, tuned))]
+    found = {
+        who: {id_: checked(id_, given[id_].answer) for id_ in both} for who, given in (("base", base), ("tuned", tuned))
+    }
+    passed = {who: {id_: all(result.values()) for id_, result in rows.items()} for who, rows in found.items()}
+    kinds = Counter(name for result in found["base"].values() for name in result)
+    return {
+        "prompts": {f"prompts.{language}.yaml": sha256(PROMPTS / f"prompts.{language}.yaml") for language in LANGUAGES},
+        "left_out": len(prompts()) - len(both),
+        "cut_off": {who: sum(given[id_].cut_off for id_ in both) for who, given in (("base", base), ("tuned", tuned))},
+        "scores": {
+            name: _change([(passed["base"][id_], passed["tuned"][id_]) for id_ in both if id_.split("-")[1] in part])
+            for name, part in {"all": LANGUAGES, **{language: (language,) for language in LANGUAGES}}.items()
+        },
+        "checks": {
+            kind: {"prompts": number} | {who: sum(row.get(kind, False) for row in found[who].values()) for who in found}
+            for kind, number in sorted(kinds.items())
+        },
+        "lost": [id_ for id_ in both if passed["base"][id_] and not passed["tuned"][id_]],
+        "gained": [id_ for id_ in both if passed["tuned"][id_] and not passed["base"][id_]],
+    }
+
+
+def _change(pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
+    """Return both shares and the change with its 95 % interval, paired by prompt (that of a win rate, doubled)."""
+    n = len(pairs)
+    low, high = rate_interval([(1 + tuned - base) / 2 for base, tuned in pairs])
+    base, tuned = (sum(pair[side] for pair in pairs) / n if n else 0.0 for side in (0, 1))
+    return {
+        "prompts": n,
+        "base": base,
+        "tuned": tuned,
+        "difference": {"mean": tuned - base, "low": 2 * low - 1, "high": 2 * high - 1},
+    }
