@@ -96,7 +96,10 @@ def command(
 
 def _way_out(shown: str) -> str:
     """Return what to do where questions lack what a judge is to be shown."""
-    return f"give each question a {shown} and answer again with these QUESTIONS=, or leave {LACKING[shown]}=1 out"
+    return (
+        f"put a {shown} to each in their file and run make answer again (what was answered is kept), "
+        f"or leave {LACKING[shown]}=1 out"
+    )
 
 
 def _estimate(judges: list[ModelJudge], work: list[Pairing], cache: Cache) -> str:

@@ -163,7 +163,7 @@ def _question(row: dict[str, Any], default_id: str, place: str, problems: list[s
             return None
     points = row.get("checklist") or ()
     points = re.split(r"[\n;；]", points) if isinstance(points, str) else points
-    if not all(isinstance(point, str) for point in points):
+    if not isinstance(points, list | tuple) or not all(isinstance(point, str) for point in points):
         problems.append(f'{place}: checklist must be a list of texts, or one text with ";" between its points')
         return None
     use = str(row.get("use") or ("choice" if choices else "judge"))

@@ -1,6 +1,7 @@
 """Questions: those that come with Whetstone, and what users bring."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,29 @@ def test_rows_of_the_test_split(workplace: Path) -> None:
     first, second = rows_of_test_split("law_en", 3)
     assert (first.text, first.reference, first.use) == ("Q\nI", "A", "test")
     assert second.text == "Q2"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_bundled_question_has_a_checklist_out_of_its_reference(task: str) -> None:
+    for question in load_questions(bundled(task)):
+        points = question.checklist
+        assert 3 <= len(set(points)) == len(points) <= 6
+        assert all((" " in point) == task.endswith("_en") for point in points), question.id
+        known = set(re.findall(r"\d+(?:[.,]\d+)*", question.text + question.reference))
+        assert set(re.findall(r"\d+(?:[.,]\d+)*", " ".join(points))) <= known, question.id
+
+
+def test_a_checklist_of_ones_own_is_a_list_or_one_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [
+        {"question": "a?", "checklist": ["one", " two "]},
+        {"question": "b?", "checklist": "one; two；三"},
+        {"question": "c?"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [q.checklist for q in load_questions(path)] == [("one", "two"), ("one", "two", "三"), ()]
+    path.write_text(
+        json.dumps({"question": "a?", "checklist": 3}) + "\n" + json.dumps({"question": "b?", "checklist": [1]})
+    )
+    with pytest.raises(UserError, match=r"row 1: checklist must be(.|\n)*row 2: checklist must be"):
+        load_questions(path)
