@@ -5,16 +5,18 @@ VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL M
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
-$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED CHECKLIST STRUCTURED IF_IT_FITS),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
+$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED CHECKLIST STRUCTURED IF_IT_FITS BEST),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(call given,$(name)),$(name)))
 $(if $(GIVEN),$(if $(shell $(PYTHON) common/make_words.py "$(MAKECMDGOALS)" $(GIVEN)),$(error nothing was started)))
+# BEST=1 is one key of LLaMA-Factory's, which takes three others with it.
+$(if $(BEST),$(eval override SET := load_best_model_at_end=true $(SET))$(eval export SET))
 
 # --option "$VALUE" for each variable that the user gave; the shell expands it, so that any quoting survives.
 option = $(if $($(1)),--$(2) "$$$(1)")
 RUN_OPTIONS = $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,VARIANT,variant)
-RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)$(if $(THINK), --think)
+RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,SET,set)$(if $(THINK), --think)$(if $(BEST),)
 DATA_OPTIONS = $(call option,SOURCE,source) $(call option,LIMIT,limit)
 FORCED = $(if $(FORCE),--force)
 GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)$(if $(DRY), --dry-run)
@@ -67,7 +69,7 @@ recipe: setup ## Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains 
 plan: setup ## Check rows, template, card, memory, disk, time and licence of a run, each with its reason; starts nothing.
 	@$(PY) -m recipes plan $(RECIPE_OPTIONS)
 
-train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice.
+train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice. BEST=1 keeps the best checkpoint and stops when it gets no better.
 	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(FORCED)
 
 heldout: setup ## Loss of base and tuned model on the test rows.

@@ -41,6 +41,8 @@ BEHIND_A_THOUGHT = "rows without a thought are learnt behind an empty one, which
 
 SAVE_SECONDS = 900
 """Between two checkpoints: what a crash may cost."""
+CHECKPOINTS = 10
+"""At least so many to choose the best from."""
 DISK_GB_A_SECOND, SAVING_SHARE = 0.5, 0.05
 """A whole model's checkpoint, its optimizer's state in it, is written so rarely that writing takes a twentieth."""
 
@@ -127,6 +129,7 @@ class Recipe:
         return {
             **self.model_choices(),
             **({"enable_thinking": Choice(None, BEHIND_A_THOUGHT)} if self.think else {}),
+            **self._reference(chosen),
             "stage": Choice(self.method.stage),
             "do_train": Choice(True),
             "dataset": Choice(self.task),
@@ -141,17 +144,32 @@ class Recipe:
             "include_num_input_tokens_seen": Choice(True),
         }
 
+    def _reference(self, chosen: Mapping[str, Any]) -> Choices:
+        """Name the model as it was, which LLaMA-Factory takes for granted and does not load with an adapter."""
+        if not chosen.get("use_asft_loss"):
+            return {}
+        choices = {"ref_model": Choice(self.model_path, "what it is held near; with an adapter it must be named")}
+        if bits := chosen.get("quantization_bit"):
+            choices["ref_model_quantization_bit"] = Choice(bits, "as the model itself")
+        return choices
+
     def _evaluating(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.data.has_val:
             return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
         alone = chosen.get("neat_packing") and chosen.get("flash_attn") == "fa2"
         return {
             "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
-            "eval_strategy": Choice("epoch"),
+            **self._when_to_evaluate(chosen),
             "per_device_eval_batch_size": Choice(1, "all that LLaMA-Factory packs with FlashAttention-2")
             if alone
             else Choice(2),
         }
+
+    def _when_to_evaluate(self, chosen: Mapping[str, Any]) -> Choices:
+        if not chosen.get("load_best_model_at_end"):
+            return {"eval_strategy": Choice("epoch")}
+        every = values(self._saving(chosen)).get("save_steps", self._logging)
+        return {"eval_strategy": Choice("steps"), "eval_steps": Choice(every, "each checkpoint is measured")}
 
     def _saving(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.method.resumable:
@@ -168,6 +186,10 @@ class Recipe:
             minutes = every * step / 60
         else:
             every *= 10
+        if chosen.get("load_best_model_at_end"):
+            tenth = duration.steps(chosen, self.hardware, self.data) / CHECKPOINTS
+            every = min(every, max(1, round(tenth / self._logging)) * self._logging)
+            minutes = every * step / 60
         why = f"about every {minutes:.0f} min" if minutes else "the speed is not known"
         return {
             "overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint"),
@@ -194,8 +216,9 @@ class Recipe:
             choices["default_system"] = Choice(self.backbone.default_system, "as in its published chat template")
         if self.backbone.thinks:
             choices["enable_thinking"] = Choice(self.think, THINKS if self.think else ANSWERS)
+        entry = {key: Choice(value) for key, value in self.backbone.settings.items() if key in FORMAT_KEYS}
         given = {key: Choice(value, "from SET") for key, value in self.overrides.items() if key in FORMAT_KEYS}
-        return choices | given
+        return choices | entry | given
 
     def tuned_choices(self) -> Choices:
         """The keys that load what was trained, on top of the backbone or in its place."""

@@ -21,6 +21,7 @@ SECTIONS = {
     "method": (
         "stage", "do_train", "finetuning_type", "lora", "freeze", "oft", "module_dropout", "pissa", "use_dora",
         "use_rslora", "use_galore", "galore", "use_apollo", "apollo", "use_badam", "badam", "use_muon", "pref",
+        "use_eaft", "eaft", "use_dft", "use_asft", "asft", "ref_model", "neftune",
     ),
     "data": (
         "dataset", "eval_dataset", "cutoff_len", "packing", "neat_packing", "train_sampling", "overwrite_cache",
@@ -28,6 +29,7 @@ SECTIONS = {
     ),
     "training": (
         "learning_rate", "num_train_epochs", "per_device", "gradient_accumulation", "lr_scheduler", "warmup", "seed",
+        "load_best", "metric_for", "greater_is", "early_stopping",
     ),
     "speed and memory": (
         "use_cpu", "bf16", "fp16", "pure_bf16", "optim", "enable_liger", "disable_gradient", "deepspeed", "fsdp",

@@ -36,6 +36,14 @@ class Shape(Entry):
     tied: bool = False
     mlp_matrices: int = 3
     """Matrices in one feed-forward block: 3 when gated (Llama), 2 when not (BLOOM)."""
+    experts: int = 0
+    """Experts of a block, each `mlp` wide. They are no linear layers to peft and bitsandbytes: stay as they are."""
+    active: int = 0
+    """Experts that a token passes through, shared ones among them."""
+    embedding: int = 0
+    """Width of a token's row in the embeddings where it is not `hidden`: Gemma 4 has more of them for each layer."""
+    total: int = 0
+    """All its weights (vision tower too), where these sizes do not give them."""
 
     @property
     def head(self) -> int:
@@ -44,10 +52,28 @@ class Shape(Entry):
 
     @property
     def parameters(self) -> int:
-        """Weights of a dense model of this shape, norms and biases left out."""
-        attention = 2 * self.hidden * self.head * (self.heads + self.kv_heads)
-        block = attention + self.mlp_matrices * self.hidden * self.mlp
-        return self.layers * block + self.vocabulary * self.hidden * (1 if self.tied else 2)
+        """All its weights; norms and biases left out where `total` does not say."""
+        return self.total or self.layers * self.attention + self.expert_weights + self.dense_mlp + self.embeddings
+
+    @property
+    def attention(self) -> int:
+        """Weights of one block's queries, keys, values and output."""
+        return 2 * self.hidden * self.head * (self.heads + self.kv_heads)
+
+    @property
+    def dense_mlp(self) -> int:
+        """Weights of all feed-forward blocks, 0 where they are experts."""
+        return 0 if self.experts else self.layers * self.mlp_matrices * self.hidden * self.mlp
+
+    @property
+    def expert_weights(self) -> int:
+        """Weights of all experts of all blocks."""
+        return self.layers * self.experts * self.mlp_matrices * self.hidden * self.mlp
+
+    @property
+    def embeddings(self) -> int:
+        """Weights of the embeddings and the output layer."""
+        return self.vocabulary * ((self.embedding or self.hidden) + (0 if self.tied else self.hidden))
 
 
 class Backbone(Entry):
@@ -77,6 +103,8 @@ class Backbone(Entry):
     lora_target: str = "all"
     sdpa: bool = True
     """Whether transformers has scaled-dot-product attention for it; without, `flash_attn: sdpa` does not load."""
+    packs: bool = True
+    """Whether rows packed into one sequence stay apart; not in layers without attention, whose state runs on."""
     window: int = 0
     """Tokens that its sliding layers look back, 0 where every layer sees all: LLaMA-Factory's mask for packed rows
     takes the window's place, so that sequences longer than it are not packed."""

@@ -61,16 +61,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 def facts(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of Backbone that a config.json decides. Pure."""
-    kind = str(config.get("model_type", ""))
+    kind, text = str(config.get("model_type", "")), config.get("text_config") or config
     alike = next((backbone for backbone in backbones().values() if backbone.architecture == kind), None)
     return {
         "architecture": kind,
         "shape": _shape(config, alike),
         "dtype": dtype if (dtype := config.get("dtype") or config.get("torch_dtype")) in DTYPES else "",
         "float16": alike is None or alike.float16,
-        "context": config.get("max_position_embeddings") or 0,
+        "context": text.get("max_position_embeddings") or 0,
         "sdpa": bool(alike and alike.sdpa),
-        "window": (config.get("sliding_window") or 0) if config.get("use_sliding_window", True) else 0,
+        "packs": alike is None or alike.packs,
+        "window": (text.get("sliding_window") or 0) if text.get("use_sliding_window", True) else 0,
         "liger": bool(alike and alike.liger),
         "unsloth": bool(alike and alike.unsloth),
     }

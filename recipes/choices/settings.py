@@ -1,7 +1,7 @@
 """What follows from backbone, method, hardware and data: every value of a recipe, with its reason. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -26,9 +26,10 @@ def choose(
     overrides: Mapping[str, Any] = MappingProxyType({}),
 ) -> Choices:
     """Derive all training settings; later groups lean on earlier ones, and all on what the user has set."""
-    given = {key: Choice(value, "from SET") for key, value in overrides.items()}
-    for key, value in overrides.items():
-        given |= {k: Choice(v, f"follows from {key} in SET") for k, v in IMPLIED.get((key, value), {}).items()}
+    given: Choices = {}
+    for key, value in {**method.settings, **overrides}.items():
+        where = " in SET" if key in overrides else ""
+        given |= {k: Choice(v, f"follows from {key}{where}") for k, v in IMPLIED.get(key, lambda _: {})(value).items()}
     given |= {key: Choice(value, "from SET") for key, value in overrides.items()}
     choices: Choices = {}
     choices |= _method(backbone, method)
@@ -45,13 +46,18 @@ def choose(
     return choices | given
 
 
-IMPLIED: dict[tuple[str, Any], dict[str, Any]] = {
-    ("packing", False): {"neat_packing": False},  # which would switch packing on again
-    ("neat_packing", True): {"packing": True},
-    ("fp16", True): {"bf16": False},
-    ("bf16", True): {"fp16": False},
+UNFUSED = ("use_eaft_loss", "use_dft_loss", "use_asft_loss")
+"""Losses that Liger, which never has all logits, replaces by the usual one without a word."""
+BEST = {"metric_for_best_model": "eval_loss", "greater_is_better": False, "early_stopping_steps": 3}
+IMPLIED: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "packing": lambda on: {} if on else {"neat_packing": False},  # which would switch packing on again
+    "neat_packing": lambda on: {"packing": True} if on else {},
+    "fp16": lambda on: {"bf16": False} if on else {},
+    "bf16": lambda on: {"fp16": False} if on else {},
+    "load_best_model_at_end": lambda on: BEST if on else {},
+    **{loss: lambda on: {"enable_liger_kernel": False} if on else {} for loss in UNFUSED},
 }
-"""What a setting of the user's takes with it; anything else would be refused, or pass it over in silence."""
+"""What a setting takes with it; anything else would be refused, or pass it over in silence."""
 
 
 def _method(backbone: Backbone, method: Method) -> Choices:
@@ -118,13 +124,15 @@ def _packing(backbone: Backbone, method: Method, hardware: Hardware, longest: in
     if method.stage != "sft":  # LLaMA-Factory packs no pairs, and cannot sort them by length
         return {}
     slides = 0 < backbone.window < longest
-    if backbone.sdpa and hardware.kind == "cuda" and not slides:
+    if backbone.sdpa and backbone.packs and hardware.kind == "cuda" and not slides:
         return {
             "packing": Choice(True, "several rows fill one sequence, so nearly nothing is spent on padding"),
             "neat_packing": Choice(True, "and rows in one sequence do not see each other"),
         }
     why = "packing would cost more in attention here" if backbone.sdpa else "packed rows might see each other here"
-    if slides:
+    if not backbone.packs:
+        why = "packed rows would run into each other in its layers without attention"
+    elif slides:
         why = f"packing would lift its sliding window of {backbone.window} tokens"
     return {
         "train_sampling_strategy": Choice("group_by_length", f"rows of like length together: little padding; {why}")

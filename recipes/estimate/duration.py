@@ -44,6 +44,14 @@ def seconds_a_step(shape: Shape, settings: Mapping[str, Any], hardware: Hardware
     return rows * length / speed if speed else 0.0
 
 
+def steps(settings: Mapping[str, Any], hardware: Hardware, data: DataFacts) -> float:
+    """Estimate the optimizer steps of a run; 0 when the rows are not known."""
+    cutoff = settings["cutoff_len"]
+    share = min(data.tokens(data.mean_characters), cutoff) / cutoff if settings.get("packing") else 1.0
+    together = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * hardware.world
+    return data.rows * share * settings["num_train_epochs"] / together
+
+
 def tokens_a_second(shape: Shape, settings: Mapping[str, Any], hardware: Hardware) -> float:
     """Estimate the tokens that all devices together train on in a second."""
     weights = shape.layers * sum(rows * columns for rows, columns in matrices(shape).values())

@@ -75,6 +75,7 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = 
     parts = {
         "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),
         "gathered layer": 2 * _block(shape) * 2 if whole else 0.0,
+        "reference": weights if settings.get("use_asft_loss") else 0.0,
         "trained": state * share * (0 if offloaded else 1),
         "activations": _kept(shape, settings),
         "logits": _logits(shape, settings),
@@ -121,12 +122,12 @@ def _shards(settings: Settings, hardware: Hardware) -> int:
 
 def _block(shape: Shape) -> float:
     """Weights of one transformer block."""
-    return sum(rows * columns for rows, columns in matrices(shape).values())
+    return shape.attention + (shape.dense_mlp + shape.expert_weights) / shape.layers
 
 
 def matrices(shape: Shape) -> dict[str, tuple[int, int]]:
-    """Return (inputs, outputs) of every linear layer of a block by its usual name."""
-    hidden, mlp = shape.hidden, shape.mlp
+    """Return (inputs, outputs) of every matrix of a block that a token passes through, by its usual name."""
+    hidden, mlp = shape.hidden, shape.mlp * (shape.active or 1)
     query, key = shape.head * shape.heads, shape.head * shape.kv_heads
     up = {"gate_proj": (hidden, mlp)} if shape.mlp_matrices == 3 else {}
     attention = {
@@ -152,8 +153,8 @@ FUSED_NAMES = {
 
 def _weights(shape: Shape, settings: Settings) -> float:
     """Bytes of the weights as they are loaded."""
-    linear = shape.layers * _block(shape)
-    rest = shape.parameters - linear
+    rest = shape.embeddings + shape.expert_weights
+    linear = shape.parameters - rest
     bits = settings.get("quantization_bit")
     if not bits:
         return 2 * shape.parameters
@@ -171,6 +172,8 @@ def trained_parameters(shape: Shape, settings: Settings) -> float:
         return abs(settings.get("freeze_trainable_layers", 2)) * _block(shape)
     named = settings.get("oft_target" if kind == "oft" else "lora_target") or "all"
     known = matrices(shape)
+    if shape.experts:
+        known = {name: size for name, size in known.items() if name[0] in "qkvo"}
     names = list(known) if named == "all" else [part.strip() for part in str(named).split(",")]
     flat = [inner for name in names for inner in FUSED_NAMES.get(name, (name,))]
     sizes = [known.get(name, (shape.hidden, shape.mlp)) for name in flat]
@@ -219,7 +222,9 @@ def _kept(shape: Shape, settings: Settings) -> float:
 
 def _layer_bytes(shape: Shape, settings: Settings) -> float:
     """Bytes a token that one block keeps for its backward pass (about 34 x hidden for Llama's proportions)."""
-    kept = 14 * shape.hidden + 4 * shape.head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp
+    kept = (
+        14 * shape.hidden + 4 * shape.head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp * (shape.active or 1)
+    )
     eager = settings.get("flash_attn") in ("disabled", "auto")
     scores = 5 * shape.heads * settings.get("cutoff_len", 2048) if eager else 0
     dora = 1.3 if settings.get("use_dora") else 1.0
@@ -229,7 +234,8 @@ def _layer_bytes(shape: Shape, settings: Settings) -> float:
 def _logits(shape: Shape, settings: Settings) -> float:
     fused = settings.get("enable_liger_kernel") or settings.get("use_unsloth")
     per_entry = FUSED_LOGIT_BYTES if fused and settings.get("stage", "sft") == "sft" else LOGIT_BYTES
-    return per_entry * _tokens(settings) * shape.vocabulary
+    both = 2 if settings.get("use_asft_loss") else 1  # the reference's too
+    return both * per_entry * _tokens(settings) * shape.vocabulary
 
 
 def _tokens(settings: Settings) -> int:

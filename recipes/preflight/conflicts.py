@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recipes.catalog.catalog import Hardware, Method
+from recipes.choices.settings import UNFUSED
 
 ROWS = {
     "answers": "a question with its answer",
@@ -29,7 +30,16 @@ def conflicts(method: Method, hardware: Hardware, settings: Mapping[str, Any]) -
         "sharded": "cannot be spread over devices by DeepSpeed or FSDP",
         "zero3": "cannot begin under DeepSpeed ZeRO-3: METHOD=lora",
     }
-    return [f"METHOD={method.name} {words[name]}" for name in method.excludes if present[name]]
+    found = [f"METHOD={method.name} {words[name]}" for name in method.excludes if present[name]]
+    if settings.get("enable_liger_kernel"):
+        silent = 'Liger would put the usual loss in its place without a word: SET="enable_liger_kernel=false"'
+        found += [f"{loss}: {silent}" for loss in UNFUSED if settings.get(loss)]
+    if settings.get("load_best_model_at_end"):
+        if settings.get("eval_strategy") == "no":
+            found.append("BEST=1 needs rows to evaluate on: name them TASK_val in dataset_info.json")
+        if settings.get("save_strategy") == "no":
+            found.append(f"BEST=1 chooses among checkpoints, and METHOD={method.name} keeps none")
+    return found
 
 
 def form_of(entry: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
 from common.files import write_json, write_text
 from common.overrides import as_set
 from common.paths import MODELS, folder_name
@@ -24,6 +25,8 @@ CONTEXT = 2048
 
 def twin_of(backbone: Backbone) -> Twin:
     """Read the backbone's `twin:` entry."""
+    if backbone.trust_remote_code and not backbone.twin:
+        raise UserError(f"{backbone.name} has no twin: its code comes from the hub", "rehearse on another backbone")
     return build(Twin, backbone.twin, f"`twin:` of {backbone.name}", hint="see another's in recipes/backbones/")
 
 
@@ -80,13 +83,16 @@ def sizes(backbone: Backbone, twin: Twin, vocabulary: int) -> dict[str, Any]:
     }
     if shape and shape.head_size:
         config["head_dim"] = 2 * HEAD_SIZE  # not hidden / heads, as in the backbone
-    return config | twin.config
+    if "text_config" not in twin.config:
+        return config | twin.config
+    whole = {"tie_word_embeddings": config["tie_word_embeddings"]}  # a model that sees pictures too
+    return {**twin.config, **whole, "text_config": config | twin.config["text_config"]}
 
 
 def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Path, seed: int) -> None:
     """Write config.json, generation_config.json, the weights in bfloat16 and the code beside them, if any."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
     for path in sorted((CODE / twin.code).glob("*.py")) if twin.code else []:
         shutil.copy(path, folder / path.name)
@@ -98,7 +104,9 @@ def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Pat
         config = AutoConfig.for_model(backbone.architecture, dtype="bfloat16", **settings)
     random.seed(seed)
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(config, trust_remote_code=bool(twin.code)).to(torch.bfloat16)
+    sees = type(config) in AutoModelForImageTextToText._model_mapping
+    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model = kind.from_config(config, trust_remote_code=bool(twin.code)).to(torch.bfloat16)
     if not twin.code:
         config.architectures = [type(model).__name__]
         config.save_pretrained(folder)

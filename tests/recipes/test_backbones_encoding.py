@@ -46,6 +46,13 @@ GEMMA = (
 GEMMA_ANSWERS = "Hello there<end_of_turn>\n<eos>See you<end_of_turn>\n<eos>"
 BAICHUAN = "<reserved_106>Hi 你好 12<reserved_107>Hello there</s><reserved_106>Bye<reserved_107>See you</s>"
 
+GEMMA4 = (
+    "<bos><|turn>user\nHi 你好 12<turn|>\n<|turn>model\n<|channel>thought\n<channel|>Hello there<turn|>\n"
+    "<|turn>user\nBye<turn|>\n<|turn>model\n<|channel>thought\n<channel|>See you<turn|>\n"
+)
+MISTRAL = "<s>[INST]Hi 你好 12[/INST]Hello there</s>[INST]Bye[/INST]See you</s>"
+ANALYSIS = "<|channel|>analysis<|message|><|end|><|start|>assistant<|channel|>final<|message|>"
+
 EXPECTED = {
     # (<s>[INST] is what is encoded; decoding shows a space behind a special token)
     "llama2-7b": (
@@ -97,15 +104,65 @@ EXPECTED = {
         "<|start_of_role|>assistant<|end_of_role|>See you<|end_of_text|>\n",
         "Hello there<|end_of_text|>\nSee you<|end_of_text|>\n",
     ),
+    "qwen3.5-0.8b": (CHATML.replace("assistant\n", f"assistant\n{THOUGHT}"), CHATML_ANSWERS),
+    "gemma3-4b": (
+        "<bos><start_of_turn>user\nHi 你好 12<end_of_turn>\n<start_of_turn>model\nHello there<end_of_turn>\n"
+        "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\nSee you<end_of_turn>\n",
+        "Hello there<end_of_turn>\nSee you<end_of_turn>\n",
+    ),
+    "gemma4-e2b": (GEMMA4, "Hello there<turn|>\nSee you<turn|>\n"),
+    "gemma4-31b": (GEMMA4, "Hello there<turn|>\nSee you<turn|>\n"),
+    "mistral-nemo-12b": (MISTRAL, "Hello there</s>See you</s>"),
+    "mistral-small3-24b": (MISTRAL, "Hello there</s>See you</s>"),
+    "ministral3-3b": (MISTRAL, "Hello there</s>See you</s>"),
+    # efficient_eos; the empty analysis stands in the prompt
+    "gpt-oss-20b": (
+        "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.<|end|>"
+        f"<|start|>user<|message|>Hi 你好 12<|end|><|start|>assistant{ANALYSIS}Hello there"
+        f"<|start|>user<|message|>Bye<|end|><|start|>assistant{ANALYSIS}See you<|return|>",
+        "Hello there<|return|>See you<|return|>",
+    ),
+    "phi4-mini-4b": (
+        "<|user|>Hi 你好 12<|end|><|assistant|>Hello there<|end|><|user|>Bye<|end|><|assistant|>See you<|end|>",
+        "Hello there<|end|>See you<|end|>",
+    ),
+    "glm4.5-air-106b": (
+        f"[gMASK]<sop><|user|>\nHi 你好 12<|assistant|>{THOUGHT}\nHello there<|user|>\nBye<|assistant|>{THOUGHT}"
+        "\nSee you<|user|>",
+        "\nHello there<|user|>\nSee you<|user|>",
+    ),
+    "glm4.7-flash-30b": (
+        "[gMASK]<sop><|user|>\nHi 你好 12<|assistant|></think>\nHello there<|user|>\nBye<|assistant|></think>"
+        "\nSee you<|user|>",
+        "\nHello there<|user|>\nSee you<|user|>",
+    ),
+    "seed-oss-36b": (
+        "<seed:bos>user\nHi 你好 12<seed:eos><seed:bos>assistant\n<seed:think></seed:think>Hello there<seed:eos>"
+        "<seed:bos>user\nBye<seed:eos><seed:bos>assistant\n<seed:think></seed:think>See you<seed:eos>",
+        "Hello there<seed:eos>See you<seed:eos>",
+    ),
+    "ernie4.5-0.3b": (
+        "<|begin_of_sentence|>User: Hi 你好 12\nAssistant: Hello there<|end_of_sentence|>"
+        "User: Bye\nAssistant: See you<|end_of_sentence|>",
+        "Hello there<|end_of_sentence|>See you<|end_of_sentence|>",
+    ),
+    "lfm2.5-1.2b": (f"<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n{CHATML}", CHATML_ANSWERS),
+    "hunyuan-7b": (
+        "<|startoftext|>Hi 你好 12<|extra_0|>Hello there<|eos|>Bye<|extra_0|>See you<|eos|>",
+        "Hello there<|eos|>See you<|eos|>",
+    ),
 }
 
 
 def kind(backbone: Backbone) -> tuple[str, ...]:
-    return (backbone.template or "own", backbone.architecture, str(sorted(backbone.prepare)))
+    return (backbone.template or "own", backbone.twin["tokenizer"], str(sorted(backbone.prepare)))
 
 
 def test_every_kind_of_backbone_is_here() -> None:
-    wanted = {kind(backbone): name for name, backbone in backbones().items() if "gguf" not in backbone.prepare}
+    ours = {
+        name: backbone for name, backbone in backbones().items() if backbone.twin and "gguf" not in backbone.prepare
+    }
+    wanted = {kind(backbone): name for name, backbone in ours.items()}
     missing = set(wanted) - {kind(find_backbone(name)) for name in EXPECTED}
     assert not missing, f"add one of each to EXPECTED: {[wanted[found] for found in missing]}"
 
@@ -140,6 +197,7 @@ def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple
     arguments = ModelArguments(model_name_or_path=str(folder), trust_remote_code=backbone.trust_remote_code)
     tokenizer = load_tokenizer(arguments)["tokenizer"]
     settings = {key: value for key in ("template", "default_system") if (value := getattr(backbone, key))}
+    settings |= {key: value for key, value in backbone.settings.items() if key == "default_system"}
     data = DataArguments(**settings, enable_thinking=not backbone.thinks, cutoff_len=2048)
     template = get_template_and_fix_tokenizer(tokenizer, data)
     processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=None, data_args=data)

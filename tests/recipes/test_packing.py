@@ -14,12 +14,21 @@ KINDS = {one.architecture: one for one in backbones().values() if one.sdpa and n
 
 
 def test_kinds_that_slide_are_not_packed_beyond_their_window() -> None:
-    assert {one.architecture for one in backbones().values() if one.window} == {"gemma2", "gemma3_text"}
+    assert {one.architecture for one in backbones().values() if one.window} == {
+        "gemma2", "gemma3_text", "gemma3", "gemma4", "gpt_oss",
+    }  # fmt: skip
     made = recipe("gemma3-1b", "lora", "24gb", data=MANY_ROWS)
     assert "packing" not in made.settings
     assert "sliding window of 512 tokens" in made.choices["train_sampling_strategy"].why
     assert recipe("gemma3-1b", "lora", "24gb", cutoff_len=512).settings["packing"] is True
     assert recipe("qwen3-8b", "lora", "24gb", data=MANY_ROWS).settings["packing"] is True
+
+
+def test_kinds_with_layers_without_attention_are_not_packed_at_all() -> None:
+    assert {one.architecture for one in backbones().values() if not one.packs} == {"qwen3_5", "qwen3_5_moe", "lfm2"}
+    made = recipe("qwen3.5-4b", "lora", "24gb", data=MANY_ROWS)
+    assert "packing" not in made.settings
+    assert "run into each other" in made.choices["train_sampling_strategy"].why
 
 
 def test_evaluation_with_flash_attention_takes_one_packed_sequence_at_a_time() -> None:
@@ -33,14 +42,17 @@ def difference(backbone: Backbone, folder: Path) -> tuple[float, bool]:
     """Return how far packed logits are from those of the rows alone, over their spread; whether a layer slides."""
     import torch
     from llamafactory.data.collator import prepare_4d_attention_mask
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
     config: Any = AutoConfig.from_pretrained(folder)
-    slides = "sliding_attention" in (getattr(config, "layer_types", None) or ())
-    if getattr(config, "sliding_window", None):
-        config.sliding_window = WINDOW
+    text = config.get_text_config()
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ())
+    if getattr(text, "sliding_window", None):
+        text.sliding_window = WINDOW
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").float().eval()
+    sees = type(config) in AutoModelForImageTextToText._model_mapping
+    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model = kind.from_config(config, attn_implementation="sdpa").float().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     rows = torch.randint(10, 500, (2, LENGTH))
@@ -59,7 +71,7 @@ def test_packed_rows_give_the_logits_that_they_give_alone(kind: str, tmp_path: P
     backbone = KINDS[kind]
     found, slides = difference(backbone, make_twin(backbone, tmp_path / "twin"))
     assert slides == bool(backbone.window)
-    if slides:
-        assert found > 0.01, "the mask takes the window's place: this is why such a kind is not packed"
+    if slides or not backbone.packs:
+        assert found > 0.01, "this is why such a kind is not packed"
     else:
         assert found < 1e-3

@@ -80,7 +80,7 @@ class Texts:
 
 
 def published(backbone: Backbone) -> str:
-    return preparation(backbone).files.get("chat_template.jinja") or backbone.twin["chat_template"]
+    return preparation(backbone).files.get("chat_template.jinja") or backbone.twin.get("chat_template", "")
 
 
 def written(tokenizer: Texts, messages: list[dict[str, str]], begun: bool, **more: Any) -> str:
@@ -131,7 +131,7 @@ def test_think_lets_both_sides_think_and_unteaches_it_to_none(name: str) -> None
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_templates")
 @pytest.mark.parametrize("system", ["", SYSTEM], ids=["no system message", "a system message"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if published(backbones()[name])])
 def test_it_reads_what_its_published_template_writes(name: str, system: str) -> None:
     backbone = backbones()[name]
     tokenizer = Texts(backbone)

@@ -268,3 +268,39 @@ def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UserError, match="unknown METHOD") as caught:
         find_method("qlor")
     assert "did you mean qlora?" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["eaft", "dft", "asft"])
+def test_a_loss_of_its_own_is_not_replaced_by_ligers(name: str) -> None:
+    made = recipe("qwen3-8b", name, "80gb")
+    machine = find_hardware("80gb").model_copy(update={"packages": ("liger_kernel",)})
+    choices = choose(find_backbone("qwen3-8b"), find_method(name), machine, MANY_ROWS)
+    assert choices["enable_liger_kernel"].value is False
+    assert choices["enable_liger_kernel"].why == f"follows from use_{name}_loss"
+    assert made.settings.get("ref_model") == ("Qwen/Qwen3-8B" if name == "asft" else None)
+    assert values(choose(find_backbone("qwen3-8b"), find_method("lora"), machine, MANY_ROWS))["enable_liger_kernel"]
+    by_set = recipe("qwen3-8b", "lora", "80gb", use_dft_loss=True)
+    assert by_set.settings["enable_liger_kernel"] is False
+    both = recipe("qwen3-8b", name, "80gb", enable_liger_kernel=True)
+    assert "without a word" in conflicts(both.method, both.hardware, both.settings)[0]
+
+
+def test_asft_takes_the_weights_twice_in_as_many_bits() -> None:
+    once, twice = recipe("qwen3-8b", "dft", "80gb"), recipe("qwen3-8b", "asft", "80gb")
+    assert twice.memory.parts["reference"] == twice.memory.parts["weights"] == once.memory.parts["weights"]
+    made = recipe("qwen3-8b", "qlora", "80gb", use_asft_loss=True)
+    assert made.settings["ref_model_quantization_bit"] == 4
+
+
+def test_the_best_checkpoint_is_one_key_that_takes_the_others_along() -> None:
+    made = recipe("smollm2-135m", load_best_model_at_end=True)
+    settings = made.settings
+    assert (settings["metric_for_best_model"], settings["greater_is_better"]) == ("eval_loss", False)
+    assert settings["early_stopping_steps"] == 3
+    assert settings["eval_strategy"] == settings["save_strategy"] == "steps"
+    assert settings["eval_steps"] == settings["save_steps"] < recipe("smollm2-135m").settings["save_steps"]
+    assert not conflicts(made.method, made.hardware, settings)
+    no_val = recipe("smollm2-135m", load_best_model_at_end=True, data=replace(FEW_ROWS, has_val=False))
+    assert "needs rows to evaluate on" in conflicts(no_val.method, no_val.hardware, no_val.settings)[0]
+    pissa = recipe("smollm2-135m", "pissa", load_best_model_at_end=True)
+    assert "METHOD=pissa keeps none" in conflicts(pissa.method, pissa.hardware, pissa.settings)[0]
