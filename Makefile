@@ -24,7 +24,7 @@ JUDGE_OPTIONS = $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,
 EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run sweep convert new-task data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare rehearse twin
+.PHONY: help setup demo run sweep convert new-task rows data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare rehearse twin
 .PHONY: chat answer judge compare general result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
@@ -46,6 +46,9 @@ convert: setup ## Rows from the hub or SOURCE to data/TASK/, cleaned and split; 
 
 new-task: setup ## A task of your own: NAME= SOURCE=; looks at the rows, proposes a mapping, shows three of them.
 	@$(PY) -m converters new "$$NAME" $(call option,SOURCE,source)
+
+rows: setup ## Look at kept and rejected rows on a local page: filter, search, sample; drop, keep or edit single ones (PORT=n).
+	@$(PY) -m converters rows $(call option,TASK,task) $(call option,PORT,port)
 
 data-report: setup ## Draw data/TASK/report.html: what came in, what was dropped and why.
 	@$(PY) -m converters report $(call option,TASK,task)

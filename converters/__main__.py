@@ -1,4 +1,4 @@
-"""python -m converters convert|list|new|report|self-instruct|rewrite|score: everything about the rows.
+"""python -m converters convert|list|new|rows|report|self-instruct|rewrite|score: everything about the rows.
 
 python -m converters convert --task medical_en --source converters/examples/medical_en
 python -m converters list
@@ -115,6 +115,21 @@ def report(task: str) -> None:
     from converters.registry import load_task
 
     print(f"wrote {write_report(load_task(_named(task)).name)}")
+
+
+@cli.command()
+@click.option("--task", default="", help="A task whose rows have been converted.")
+@click.option("--port", default=0, help="Port on this machine (default: a free one).")
+@click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
+def rows(*, task: str, port: int, open_browser: bool) -> None:
+    """Look at kept and rejected rows on a local page; drop, keep or edit single ones (data/TASK/decisions.jsonl)."""
+    from common.local_page import serve
+    from converters.output.rows_page import Rows, server
+
+    page = Rows(_named(task))
+    serve(server(page, port), f"{len(page.index.rows):,} rows at", open_browser=open_browser)
+    if page.state({})["pending"]:
+        print(f"your decisions are not in the rows yet: make convert TASK={task}")
 
 
 for command in (self_instruct, rewrite, score):

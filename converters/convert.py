@@ -16,6 +16,7 @@ from converters.output.dataset_info import register
 from converters.passes.first_pass import Job, Stage, stage
 from converters.passes.second_pass import HeldOutRow, drop_contaminated, write
 from converters.read.sources import find_source
+from converters.rows.by_hand import ByHand
 from converters.rows.stage_row import Rejected
 from converters.settings import build_settings
 from converters.task import Task
@@ -28,7 +29,7 @@ def resolve(
     settings, options = build_settings(task, given)
     if limit is not None and limit < 1:
         raise UserError(f"LIMIT must be at least 1, got {limit}", "leave LIMIT out for all rows")
-    return Job(task, settings, options, find_source(task, source), limit, processes)
+    return Job(task, settings, options, find_source(task, source), limit, processes, ByHand.of(task.name))
 
 
 def convert(
@@ -55,8 +56,7 @@ def convert(
             print(note)
         with work_folder(folder) as work:
             done = stage(job, work)
-            decision = done.decide(job.fixed_splits(done.arrays["position"]), job.settings)
-            card = finish(job, done, decision, folder)
+            card = finish(job, done, done.decide(job), folder)
             write_json(folder / "card.json", card)
     register()
     return card

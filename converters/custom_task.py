@@ -5,6 +5,7 @@ docs/custom_tasks.md describes the keys. Everything that is wrong in a file is r
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -201,9 +202,15 @@ MAYBE = {"max_length", "none_of", "not_matches"}
 
 def to_record(row: Row, custom: CustomTask) -> Record:
     """Return what a row says by the columns of a task; Skip for one that its filters leave out."""
-    for rule in custom.filters:
-        if why := rule.refuses(row):
-            raise Skip("filter", why)
+    if why := next(filter(None, (rule.refuses(row) for rule in custom.filters)), ""):
+        record = None
+        with suppress(Skip):
+            record = _record(row, custom)
+        raise Skip("filter", why, record)
+    return _record(row, custom)
+
+
+def _record(row: Row, custom: CustomTask) -> Record:
     columns = custom.columns
     if custom.conversations:
         said = messages_in(value_at(row, custom.conversations))

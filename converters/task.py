@@ -12,12 +12,16 @@ Options = Mapping[str, Any]
 
 
 class Skip(Exception):  # noqa: N818 - not an error: a row that a converter leaves out
-    """Raised by a converter for a row that it leaves out; the row lands in rejected.jsonl."""
+    """Raised by a converter for a row that it leaves out; the row lands in rejected.jsonl.
 
-    def __init__(self, step: str, reason: str) -> None:
+    `record` is what the row would be, for a person who wants to keep it all the same (`make rows`).
+    """
+
+    def __init__(self, step: str, reason: str, record: "Record | None" = None) -> None:
         super().__init__(reason)
         self.step = step
         self.reason = reason
+        self.record = record
 
 
 @dataclass(slots=True)

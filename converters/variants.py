@@ -51,8 +51,7 @@ def convert_variant(
         with work_folder(folder) as work:
             held_out, elsewhere = _held_out(resolve(task, source, _settings_of(base), limit, processes), work / "base")
             done = stage(job, work / "own")
-            fixed = held_out.fixed(done.arrays, job.fixed_splits(done.arrays["position"]))
-            decision = done.decide(fixed, job.settings)
+            decision = done.decide(job, held_out)
             held_out.leave_out(decision)
             card = finish(job, done, decision, folder, elsewhere)
             card |= {
@@ -70,7 +69,7 @@ def convert_variant(
 def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[HeldOutRow]]:
     """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
     done = stage(job, work)
-    decision = done.decide(job.fixed_splits(done.arrays["position"]), job.settings)
+    decision = done.decide(job)
     return HeldOut.of(done.arrays, decision), held_out_rows(done, decision)
 
 

@@ -63,3 +63,21 @@ def browser() -> Iterator[Any]:
         started = driver.chromium.launch(executable_path=path, args=flags)
         yield started
         started.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of it that must see no error, run no markup of the data, and ask nothing of the network."""
+    opened = browser.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("dialog", lambda dialog: problems.append("a dialog: markup was run"))
+    opened.on(
+        "request",
+        lambda request: (
+            None if "127.0.0.1" in request.url or request.url.startswith("file:") else problems.append(request.url)
+        ),
+    )
+    yield opened
+    opened.close()
+    assert problems == []

@@ -10,14 +10,15 @@ from converters.corpus.splits import TEST, TRAIN, assign, by_document
 from converters.settings import Settings
 from converters.text.sketch import Array
 
-KEPT, EXACT, NEAR, ANSWERS, CONTAMINATED, HELD_OUT = range(6)
-STEPS = ("", "duplicate", "near_duplicate", "answers", "contaminated", "held_out")
+KEPT, EXACT, NEAR, ANSWERS, CONTAMINATED, HELD_OUT, BY_HAND = range(7)
+STEPS = ("", "duplicate", "near_duplicate", "answers", "contaminated", "held_out", "by_hand")
 REASONS = {
     EXACT: "the same as",
     NEAR: "nearly the same as",
     ANSWERS: "enough other answers to this question",
     CONTAMINATED: "asks the same as test row",
     HELD_OUT: "validated or tested on by the base task",
+    BY_HAND: "dropped in decisions.jsonl",
 }
 
 
@@ -81,9 +82,10 @@ def decide(
         sketches = {name: arrays[name][rows] for name in ("bands", "whole", "asks", "tells")}
         numbers = rows
         origin = duplicates.near_repeats(sketches, settings.near, lambda row: texts(int(numbers[row])))
+        origin[arrays["wanted"][rows]] = -1
         rows = drop_repeats(rows, origin, NEAR)
     if settings.answers:
-        beyond = duplicates.beyond(arrays["key"][rows], settings.answers)
+        beyond = duplicates.beyond(arrays["key"][rows], settings.answers) & ~arrays["wanted"][rows]
         made.drop(rows[beyond], ANSWERS)
         rows = rows[~beyond]
     document = documents(arrays["key"], anchors, arrays["anchors"])[rows]

@@ -7,12 +7,14 @@ from typing import Any
 import numpy
 
 from common.files import read_json, sha256_of
+from common.names import root_task
 from common.paths import DATA, data_folder
 from common.versions import versions
-from converters.corpus.decide import Decision
+from converters.corpus.decide import BY_HAND, KEPT, Decision
 from converters.corpus.splits import SPLITS, TEST, TRAIN, shares
 from converters.passes.first_pass import Job, Stage
 from converters.registry import task_file
+from converters.rows.by_hand import DROP, EDIT, KEEP
 from converters.rows.stage_row import Rejected, has_system
 from converters.task import Task
 from converters.text.sketch import Array
@@ -23,7 +25,7 @@ PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99)
 ORDER = (
     "read", "columns", "convert", "filter", "score", "domain", "boilerplate", "empty", "length", "language",
-    "duplicate", "near_duplicate", "answers", "contaminated",
+    "duplicate", "near_duplicate", "answers", "contaminated", "by_hand",
 )  # fmt: skip
 """The steps in the order in which a row meets them."""
 
@@ -52,6 +54,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "options": job.options,
         "limit": job.limit,
         "questions": sha256_of(job.questions),
+        "by_hand": job.by_hand.sha256,
         "converter": converter_hash(job.task),
     }
 
@@ -78,6 +81,7 @@ def make_card(
         "rows": stage.rows,
         "bytes": stage.bytes,
         "steps": steps(stage.rows, rejected),
+        "by_hand": _by_hand(job, stage, decision),
         "cleaned": stage.cleaned,
         "languages": dict(stage.languages.most_common()),
         "split_shares": {"val": val, "test": 0.0 if (fixed == TEST).any() else test},
@@ -85,6 +89,19 @@ def make_card(
         "versions": versions(*PACKAGES),
         "made_from": identity,
         "identity": sha256_of(identity),
+    }
+
+
+def _by_hand(job: Job, stage: Stage, decision: Decision) -> dict[str, int]:
+    """Return how many rows decisions.jsonl changed, and how many of its decisions found no row."""
+    ids, kept = stage.arrays["id"], decision.fate == KEPT
+    decided = job.by_hand.ids(DROP, KEEP, EDIT)
+    found = len(stage.decided) + int(numpy.isin(decided, ids).sum())
+    return {
+        "dropped": int((decision.fate == BY_HAND).sum()),
+        "kept": int((kept & stage.arrays["wanted"]).sum()),
+        "edited": int((kept & numpy.isin(ids, job.by_hand.ids(EDIT))).sum()),
+        "found no row": len(job.by_hand.decisions) - found,
     }
 
 
@@ -102,8 +119,12 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
         ]
     if not told and before["source_files"] != now["source_files"]:
         told.append("the source has changed")
-    for key, what in (("questions", "the judged questions have changed"), ("converter", "the converter has changed")):
-        told += [what] if before[key] != now[key] else []
+    for key, what in (
+        ("questions", "the judged questions"),
+        ("by_hand", "decisions.jsonl"),
+        ("converter", "the converter"),
+    ):
+        told += [f"{what} changed since"] if before.get(key) != now[key] else []
     return "; ".join(told) or "asked for, or a file is missing"
 
 
@@ -117,11 +138,17 @@ def summary(card: dict[str, Any]) -> str:
     files, lengths = card["files"], card["lengths"]
     dropped = [f"{step['step']} {step['dropped']:,}" for step in card["steps"] if step["dropped"]]
     kept = [f"{split} {files[split]['rows']:,}" for split in SPLITS]
+    by_hand = [f"{what} {count:,}" for what, count in card.get("by_hand", {}).items() if count]
     return "\n".join(
         [
             f"{card['task']}: {card['rows']:,} rows from {card['source']}",
             f"  dropped {files['rejected']['rows']:,}: {', '.join(dropped) or 'none'}",
             f"  kept    {', '.join(kept)}",
+            *(
+                [f"  by hand {', '.join(by_hand)}, as data/{root_task(card['task'])}/decisions.jsonl says"]
+                if by_hand
+                else []
+            ),
             f"  lengths prompt {lengths['prompt']['p50']:,} and answer {lengths['output']['p50']:,} characters at the "
             f"median, both together {lengths['total']['p95']:,} at the 95th percentile",
             f"  files   data/{card['task']}/ (rejected.jsonl has each dropped row with its reason; "

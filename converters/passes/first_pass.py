@@ -14,13 +14,15 @@ import orjson
 
 from common.errors import UserError
 from common.progress import Progress
-from converters.corpus.decide import Decision, decide
+from converters.corpus.decide import BY_HAND, KEPT, Decision, decide
+from converters.corpus.held_out import HeldOut
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
 from converters.registry import ORDER, load_task, task_file
+from converters.rows.by_hand import ByHand
 from converters.rows.formats import said_in
 from converters.rows.stage_row import Counts, Staged, process
 from converters.settings import Settings
@@ -46,6 +48,7 @@ class Job:
     limit: int | None = None
     processes: int = 0
     """0 takes all processors."""
+    by_hand: ByHand = field(default_factory=ByHand)
 
     @cached_property
     def questions(self) -> list[tuple[str, str]]:
@@ -76,9 +79,14 @@ class Stage(Counts):
     """Of each row, in the order of the source."""
     anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
 
-    def decide(self, fixed: Array, settings: Settings) -> Decision:
-        """Return what becomes of each row, before it is read again; `fixed` are splits that are set, or -1."""
-        return decide(self.arrays, self.anchors, fixed, settings, self.texts)
+    def decide(self, job: Job, held_out: HeldOut | None = None) -> Decision:
+        """Return what becomes of each row, before it is read again; `held_out` are rows that have their split."""
+        fixed = job.fixed_splits(self.arrays["position"])
+        fixed = held_out.fixed(self.arrays, fixed) if held_out else fixed
+        made = decide(self.arrays, self.anchors, fixed, job.settings, self.texts)
+        rows = job.by_hand.dropped(self.arrays["id"])
+        made.drop(rows[made.fate[rows] == KEPT], BY_HAND)
+        return made
 
     @property
     def lines(self) -> Path:
@@ -97,17 +105,17 @@ class Stage(Counts):
         return self.folder / "rejected.jsonl"
 
 
-_job: tuple[tuple[File, ...], Task, Settings, dict[str, Any]]
+_job: tuple[tuple[File, ...], Task, Settings, dict[str, Any], ByHand]
 
 
-def _start(files: tuple[File, ...], task: Task | str, settings: Settings, options: dict[str, Any]) -> None:
+def _start(files: tuple[File, ...], task: Task | str, *others: Any) -> None:
     global _job  # noqa: PLW0603 - one for each process, set before it works
-    _job = (files, load_task(task) if isinstance(task, str) else task, settings, options)
+    _job = (files, load_task(task) if isinstance(task, str) else task, *others)
 
 
 def _process(chunk: Chunk) -> tuple[int, Staged]:
-    files, task, settings, options = _job
-    return chunk.file, process(chunk, files[chunk.file], task, settings, options)
+    files, task, settings, options, by_hand = _job
+    return chunk.file, process(chunk, files[chunk.file], task, settings, options, by_hand=by_hand)
 
 
 def stage(job: Job, folder: Path) -> Stage:
@@ -122,7 +130,7 @@ def stage(job: Job, folder: Path) -> Stage:
     anchors: list[Array] = []
     optional: dict[int, set[str]] = {}
     # A task's converter need not be picklable: other processes load it by name.
-    arguments = (job.files, task if processes == 1 else task.name, job.settings, job.options)
+    arguments = (job.files, task if processes == 1 else task.name, job.settings, job.options, job.by_hand)
     results = ordered_map(_process, _chunks(files, job.limit), processes, _start, arguments)
     with (
         done.lines.open("wb") as lines,

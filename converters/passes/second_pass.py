@@ -130,7 +130,11 @@ def write(job: Job, stage: Stage, decision: Decision, folder: Path) -> tuple[dic
             if fate == KEPT:
                 outputs[SPLITS[split]].write(converted + b"\n")
             else:
-                rejected.add(STEPS[fate], _reason(job, decision, row, positions), *job.place(positions[row]), original)
+                ids = {"id": orjson.loads(converted)["id"]}
+                if (cause := int(decision.cause[row])) >= 0:
+                    ids["as"] = f"{job.task.name}-{stage.arrays['id'][cause]:016x}"
+                place = job.place(positions[row])
+                rejected.add(STEPS[fate], _reason(job, decision, row, positions), *place, original, **ids)
                 outputs["rejected"].write(rejected.lines.pop())
             if row % BATCH == 0:
                 progress.step(BATCH)

@@ -14,6 +14,7 @@ import orjson
 from converters.read.files import Chunk
 from converters.read.json_rows import parse_line
 from converters.read.text import Broken, Raw
+from converters.rows.by_hand import EDIT, ByHand, put
 from converters.rows.checks import problem
 from converters.rows.formats import WRITERS
 from converters.settings import Settings
@@ -49,12 +50,12 @@ class Rejected:
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, step: str, reason: str, file: str, number: int, original: bytes) -> None:
-        """Reject a row: the original's JSON, the step, the reason, and where it stood."""
+    def add(self, step: str, reason: str, file: str, number: int, original: bytes, **ids: str) -> None:
+        """Reject a row: the original's JSON, the step, the reason, where it stood, and ids that tell of it."""
         reason = _plain(reason)
         self._note(step, [f"{file}:{number}: {reason}"])
         self.counts[step] += 1
-        head = orjson.dumps({"step": step, "reason": reason, "file": file, "number": number})
+        head = orjson.dumps({"step": step, "reason": reason, "file": file, "number": number, **ids})
         self.lines.append(head[:-1] + b',"row":' + original + b"}\n")
 
     def count(self, other: "Rejected") -> None:
@@ -78,6 +79,8 @@ class Counts:
     languages: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     bytes: int = 0
+    decided: set[str] = field(default_factory=set)
+    """Keys of rejected rows on which a person decided."""
 
     def count(self, other: "Counts") -> None:
         """Add another's numbers."""
@@ -86,6 +89,7 @@ class Counts:
         self.languages += other.languages
         self.rows += other.rows
         self.bytes += other.bytes
+        self.decided |= other.decided
 
 
 @dataclass
@@ -103,37 +107,59 @@ class Staged(Counts):
     """Those of the columns that a row may lack which some row has."""
 
 
-def process(chunk: Chunk, file: File, task: Task, settings: Settings, options: dict[str, Any]) -> Staged:
+def process(
+    chunk: Chunk, file: File, task: Task, settings: Settings, options: dict[str, Any], *, by_hand: ByHand | None = None,
+) -> Staged:  # fmt: skip
     """Return what becomes of a chunk of the given file."""
     staged = Staged(rows=len(chunk.rows), bytes=chunk.read)
+    by_hand = by_hand or ByHand()
     clean = cleaner(settings.clean, settings.html)
     records: list[Record] = []
     originals: list[bytes] = []
     positions: list[int] = []
+    wanted: list[bool] = []
     for number, raw in enumerate(chunk.rows, chunk.first):
         row, original, why = _parsed(raw, file, staged)
+        record = None
+        if decision := by_hand.about(original):
+            staged.decided.add(decision["key"])
         if row is not None:
             try:
                 record = task.convert(row, file.path, options)
-                staged.cleaned += _clean(record, clean)
-                why = problem(record, task, settings)
             except Skip as skip:
-                why = (skip.step, skip.reason)
+                record, why = skip.record, (skip.step, skip.reason)
             except Exception as error:  # a user's own converter may stumble: the row is kept with the reason
                 why = ("convert", f"{type(error).__name__}: {error}")
-        if why:
-            staged.rejected.add(*why, file.path, number, original)
+        if decision and decision["decision"] == EDIT:
+            record, why = record or Record("", "", ""), None
+            put(record, decision)
+        elif record and (decision or not why):
+            staged.cleaned += _clean(record, clean)
+            why = problem(record, task, settings)
+            why = None if decision and why and why[0] != "empty" else why
+        if why or record is None:
+            staged.rejected.add(*(why or ("empty", "no row")), file.path, number, original)
             continue
         if settings.system and not record.system:
             record.system = task.system if settings.system is True else str(settings.system)
         records.append(record)
         originals.append(original)
         positions.append((chunk.file << 40) + number)
+        wanted.append(decision is not None)
     _sketch(staged, records, task, settings)
-    staged.arrays["position"] = numpy.array(positions, numpy.uint64)
+    ids = staged.arrays["exact"]
+    if edited := by_hand.edited(ids):
+        for place, decision in edited:
+            put(records[place], decision)
+        _sketch(staged, records, task, settings)
+    staged.arrays |= {
+        "position": numpy.array(positions, numpy.uint64), "id": ids, "wanted": numpy.array(wanted, bool)
+    }  # fmt: skip
+    looked_at = (sample(record.prompt, record.output) for record in records)
+    staged.languages.update(label(text, shares(text)) for text in looked_at)
     write = WRITERS[settings.format]
     with_system, with_history = has_system(task, settings), task.has_history
-    for record, original, name in zip(records, originals, staged.arrays["exact"].tolist(), strict=True):
+    for record, original, name in zip(records, originals, ids.tolist(), strict=True):
         row = write(record, f"{task.name}-{name:016x}", with_system, with_history)
         staged.lines.append(b"\t".join((orjson.dumps(row), orjson.dumps(record.asked), original)) + b"\n")
     return staged
@@ -227,5 +253,3 @@ def _sketch(staged: Staged, records: list[Record], task: Task, settings: Setting
             "asks": content_hashes([_everything(record) for record in records], SHORT_PROMPT),
             "tells": content_hashes(told, SHORT_ANSWER),
         }
-    looked_at = (sample(record.prompt, record.output) for record in records)
-    staged.languages.update(label(text, shares(text)) for text in looked_at)

@@ -74,11 +74,12 @@ def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row without `text`, unless it has nothing to do with money."""
     instruction, given = FORUM_TAG.sub("", text(row, "instruction")), given_text(text(row, "input"))
     answer = FROM_LINK.sub("", text(row, "output"))
+    record = Record(instruction, given, answer)
     if options["domain_filter"] and not is_finance(f"{instruction} {given}", answer):
-        raise Skip("domain", "not about money")
+        raise Skip("domain", "not about money", record)
     if answer.rstrip().endswith(":"):
-        raise Skip("boilerplate", "its list is lost")
-    return Record(instruction, given, answer)
+        raise Skip("boilerplate", "its list is lost", record)
+    return record
 
 
 TASK = Task(

@@ -65,14 +65,15 @@ def only_agrees(answer: str) -> bool:
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row as it is, unless it is about method or manners instead of matter."""
     instruction, given, answer = text(row, "instruction"), given_text(text(row, "input")), text(row, "output")
+    record = Record(instruction, given, answer)
     if options["boilerplate"]:
         if TECHNIQUE.search(instruction) or TECHNIQUE.search(answer):
-            raise Skip("boilerplate", "talks about a reasoning technique, not about law")
+            raise Skip("boilerplate", "talks about a reasoning technique, not about law", record)
         if only_agrees(answer.strip()):
-            raise Skip("boilerplate", "the answer only agrees")
+            raise Skip("boilerplate", "the answer only agrees", record)
     if options["legal_words"] and not (LEGAL.search(instruction) or LEGAL.search(answer)):
-        raise Skip("domain", "no legal word in question or answer")
-    return Record(instruction, given, answer)
+        raise Skip("domain", "no legal word in question or answer", record)
+    return record
 
 
 TASK = Task(

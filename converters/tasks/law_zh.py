@@ -42,15 +42,16 @@ def _unspaced(value: str) -> str:
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row with its statutes in the prompt exactly once."""
     prompt, answer = text(row, "input").strip(), text(row, "output")
-    if not options["exams"] and text(row, "id").startswith("exam-"):
-        raise Skip("domain", "an exam question that benchmarks use too")
     asked = prompt.partition(MARK)[2].lstrip(" ：:\n") if MARK in prompt else prompt
     given = statutes(row.get("reference"))
     known = _unspaced(prompt) if given else ""
     absent = [item for item in given if _unspaced(item) not in known]
     if absent and options["statutes"] and prompt:
         prompt = "\n".join([*absent, "", prompt])
-    return Record(prompt, "", answer, question="" if asked == prompt else asked)
+    record = Record(prompt, "", answer, question="" if asked == prompt else asked)
+    if not options["exams"] and text(row, "id").startswith("exam-"):
+        raise Skip("domain", "an exam question that benchmarks use too", record)
+    return record
 
 
 PAIR = ("input", "output")

@@ -175,25 +175,30 @@ def names_only_itself(told: str, asked: str) -> bool:
     return len(before) < 80 and all(set(re.findall(r"\w+", sign.lower())) <= disease for sign in signs)
 
 
+def _boilerplate(reply: str, told: str, asked: str) -> str:
+    """Return what an answer is in place of one, "" when it is one."""
+    if reply.lstrip().startswith("These resources"):
+        return "a list of links without the links"
+    if CONTENTS.match(reply):
+        return "a page's table of contents"
+    if ADDRESS.search(told):
+        return "addresses"
+    if told.endswith(":"):
+        return "its list is lost"
+    return "a list of signs that names none" if names_only_itself(told, asked) else ""
+
+
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return question and answer, tidied."""
     kind, reply, templates = text(row, "qtype"), text(row, "Answer"), options["templates"]
-    if options["qtype"] and kind.strip() != options["qtype"]:
-        raise Skip("domain", f"qtype is {kind.strip()!r}")
     asked = question(text(row, "Question"), templates)
     told = answer(reply, templates, asked)
-    if options["boilerplate"]:
-        if reply.lstrip().startswith("These resources"):
-            raise Skip("boilerplate", "a list of links without the links")
-        if CONTENTS.match(reply):
-            raise Skip("boilerplate", "a page's table of contents")
-        if ADDRESS.search(told):
-            raise Skip("boilerplate", "addresses")
-        if told.endswith(":"):
-            raise Skip("boilerplate", "its list is lost")
-        if names_only_itself(told, asked):
-            raise Skip("boilerplate", "a list of signs that names none")
-    return Record(asked, "", told)
+    record = Record(asked, "", told)
+    if options["qtype"] and kind.strip() != options["qtype"]:
+        raise Skip("domain", f"qtype is {kind.strip()!r}", record)
+    if options["boilerplate"] and (wrong := _boilerplate(reply, told, asked)):
+        raise Skip("boilerplate", wrong, record)
+    return record
 
 
 TASK = Task(

@@ -29,12 +29,13 @@ def score_of(row: Row) -> float | None:
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return question and answer of a row that is good enough and of the wanted department."""
     score, department = score_of(row), text(row, "label").strip()
+    record = Record(text(row, "question"), "", text(row, "answer"))
     if options["score"] and (score is None or not score >= options["score"]):
-        raise Skip("score", f"score {text(row, 'score') or 'missing'} is below {options['score']}")
+        raise Skip("score", f"score {text(row, 'score') or 'missing'} is below {options['score']}", record)
     wanted = [name.strip() for name in COMMA.split(options["department"]) if name.strip()]
     if wanted and department not in wanted:
-        raise Skip("domain", f"department {department or 'missing'} is not wanted")
-    return Record(text(row, "question"), "", text(row, "answer"))
+        raise Skip("domain", f"department {department or 'missing'} is not wanted", record)
+    return record
 
 
 TASK = Task(

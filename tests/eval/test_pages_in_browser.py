@@ -25,23 +25,6 @@ from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    opened = browser.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("dialog", lambda dialog: problems.append("a dialog: markup was run"))
-    opened.on(
-        "request",
-        lambda request: (
-            None if "127.0.0.1" in request.url or request.url.startswith("file:") else problems.append(request.url)
-        ),
-    )
-    yield opened
-    opened.close()
-    assert problems == []
-
-
 def in_a_thread(*arguments: object) -> None:
     """Run a command beside Playwright, which keeps an event loop in this thread."""
     with ThreadPoolExecutor(1) as pool:
