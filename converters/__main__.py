@@ -123,12 +123,14 @@ def report(task: str) -> None:
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
 def rows(*, task: str, port: int, open_browser: bool) -> None:
     """Look at kept and rejected rows on a local page; drop, keep or edit single ones (data/TASK/decisions.jsonl)."""
-    from common.local_page import serve
+    from common import local_page
     from converters.output.rows_page import Rows, server
 
     page = Rows(_named(task))
-    serve(server(page, port), f"{len(page.index.rows):,} rows at", open_browser=open_browser)
-    if page.state({})["pending"]:
+    site = server(page, port)
+    print(f"{len(page.index.rows):,} rows at {local_page.address(site)} ; Ctrl-C ends.", flush=True)
+    local_page.serve(site, open_browser=open_browser)
+    if page.state()["pending"]:
         print(f"your decisions are not in the rows yet: make convert TASK={task}")
 
 

@@ -5,21 +5,22 @@ The files are read where they lie: of each row only its place, its length and so
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 import orjson
 
+from common import local_page
 from common.errors import UserError
 from common.files import write_jsonl
-from common.local_page import local_server
 from common.names import root_task
 from common.paths import data_folder
 from common.progress import Progress
+from common.schema import Count, Schema, check
 from converters.corpus.splits import SPLITS
 from converters.output.card import read_card
 from converters.registry import load_task
@@ -36,7 +37,6 @@ SHOWN = 20
 LONGEST_EDIT = 4 << 20
 STAYS_OUT = ("read", "columns", "convert", "empty", "duplicate", "contaminated", "held_out", "by_hand")
 """Steps that nobody overrules with a key: there is no row, it is there already, or it gives away what is tested."""
-ORDERS = ("file", "random", "longest", "shortest")
 ROW = numpy.dtype(
     [("file", "i1"), ("start", "i8"), ("bytes", "i4"), ("length", "i4"), ("step", "i1"), ("turns", "i4"),
      ("asked", "i8"), ("key", "u8")]
@@ -45,16 +45,15 @@ ROW = numpy.dtype(
 it, turns, hashes of its question (0: rejected) and of the row itself (by_hand)."""
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Schema):
     """Which rows a reader asks for."""
 
     files: str = ",".join(FILES)
     step: str = ""
-    kind: str = ""
+    kind: Literal["", "same question", "several turns", "decided"] = ""
     search: str = ""
-    order: str = "file"
-    seed: int = 0
+    order: Literal["file", "random", "longest", "shortest"] = "file"
+    seed: Count = 0
 
 
 class Index:
@@ -181,7 +180,7 @@ class Rows:
             if card and card["files"] != self._card.get("files"):
                 self.index, self._card = Index(self.task), card
 
-    def state(self, _: dict[str, Any]) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return what the head of the page says."""
         self._look_again()
         counts = numpy.bincount(self.index.rows["step"], minlength=len(self.index.steps)).tolist()
@@ -198,10 +197,12 @@ class Rows:
 
     def rows(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return a page of the rows asked for."""
-        first, seed = (int(value) if (value := asked.pop(name, "0")).isdecimal() else -1 for name in ("first", "seed"))
-        if min(first, seed) < 0 or asked.get("order", "file") not in ORDERS or asked.keys() - Query.__annotations__:
-            raise ValueError(f"first and seed are numbers, order is one of {', '.join(ORDERS)}")
-        query = Query(**asked | {"search": asked.get("search", "").strip(), "seed": seed})
+        query, first = (
+            check(Query, {name: value for name, value in asked.items() if name != "first"})[0],
+            asked.get("first", 0),
+        )
+        if query is None or not isinstance(first, int) or first < 0:
+            raise ValueError("no such rows")
         decisions = ByHand.of(self.task).decisions
         found = self.index.found(query)
         if query.kind == "decided":
@@ -224,7 +225,8 @@ class Rows:
             if "as" in written:
                 rows = self.index.rows
                 same = numpy.flatnonzero((rows["key"] == int(written["as"][-16:], 16)) & (rows["file"] != REJECTED))
-                shown |= {"as": text_of(orjson.loads(self.index.line(int(other)))) for other in same[:1]}
+                if len(same):
+                    shown["as"] = text_of(orjson.loads(self.index.line(int(same[0]))))
         return shown | {"decision": decisions.get(str(shown["key"]))}
 
     def _converted(self, rejected: dict[str, Any]) -> dict[str, Any] | None:
@@ -247,7 +249,7 @@ class Rows:
     def decide(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Write a decision down, or take it back when there is none."""
         if root_task(self.task) != self.task:
-            raise ValueError(f"decide on the rows of {root_task(self.task)}")
+            raise UserError(f"{self.task} has no decisions of its own", f"make rows TASK={root_task(self.task)}")
         decision = {name: asked[name] for name in ("key", "decision", "row", "about") if asked.get(name)}
         if "decision" in decision and (wrong := problem(decision)):
             raise ValueError(wrong)
@@ -257,10 +259,10 @@ class Rows:
             if "decision" in decision:
                 decisions[decision["key"]] = decision
             write_jsonl(decisions_file(self.task), decisions.values())
-        return self.state({})
+        return self.state()
 
 
 def server(rows: Rows, port: int = 0) -> ThreadingHTTPServer:
     """Return a server of the page, bound and not yet running."""
-    gets = {"/state": rows.state, "/rows": rows.rows}
-    return local_server(PAGE, gets, {"/decide": rows.decide}, port, LONGEST_EDIT)
+    posts = {"/rows": rows.rows, "/decide": rows.decide}
+    return local_page.server(PAGE, {"/state": rows.state}, posts, port, LONGEST_EDIT)
