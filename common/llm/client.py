@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 from typing import Any, Self, TypeVar
@@ -136,6 +136,8 @@ class Request:
     repeat: int = 0
     room: int = 0
     """Tokens that max_tokens grows by where the model was found to think before it answers."""
+    most: int = 0
+    """Tokens of output that the model's context leaves to this prompt; 0: not known."""
 
     def key(self, endpoint: Endpoint) -> str:
         """Return the key under which the reply is kept: all that decides it, and nothing else."""
@@ -147,7 +149,7 @@ class Request:
         settings = dict(self.settings)
         if "max_tokens" in settings:
             settings["max_tokens"] += self.room if habits.thinks else 0
-            settings["max_tokens"] = min(settings["max_tokens"], habits.most_tokens or settings["max_tokens"])
+            settings["max_tokens"] = min(filter(None, (settings["max_tokens"], habits.most_tokens, self.most)))
         settings |= habits.extra | endpoint.extra
         named = [(habits.renamed.get(name, name), value) for name, value in settings.items()]
         return {name: value for name, value in named if name}
@@ -243,6 +245,13 @@ class Client:
                 outcome.attempts = attempt
                 self.cache.put(key, outcome.row())
                 return outcome
+            if outcome.action == "adapt" and outcome.most and adapted < MOST_ADAPTED:
+                adapted += 1
+                request = replace(request, most=outcome.most)
+                self._tell_once(
+                    "context", f"{endpoint.model} has no room for max_tokens beside each prompt: less is asked for"
+                )
+                continue
             if outcome.action == "adapt" and adapted < MOST_ADAPTED and self._adapt(endpoint, request, sent, outcome):
                 adapted += 1
                 continue
@@ -254,10 +263,15 @@ class Client:
             most = {"http 429": PATIENCE * self.attempts}.get(outcome.kind, self.attempts)
             if outcome.action != "retry" or attempt >= min(most, TRIES.get(outcome.kind, most)):
                 return Reply(error=f"{outcome.kind}: {outcome.message}", attempts=attempt)
-            if outcome.kind not in self._told:
-                self._told.add(outcome.kind)
-                notice(f"{endpoint.url}: {outcome.kind}: {outcome.message}; such calls are tried again")
+            self._tell_once(
+                outcome.kind, f"{endpoint.url}: {outcome.kind}: {outcome.message}; such calls are tried again"
+            )
             await asyncio.sleep(backoff(attempt, outcome))
+
+    def _tell_once(self, kind: str, what: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            notice(what)
 
     async def _attempt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any]) -> Reply | Failure:
         """Send `request` once, its worst price reserved before and settled after."""
@@ -330,7 +344,7 @@ class Client:
         if request.sent(endpoint, habits) != sent:  # another call has found it out meanwhile
             return True
         ours = next((ours for ours, theirs in habits.renamed.items() if theirs == name), name)
-        numbers = [int(number) for number in re.findall(r"\d+", failure.message)]
+        numbers = [int(number) for number in re.findall(r"(?<![-\w.])\d+", failure.message)]
         smaller = [number for number in numbers if 1 < number < (sent.get(name) or 0)]
         other = RENAMED.get(name)
         if name in RENAMED.values() or name in RENAMED:

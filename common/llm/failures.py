@@ -14,21 +14,43 @@ from common.errors import UserError
 
 Action = Literal["retry", "give up", "adapt", "filtered"]
 LONGEST_WAIT = 300.0
+LEAST_ROOM = 16
+"""Tokens of output below which a prompt is called too long."""
 FILTERED = re.compile(
     r"content[ _-]?(?:filter|polic|exists risk|management|moderation)|data_?inspection|inappropriate content"
-    r"|moderation|flagged|considered high risk|sensitive (?:content|words?)|敏感|违规|不安全|不合规|内容安全",
+    r"|moderation|flagged|considered high risk|sensitive[ _]?(?:content|words?|information)|new_sensitive"
+    r"|敏感|违规|不安全|不合规|内容安全",
     re.IGNORECASE,
 )
 """What endpoints say when a filter refuses a question, which is no fault of the key or the call."""
-NO_CREDIT = (
-    "insufficient_quota", "insufficient_balance", "billing_hard_limit_reached", "billing_not_active", "arrearage",
-    "insufficient_user_quota", "credits_exhausted",
-)  # fmt: skip
-NO_CREDIT_SAID = re.compile(
-    r"insufficient (?:balance|credit|quota|fund)|exceeded your current quota, please check your plan|余额不足|欠费",
+NO_CREDIT = re.compile(
+    r"insufficient[ _](?:user_)?(?:balance|credit|quota|fund)"
+    r"|(?:balance|credits?|funds?) (?:is|are) (?:insufficient|too low)"
+    r"|billing_(?:hard_limit_reached|not_active)|arrearage|credits?_exhausted|exceeded_current_quota|budget_exceeded"
+    r"|overdue balance|have any credits|exceeded your current (?:token )?quota|余额不足|欠费",
     re.IGNORECASE,
 )
-NO_MODEL = re.compile(r"model|模型", re.IGNORECASE)
+NO_KEY = re.compile(
+    r"api[ _-]?key (?:is )?(?:not valid|invalid|expired)|(?:invalid|incorrect|missing) (?:api[ _-]?key|credentials)"
+    r"|login fail|location is not supported",
+    re.IGNORECASE,
+)
+NO_MODEL = re.compile(
+    r"model_not_found|invalid_model|model[^.]{0,80}?(?:not exist|not found|not a valid model|isn't available)"
+    r"|(?:not found the|not a valid|invalid|unknown) model\b|模型.{0,20}不存在|无可用渠道",
+    re.IGNORECASE,
+)
+MODEL = re.compile(r"model|deployment|模型", re.IGNORECASE)
+TOTAL = re.compile(r"(?:context (?:length|window|size)(?: is| of)?(?: only)?|must be <=) \(?(\d+)", re.IGNORECASE)
+INPUT = re.compile(
+    r"(\d+) (?:tokens )?(?:`inputs`|in (?:the|your) (?:messages|prompt|input)|input tokens|from the input)",
+    re.IGNORECASE,
+)
+"""The tokens that input and output can have together, and those that the input has, in a refusal of max_tokens."""
+WAIT = re.compile(
+    r"(?:retry|try again|wait)(?: in| after)? (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s(?:ec\w*)?))?\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,8 @@ class Failure:
     wait: float | None = None
     billed: bool = False
     parameter: str = ""
+    most: int = 0
+    """The tokens of output that the input leaves room for; 0: not known."""
 
 
 class MalformedError(Exception):
@@ -68,7 +92,7 @@ def classify(error: Exception, url: str, model: str, key: str = "", sent: Collec
         return Failure("malformed", without(key, str(error)), "retry", billed=True)
     if isinstance(error, RefusedError):
         status = _int(error.error.get("code")) if isinstance(error.error, dict) else 0
-        return _of_status(status if status >= 400 else 200, error.error, {}, asked)
+        return _of_status(status if 400 <= status < 600 else 200, error.error, {}, asked)
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
         if any(sign in type(cause).__name__.lower() for sign in ("connect", "proxy")):
@@ -95,37 +119,55 @@ class _Asked(NamedTuple):
 def _of_status(status: int, body: Any, headers: Any, asked: _Asked) -> Failure:
     """Return what an HTTP status and the error beside it mean; 200 stands for an error without a status."""
     url, model = asked.url, asked.model
-    said = without(asked.key, _said(body))[:300]
-    body = body if isinstance(body, dict) else {}
-    codes = {str(body.get(name) or "").lower() for name in ("code", "type")}
-    everything = " ".join([*codes, said])
+    everything = without(asked.key, _said(body))
+    said, body = everything[:300], _object(body)
+    everything += " ".join(["", *(str(body.get(name) or "") for name in ("code", "type", "status"))])
     kind = f"http {status}" if status != 200 else "error"
-    if 400 <= status < 500 and status != 429 and FILTERED.search(everything):
+    wait = _retry_after(headers, everything)
+    mistaken = status == 200 or 400 <= status < 500
+    if mistaken and status != 429 and FILTERED.search(everything):
         return Failure("filtered", said, "filtered")
-    if status == 402 or codes & set(NO_CREDIT) or NO_CREDIT_SAID.search(said):
+    if status == 402 or (NO_CREDIT.search(everything) and wait is None):  # a quota that comes back is a rate
         raise UserError(f"{url} says that the account has no credit left: {said}", "top it up, then run again")
-    if status in (401, 403):
-        why = f": {said}{proxies.note(url)}" if status == 403 else ""  # a country, a model, a project without rights
+    if status in (401, 403) or (mistaken and NO_KEY.search(everything)):
+        why = "" if status == 401 else f": {said}{proxies.note(url)}"  # a country, a model, a project without rights
         raise UserError(
             f"{url} refused the key (HTTP {status}){why}", "set OPENAI_API_KEY to a key that is valid for this URL"
         )
+    if (status == 404 and MODEL.search(said)) or NO_MODEL.search(everything):
+        pull = f"ollama pull {model}" if "pull" in said else f"curl {url}/models lists them"
+        raise UserError(f"{url} does not know the model {model!r}: {said}", f"name one that it has: {pull}")
     if status == 404 or (status == 200 and "endpoint" in said.lower()):
-        if status == 404 and NO_MODEL.search(said):
-            pull = f"ollama pull {model}" if "pull" in said else f"curl {url}/models lists them"
-            raise UserError(f"{url} does not know the model {model!r}: {said}", f"name one that it has: {pull}")
         missing = not urlsplit(url).path.rstrip("/").endswith("/v1")
         raise UserError(
             f"there is no chat API at {url} (HTTP {status}){': ' + said if said else ''}",
             f"most URLs end in /v1: {url}/v1" if missing else "check the URL",
         )
-    if status in (400, 422) and (parameter := _named(str(body.get("param") or ""), said, asked.sent)):
-        return Failure("unsupported", said, "adapt", parameter=parameter)
+    if status in (400, 413, 422):
+        bounded = {"max_tokens", "max_completion_tokens"} & set(asked.sent)
+        total, given = TOTAL.search(everything), INPUT.search(everything)
+        if bounded and total and given:
+            most = int(total[1]) - int(given[1])
+            return Failure(kind, said, "adapt" if most > LEAST_ROOM else "give up", most=max(0, most))
+        if parameter := _named(str(body.get("param") or ""), said, asked.sent):
+            return Failure("unsupported", said, "adapt", parameter=parameter)
     if status in (408, 409, 429) or status >= 500:
-        wait = _retry_after(headers)
         if wait is not None and wait > LONGEST_WAIT:
             return Failure(kind, f"asked to wait {wait:.0f} s: {said}", "give up")
         return Failure(kind, said, "retry", wait)
     return Failure(kind, said, "retry" if status == 200 else "give up")
+
+
+def _object(body: Any) -> dict[str, Any]:
+    """Return the object that says what is wrong: some wrap it once more, or in a list."""
+    while not isinstance(body, dict) or isinstance(body.get("error"), dict):
+        if isinstance(body, dict):
+            body = body["error"]
+        elif isinstance(body, list) and body:
+            body = body[0]
+        else:
+            return {}
+    return body
 
 
 def _named(parameter: str, said: str, sent: Collection[str]) -> str:
@@ -133,18 +175,22 @@ def _named(parameter: str, said: str, sent: Collection[str]) -> str:
     names = [*sent, "enable_thinking"]
     if parameter in names:
         return parameter
-    places = {name: found.start() for name in names if (found := re.search(rf"\b{re.escape(name)}\b", said))}
+    written = {name: re.escape(name).replace("_", "_?") for name in names}  # also as reasoningEffort
+    places = {
+        name: found.start() for name in names if (found := re.search(rf"\b{written[name]}\b", said, re.IGNORECASE))
+    }
     return min(places, key=places.__getitem__, default="")
 
 
 def _said(body: Any) -> str:
     """Return an error's own words, whatever shape it has."""
     if isinstance(body, dict):
-        for name in ("message", "detail", "error", "error_msg", "msg"):
+        for name in ("message", "detail", "error", "error_msg", "msg", "status_msg"):
             if body.get(name):
-                more = body.get("metadata")
+                more, place = body.get("metadata"), body.get("loc")
                 raw = more.get("raw") if isinstance(more, dict) else None
-                return _said(body[name]) + (f" ({raw})" if raw else "")
+                where = f"{'.'.join(map(str, place))}: " if isinstance(place, list) else ""
+                return where + _said(body[name]) + (f" ({raw})" if raw else "")
         return ""
     if isinstance(body, list):
         return "; ".join(map(_said, body))
@@ -163,8 +209,8 @@ def without(key: str, text: str) -> str:
     return text.replace(key, "***") if key else text
 
 
-def _retry_after(headers: Any) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number or a date), or None."""
+def _retry_after(headers: Any, said: str) -> float | None:
+    """Return the seconds to wait that a Retry-After header (a number or a date) or the words ask for, or None."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             return max(0.0, float(headers.get(name, "")) / unit)
@@ -173,7 +219,11 @@ def _retry_after(headers: Any) -> float | None:
     try:
         return max(0.0, (parsedate_to_datetime(headers.get("retry-after", "")) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
-        return None
+        pass
+    for hours, minutes, seconds, unit in WAIT.findall(said):
+        if hours or minutes or seconds:
+            return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) / (1000 if unit == "ms" else 1)
+    return None
 
 
 def backoff(attempt: int, failure: Failure) -> float:

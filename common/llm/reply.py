@@ -49,21 +49,24 @@ def read_completion(body: bytes) -> Reply:
         shown = body[:80].decode(errors="replace")
         streamed = ": it streams, though it was not asked to" if body.startswith(b"data:") else ""
         raise MalformedError(f"the reply is no chat completion{streamed}: {shown!r}") from None
-    error = value.get("error") if isinstance(value, dict) else None
+    error = (value.get("error") or value.get("base_resp") or value) if isinstance(value, dict) else None
     try:
         choice = value["choices"][0]
         message = choice["message"]
     except (KeyError, IndexError, TypeError):
-        if error:
-            raise RefusedError(error) from None
+        refused = RefusedError(error)
+        if str(refused):
+            raise refused from None
         raise MalformedError(f"the reply is no chat completion: {body[:80].decode(errors='replace')!r}") from None
     usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
     details = usage.get("completion_tokens_details")
     refusal = message.get("refusal")
     text, thinking = _parts(message.get("content"))
-    finish = "refusal" if refusal else str(choice.get("finish_reason") or "")
+    finish = (
+        "refusal" if refusal else str(choice.get("finish_reason") or "").partition(":")[0]
+    )  # content_filter: SAFETY
     if finish == "error":
-        raise RefusedError(choice.get("error") or error or "the reply ended with an error")
+        raise RefusedError(choice.get("error") or value.get("error") or "the reply ended with an error")
     return Reply(
         text=text or (refusal if isinstance(refusal, str) else ""),
         finish_reason=finish,

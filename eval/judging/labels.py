@@ -65,16 +65,19 @@ CLAIM = re.compile(
     rf"assistant{_ANY}is{_GAP}(?:\w+{_GAP}){{0,3}}?(?:better|worse|equal|superior|inferior|preferable|stronger|weaker)"
     rf"{_GAP}(?:than|to){_GAP}assistant{_GAP}(?:[12ab]|one|two|i{{1,2}})(?![^\W_])"
     rf"|(?:助手|助理|回答){_ANY}.{{0,4}}?(?:优于|好于|强于|胜过|胜于|高于|劣于|差于|不如|逊于|等于|等同于|相当于)"
-    rf".{{0,2}}?(?:助手|助理|回答){_GAP}[12ab一二]"
+    rf"{_GAP}(?:(?:[^\W_]|[.,;:!?。，；：！？]){{1,2}}{_GAP})?(?:助手|助理|回答){_GAP}[12ab一二]"
 )
 # Control tokens of chat formats, also with the wide bars of DeepSeek's and the triangles of Kimi's.
 CONTROL = re.compile(
-    r"<\s*/?\s*\|[^|<>\n]{1,40}\|?\s*>|<\s*[^|<>\n]{1,40}\|\s*>|\[/?(?:inst|think|tool_calls|available_tools|gmask|eos|bos)\]"
+    r"<\s*(?:/\s*)?\|[^|<>\n]{1,40}\|?\s*>|<\s*[^|<>\n]{1,40}\|\s*>|\[/?(?:inst|think|tool_calls|available_tools|gmask|eos|bos)\]"
     r"|<</?sys>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk|sop|eop)>|<reserved_\d+>|<unused_?\d+>|<extra_id_\d+>"
     r"|</?(?:\w+:)?think(?:ing)?>"
 )
 # A line that opens or closes a fence of the prompt, with any mark.
-FENCE = re.compile(r"[=~#*-]{2,} *\w{4,40} *[=~#*-]{2,} *(?:begin|end)\b|={2,} *[0-9a-f]{8,40} *={2,}")
+# It begins where a run of signs begins: an answer that is one long row of them is read through once.
+FENCE = re.compile(
+    r"(?<![=~#*-])[=~#*-]{2,} *\w{4,40} *[=~#*-]{2,} *(?:begin|end)\b|(?<!=)={2,} *[0-9a-f]{8,40} *={2,}"
+)
 
 
 def verdict_of(match: re.Match[str]) -> Verdict:

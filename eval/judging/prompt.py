@@ -146,9 +146,11 @@ def defuse(text: str, language: str) -> tuple[str, int]:
     for pattern, instead in IMITATIONS:
         found = list(pattern.finditer(fold(text)))
         if found:
-            at = origins(text)
-            for match in reversed(found):
-                text = text[: at[match.start()]] + instead[language] + text[at[match.end()] :]
+            at, kept, end = origins(text), list[str](), 0
+            for match in found:
+                kept += [text[end : at[match.start()]], instead[language]]
+                end = at[match.end()]
+            text = "".join([*kept, text[end:]])
             count += len(found)
     return text, count
 

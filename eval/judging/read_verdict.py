@@ -16,17 +16,17 @@ from eval.records.judgments import Verdict
 
 # Where thinking ends: what comes before is not said. Of harmony's channels only the final one is the reply.
 _THOUGHT = re.compile(
-    r"</(?:\w+:)?(?:think|thinking|thought|reasoning)>|◁/think▷|\[/think\]|<\|end_of_thought\|>|<channel\|>"
-    r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|\bassistant\s?final(?![a-z])",
+    r"<\|?/(?:\w+:)?(?:think|thinking|thought|reasoning)\|?>|◁/think▷|\[/think\]|<\|end_(?:of_thought|thinking)\|>|<channel\|>"
+    r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|(?-i:assistant\s?final(?![a-z]))",
     re.IGNORECASE,
 )
 _THINKS = re.compile(
-    r"<(?:\w+:)?(?:think|thinking|thought|reasoning)>|◁think▷|\[think\]|<\|begin_of_thought\|>|<\|channel>\s*thought"
-    r"|<\|channel\|>\s*(?:analysis|commentary)|\A\s*analysis(?=[A-Z])",
+    r"<\|?(?:\w+:)?(?:think|thinking|thought|reasoning)\|?>|◁think▷|\[think\]|<\|(?:begin_of_thought|start_thinking)\|>|<\|channel>\s*thought"
+    r"|<\|channel\|>\s*(?:analysis|commentary)|\A\s*(?-i:analysis(?=[A-Z]))",
     re.IGNORECASE,
 )
 _TURN_ENDS = re.compile(  # or another's begins
-    r"^\s*(?:#+ *)?(?:human|user|instruction|用户)\s*[:：]|<\|im_start\|>\s*user|<start_of_turn>\s*user"
+    r"^[^\S\n]*(?:#+ *)?(?:human|user|instruction|用户)\s*[:：]|<\|im_start\|>\s*user|<start_of_turn>\s*user"
     r"|<[|｜]user[|｜]>|<\|start_header_id\|>\s*user|\[inst\]|"
     r"<\|(?:im_end|eot_id|end|endoftext|return|eom_id|end_of_text|end_of_turn|eos)\|>|<end_of_turn>|</s>|<eos>"
     r"|<[|｜]end[▁_]of[▁_]sentence[|｜]>|\[eos\]",
@@ -37,14 +37,15 @@ _TURN_BEGINS = re.compile(
     r"|<start_of_turn>\s*model|<[|｜]assistant[|｜]>|\[/inst\]",
     re.IGNORECASE,
 )
-_STRUCK = re.compile(r"~{1,2}[^~\n]+~{1,2}|<(s|del|strike)>.*?</\1>|(?:.[\u0335-\u0338])+", re.IGNORECASE | re.DOTALL)
+_STRUCK = re.compile(
+    r"~{1,2}[^~\n]+~{1,2}|<(s|del|strike)>(?:(?!<\1>).)*?</\1>|(?:.[\u0335-\u0338])+", re.IGNORECASE | re.DOTALL
+)
 _TAGS = re.compile(
-    r"</?(?:answer|final_?answer|final|verdict|final_?verdict|judge?ment|label|result|output|conclusion|decision|analysis|evaluation|b|i|u"
+    r"</?(?:answer|final_?answer|final|verdict|final_?verdict|judge?ment|label|result|output|eval|conclusion|decision|analysis|evaluation|b|i|u"
     r"|em|strong|p|br|div|span|center|code|pre|mark|h[1-6])\s*/?>"
     r"|\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit|displaystyle|bf|quad)\b",
     re.IGNORECASE,
 )
-_FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL | re.IGNORECASE)
 
 # Boxes: what is ticked is meant, what is empty or crossed out is not. A cross in a box (☒) can be read both ways.
 _TICKED = r"\[[xX✓✔√]\]|\([xX✓✔√•●]\)|[☑✅✔✓√🗹🔘◉●]"
@@ -60,9 +61,15 @@ _LEADS_ON = re.compile(r"(?:[:：、…—–]|(?<![\"”])[,，]|\.\.)[^\w.!?�
 _POINTS_AHEAD = re.compile(r"\b(?:following|below|next)\b|以下|下列|下面|如下")
 # "Accuracy: both are right", a line of a comparison by points, which may stand above a verdict without a full stop.
 _BY_POINT = re.compile(
-    r"(?:helpfulness|relevance|accuracy|(?:level of )?detail|correctness|completeness|clarity|safety|scores?"
+    r"(?:helpfulness|relevance|accuracy|(?:level of )?detail|correctness|completeness|clarity|safety|scores?|confidence"
     r"|(?:assistant|answer|response) [12]|有用性|相关性|准确性|详细程度|(?:助手|回答) ?[12一二]):? *\S",
     re.IGNORECASE,
+)
+# A sentence that says that there is no verdict, though one stands below it.
+_DECLINES = re.compile(
+    r"\b(?:cannot|can not|can t|could not|unable to|declines?|refuses?|will not|won t) (?:\w+ ){0,3}?"
+    r"(?:judge|decide|compare|choose|rule|verdict|judge?ment|given|reached)\b"
+    r"|(?:无法|不能|拒绝|不予|不便)(?:作出|做出|给出|进行|对此|得出)*(?:判断|评判|比较|选择|结论|裁决)"
 )
 _MEANT = "¬≠"  # signs that are no markup
 
@@ -74,7 +81,7 @@ _NOUN = (
 _NOUNS = (
     rf"(?:(?:(?:final|overall|last|correct|appropriate|concluding|my|our|the) )*{_NOUN}(?: (?:{_NOUN}|final))?"
     r"|(?:(?:my|our|the) )?(?:final|correct) (?:answer|output)|my answer|the answer(?= is)|judge s verdict"
-    r"|(?:answer|output)(?=:|$))"
+    r"|(?:answer|output|final)(?=:|$))"
 )
 _LINKS = (
     r"(?:and )?(?:therefore|thus|hence|so|overall|finally|consequently|accordingly|ergo|ultimately"
@@ -97,8 +104,8 @@ _BASIS = (
 )
 _SAYS = (
     r"(?:(?:i|we) (?:d |ll |must |can |will |would |now |therefore |thus |hence )?"
-    r"(?:conclude|find|judge|determine|decide|rule"
-    r"|believe|think|hold)(?: that)?|it (?:is|can be) (?:clear|evident|concluded|judged|determined) that"
+    r"(?:conclude|find|judge|determine|decide|rule|believe|think|hold|say)(?: that)?"
+    r"|it (?:follows|(?:is|can be) (?:clear|evident|concluded|judged|determined)) that"
     r"|(?:this|which) leads (?:me )?to (?:conclude|the conclusion) that"
     rf"|(?:(?:here|this|below) is )?{_NOUNS}(?: (?:is|would be|remains))?(?: (?:therefore|thus|as follows|that))*)"
 )
@@ -112,8 +119,8 @@ _BASIS_ZH = (
     r"|理由|几点|各点|评估|评价|考虑)+(?:来看|可知|可得|可以得出)?"
 )
 _SAYS_ZH = (
-    r"(?:(?:我|我们|本人)(?:最终|最后|综合)?(?:认为|判断|判定|裁定|得出结论)|(?:可以|应|应当)?(?:判断|判定|得出结论|认为)|答|输出"
-    r"|(?:我的|我们的|本次|以下是|以下为)?(?:最终|最后|总体|综合|整体|正式|的)*(?:判断|判定|结论|结果|评价|评判|标签|裁决|评估|评审|评定|判决|选择|答案|一行)"
+    r"(?:(?:我|我们|本人)(?:最终|最后|综合)?(?:认为|判断|判定|裁定|选择|得出结论)|(?:可以|应|应当)?(?:判断|判定|得出结论|认为)|答|输出"
+    r"|(?:我的|我们的|本次|以下是|以下为)?(?:最终|最后|总体|综合|整体|正式|的)*(?:判断|判定|结论|结果|评价|总评|评判|标签|裁决|评估|评审|评定|判决|选择|答案|一行)"
     r"(?:结果|结论|标签|意见)?(?:应该是|应为|就是|是|为|如下)?)"
 )
 _CHINESE = rf"(?:{_LINKS_ZH}[,，]? ?)*(?:{_BASIS_ZH}[,，]? ?)?(?:{_LINKS_ZH}[,，]? ?)*(?:{_SAYS_ZH})? ?[:：,，]? ?"
@@ -152,9 +159,12 @@ def _json(said: str) -> tuple[bool, Verdict | None]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return dict(pairs) if len(pairs) == len({name for name, _ in pairs}) else {}
 
+    bare = said.strip()
+    if bare.startswith("```") and bare.endswith("```"):
+        bare = re.sub(r"\A(?:json)?(?=\s)", "", bare.strip("`"), flags=re.IGNORECASE)
     try:
-        value = json.loads(_FENCED.sub(r"\1", said), object_pairs_hook=once)
-    except ValueError:
+        value = json.loads(bare, object_pairs_hook=once)
+    except (ValueError, RecursionError):  # a reply may be one long row of brackets
         return False, None
     if not isinstance(value, dict):
         return False, None
@@ -266,7 +276,7 @@ def _of_lines(lines: list[_Line]) -> Verdict | None:
 
 def _may_precede(before: _Line, line: _Line) -> bool:
     """Tell whether a line can stand above a label without changing what it means."""
-    if LABEL.search(before.text) and before.box == "unclear":
+    if (LABEL.search(before.text) and before.box == "unclear") or _DECLINES.search(before.text):
         return False
     unfinished = not (before.ends or before.listed or _BY_POINT.match(before.text)) and not line.introduction.strip()
     leads_on = before.leads_on or unfinished or (line.quoted and not before.ends)

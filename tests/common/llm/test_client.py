@@ -194,8 +194,8 @@ def test_a_key_that_was_copied_badly(key: str, monkeypatch: pytest.MonkeyPatch) 
     [("2", 2.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
 )
 def test_retry_after_in_all_its_forms(header: str, seconds: float | None) -> None:
-    assert _retry_after({"retry-after": header}) == seconds
-    assert _retry_after({"retry-after-ms": "1500"}) == 1.5
+    assert _retry_after({"retry-after": header}, "") == seconds
+    assert _retry_after({"retry-after-ms": "1500"}, "") == 1.5
 
 
 @pytest.mark.parametrize(

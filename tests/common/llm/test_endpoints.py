@@ -1,9 +1,13 @@
 """Endpoints as they really are: each refusal, shape and habit that people reported, with what is right for it."""
 
 import asyncio
+import json
 import re
+from pathlib import Path
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 from aiohttp import web
 
@@ -11,7 +15,7 @@ from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Client, Request, split_model
 from common.llm.client import Endpoint as Place
-from common.llm.failures import MalformedError, RefusedError
+from common.llm.failures import MalformedError, RefusedError, classify
 from common.llm.reply import Reply, read_completion
 from tests.common.llm.calls import ask, short_waits  # noqa: F401
 from tests.endpoint import Endpoint, completion, error
@@ -297,3 +301,55 @@ def test_calls_in_flight_learn_from_one_another(endpoint: Endpoint) -> None:
 
     endpoint.behaviour = picky
     assert {reply.text for reply in ask(endpoint, 20, concurrency=8)} == {"fine"}
+
+
+REFUSALS = [json.loads(line) for line in Path(__file__).with_name("refusals.jsonl").read_text("utf-8").splitlines()]
+SETTINGS = ("max_tokens", "temperature", "seed", "response_format", "reasoning_effort")
+
+
+def what_follows(status: int, body: Any) -> str:
+    """Say what is done about an HTTP status and its body."""
+    said = (body if isinstance(body, str) else json.dumps(body)).encode()
+    try:
+        if status == 200:
+            with pytest.raises(RefusedError) as caught:
+                read_completion(said)
+            error: Exception = caught.value
+        else:
+            asked = httpx2.Request("POST", "https://x.example/v1/chat/completions")
+            reply = httpx2.Response(status, content=said, headers={"Content-Type": "application/json"}, request=asked)
+            error = openai.OpenAI(api_key="k")._make_status_error_from_response(reply)  # type: ignore[arg-type]
+        failure = classify(error, "https://x.example/v1", "m", "", SETTINGS)
+    except UserError as ended:
+        return ended.message
+    if failure.action == "adapt":
+        return f"asks for {failure.most} tokens" if failure.most else f"leaves out {failure.parameter}"
+    if failure.action == "retry":
+        return "waits" if failure.wait is None else f"waits {failure.wait:g} s"
+    return failure.action
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=[row["who"] for row in REFUSALS])
+def test_refusals_of_many_providers(refusal: dict[str, Any]) -> None:
+    followed = what_follows(refusal["status"], refusal["body"])
+    kind, _, ending = refusal["right"].partition(": ")
+    assert (ending in followed) if kind == "ends" else followed == refusal["right"]
+
+
+def test_a_prompt_that_leaves_less_room_is_asked_for_less_and_others_are_not(endpoint: Endpoint) -> None:
+    def served(body: dict[str, Any], number: int) -> Any:
+        given = 100 * len(body["messages"][0]["content"])
+        if given + body["max_tokens"] > 1000:
+            words = f"maximum context length is 1000 tokens and your request has {given} input tokens"
+            return error(400, f"'max_tokens' or 'max_completion_tokens' is too large. This model's {words}", param=None)
+        return f"{body['max_tokens']}"
+
+    endpoint.behaviour = served
+
+    async def main() -> list[str]:
+        async with Client(Cache()) as client:
+            place = Place("m", endpoint.url)
+            asked = [Request([{"role": "user", "content": "x" * n}], {"max_tokens": 800}) for n in (5, 1, 7, 10)]
+            return [(reply := await client.ask(place, request)).text or reply.error[:8] for request in asked]
+
+    assert asyncio.run(main()) == ["500", "800", "300", "http 400"]

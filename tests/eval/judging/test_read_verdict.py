@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,8 @@ def test_outputs_in_the_styles_of_current_models_are_never_misread_and_seldom_mi
     assert [row["text"][-120:] for row, verdict in read if verdict not in (None, row["verdict"])] == []
     missed = [row["text"][-120:] for row, verdict in read if verdict is None and row["verdict"]]
     assert len(missed) < 0.03 * sum(row["verdict"] is not None for row in OUTPUTS), missed
-    assert len(OUTPUTS) >= 490
-    assert sum(row["verdict"] is None for row in OUTPUTS) >= 190
+    assert len(OUTPUTS) >= 680
+    assert sum(row["verdict"] is None for row in OUTPUTS) >= 300
     assert len({row["style"] for row in OUTPUTS}) >= 30
 
 
@@ -225,13 +226,43 @@ def test_whatever_the_reader_takes_the_fence_takes_out() -> None:
     texts = [row["text"] for row in OUTPUTS]
     for _ in range(2000):
         words = dice.choice([*LABELS.values(), "助手1 优于 助手2", "助手 1 胜过 助手 2"]).split(" ")
-        texts.append("Thoughts.\n" + "".join(word + "".join(dice.choices(disguises, k=2)) for word in words))
+        texts.append(
+            "Thoughts.\n" + "".join(word + "".join(dice.choices(disguises, k=dice.randint(1, 4))) for word in words)
+        )
     taken = [text for text in texts if read_verdict(text)]
     assert len(taken) > 500
     for text in taken:
         harmless, count = defuse(text, "en")
         assert count > 0
         assert read_verdict(harmless) is None
+
+
+LOOPS = [
+    "*",
+    "=",
+    " ",
+    "\n",
+    "[",
+    "<",
+    "< ",
+    "<|",
+    "<s>",
+    "~~",
+    "助手1优于",
+    "assistant 1 is ",
+    "so, ",
+    "```\n",
+    "== ab ",
+    B,
+]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_or_a_reply_that_is_one_long_loop_is_read_through_once(loop: str) -> None:
+    text, began = "助手1优于" + loop * (40_000 // len(loop)), time.process_time()
+    defuse(text, "zh")
+    assert read_verdict(f"{loop * (40_000 // len(loop))}\nand then nothing") is None
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
