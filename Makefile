@@ -24,7 +24,7 @@ JUDGE_OPTIONS = $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,
 EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run sweep convert new-task rows data-report self-instruct rewrite score list recipe plan train heldout export card webui prepare rehearse twin
+.PHONY: help setup demo run sweep convert new-task rows data-report self-instruct rewrite score replay list recipe plan train heldout export card webui prepare rehearse twin
 .PHONY: chat answer judge compare general result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
 help: ## Show this list.
@@ -61,6 +61,9 @@ rewrite: setup ## Have a model make the answers helpful, the originals kept; the
 
 score: setup ## Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@4.
 	@$(PY) -m converters score $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
+
+replay: setup ## Have the model that will be trained answer general instructions (GENERATOR=base@url, no key); then TASK=law_zh+replay@0.1 forgets less.
+	@$(PY) -m converters replay $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
 ##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..." THINK=1
 list: setup ## Every MODEL, METHOD, HARDWARE and TASK; with MODEL= all that is known of that one.

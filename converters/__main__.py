@@ -1,4 +1,4 @@
-"""python -m converters convert|list|new|rows|report|self-instruct|rewrite|score: everything about the rows.
+"""python -m converters convert|list|new|rows|report|self-instruct|rewrite|score|replay: everything about the rows.
 
 python -m converters convert --task medical_en --source converters/examples/medical_en
 python -m converters list
@@ -9,7 +9,7 @@ import click
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
 from common.overrides import parse_settings, unchecked
-from converters.generate.commands import rewrite, score, self_instruct
+from converters.generate.commands import replay, rewrite, score, self_instruct
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -134,7 +134,7 @@ def rows(*, task: str, port: int, open_browser: bool) -> None:
         print(f"your decisions are not in the rows yet: make convert TASK={task}")
 
 
-for command in (self_instruct, rewrite, score):
+for command in (self_instruct, rewrite, score, replay):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`python -m converters self-instruct | rewrite | score`."""
+"""`python -m converters self-instruct | rewrite | score | replay`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,12 +12,13 @@ from common.progress import notice
 
 if TYPE_CHECKING:
     from converters.generate.ask import Limits
+    from converters.generate.each_row import EachRow
     from converters.generate.parts import Part
 
 Command = Callable[..., Any]
 MOST_UNREAD = 0.05
 """The share of replies without a score above which the selection is not by the score."""
-PROMPTS = {"self_instruct": "self_instruct", "rewritten": "rewrite", "scored": "score"}
+PROMPTS = {"self_instruct": "self_instruct", "rewritten": "rewrite", "scored": "score", "replay": "replay"}
 
 
 def generating_options(command: Command) -> Command:
@@ -84,21 +85,42 @@ def score(**given: Any) -> None:
     _each_row("scored", "scored rows", given)
 
 
+@click.command()
+@generating_options
+@click.option("--limit", type=click.IntRange(min=1), help="Instructions asked (default: a tenth of all rows).")
+@click.option("--name", default="replay", show_default=True, help="What the rows are called: TASK+NAME.")
+def replay(**given: Any) -> None:
+    """Have the model that will be trained answer general instructions, for TASK+NAME@0.1: it forgets less."""
+    if not given["generator"] and not given["dry_run"]:
+        raise UserError(
+            "GENERATOR must be the model that will be trained, served as it is",
+            "API_PORT=8000 llamafactory-cli api runs/TASK/MODEL/lora/serve/base.yaml, then GENERATOR=base@http://127.0.0.1:8000/v1",
+        )
+    _each_row("replay", "answers of the model's own", given)
+
+
 def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
     from converters.generate.ask import LARGER_BUDGET
+    from converters.generate.mixing import generated_count
+    from converters.generate.parts import card_of
+    from converters.generate.replay import Replayer
     from converters.generate.rewriting import Rewriter
     from converters.generate.scoring import Scorer
 
     part, limits = _part(kind, given, given["dry_run"])
-    work = Scorer(part) if kind == "scored" else Rewriter(part)
-    counts = work.run(limits, limit=given["limit"], force=given["force"], dry_run=given["dry_run"])
+    works: dict[str, Callable[[Part], EachRow]] = {"scored": Scorer, "rewritten": Rewriter, "replay": Replayer}
+    work = works[kind](part)
+    limit = given["limit"]
+    if kind == "replay" and limit is None:  # a few more, for those that are cut off
+        limit = round(1.2 * generated_count(card_of(part.task.name)["files"]["train"]["rows"], 0.1)) + 1
+    counts = work.run(limits, limit=limit, force=given["force"], dry_run=given["dry_run"])
     if counts is None:
         return
     made, dropped = counts
     if dropped["unread"] > MOST_UNREAD * (made + dropped["unread"]):
         notice(f"warning: {dropped['unread']:,} replies hold no score; rows are then selected by how the model writes")
     if made:
-        _finished(part, f"{made:,} {what}", dropped, part.mix + ("@4" if kind == "scored" else ""))
+        _finished(part, f"{made:,} {what}", dropped, part.mix + {"scored": "@4", "replay": "@0.1"}.get(kind, ""))
     if work.stopped:
         raise UserError(work.stopped, LARGER_BUDGET)
     if not made:
@@ -116,7 +138,12 @@ def _part(kind: str, given: Mapping[str, Any], dry_run: bool) -> tuple["Part", "
     from converters.generate.settings import Asking, Generating, Rewriting, Scoring
     from converters.registry import load_task
 
-    kinds: dict[str, type[Asking]] = {"self_instruct": Generating, "rewritten": Rewriting, "scored": Scoring}
+    kinds: dict[str, type[Asking]] = {
+        "self_instruct": Generating,
+        "rewritten": Rewriting,
+        "scored": Scoring,
+        "replay": Asking,
+    }
     settings = build(kinds[kind], unchecked(given["overrides"]), "SET")
     if not given["task"]:
         raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")

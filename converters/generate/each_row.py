@@ -31,6 +31,10 @@ class EachRow(ABC):
         self.stopped = ""
         """Why the rows after some row were not asked for."""
 
+    def rows(self) -> Iterable[Row]:
+        """Return what is asked for, row by row: the task's own rows."""
+        return rows_of(self.part.task.name)
+
     @abstractmethod
     def chosen(self, record: Record) -> bool:
         """Tell whether a row is asked for at all."""
@@ -50,7 +54,7 @@ class EachRow(ABC):
     def run(self, limits: Limits, *, limit: int | None = None, force: bool = False,
             dry_run: bool = False) -> tuple[int, Counter[str]] | None:  # fmt: skip
         """Write the part; return how many rows it has and how many were dropped at each step (None: a dry run)."""
-        rows = [row for row in rows_of(self.part.task.name) if self.chosen(record_of(row))][:limit]
+        rows = [row for row in self.rows() if self.chosen(record_of(row))][:limit]
         records = [record_of(row) for row in rows]
         requests = [self.request(record) for record in records]
         asker = Asker(self.part.endpoint, self.part.folder, limits)

@@ -30,7 +30,7 @@ from converters.variants import convert_variant
 
 THRESHOLD = 4.5
 """The lowest score that is kept, AlpaGasus's choice on the same scale."""
-AMOUNT = {"self_instruct": "share", "scored": "threshold"}
+AMOUNT = {"self_instruct": "share", "replay": "share", "scored": "threshold"}
 """What the amount of each kind of part is called in SET."""
 
 
@@ -97,7 +97,7 @@ def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any
         mixed = _selected(rows, made, THRESHOLD if amount is None else amount, named.control)
     else:
         made, contaminated = _clean(made, rows, HeldOut(task, conversion_settings(task)))
-        mixed = _added(rows, made, base, named, amount) if part["kind"] == "self_instruct" else _rewritten(rows, made)
+        mixed = _rewritten(rows, made) if part["kind"] == "rewritten" else _added(rows, made, base, named, amount)
         mixed.left_out += contaminated
         mixed.summary += f"; {len(contaminated):,} left out as contaminated" if contaminated else ""
     if not mixed.rows:
@@ -138,6 +138,8 @@ def _clean(made: list[Row], rows: list[Row], held_out: HeldOut) -> tuple[list[Ro
 def _added(rows: list[Row], made: list[Row], base: dict[str, Any], named: MixName, amount: float | None) -> Mixed:
     """Add generated rows to all real ones: all, a number, or as many as give a share."""
     system = next((record.system for row in rows[:1] if (record := record_of(row)).system), "")
+    kind = part_card(named.base, named.part)["kind"]
+    system = "" if kind == "replay" else system  # general instructions are no matter of the domain's
     write = WRITERS[base["format"]]
     new = [
         write(Record(row["instruction"], row["input"], row["output"], system), row["id"], base["system"],
@@ -148,11 +150,12 @@ def _added(rows: list[Row], made: list[Row], base: dict[str, Any], named: MixNam
     count = len(new) if amount in (None, 1) else generated_count(len(rows), amount or 0)
     if count > len(new):
         most = len(new) / (len(new) + len(rows))
-        part = "" if named.part == "self_instruct" else f" NAME={named.part}"
+        part = "" if named.part == kind else f" NAME={named.part}"
+        more = f"N={count}" if kind == "self_instruct" else f"LIMIT={count}"
         raise UserError(
             f"{named.base}+{named.part}@{amount:g} takes {count:,} generated rows beside all {len(rows):,} real ones; "
             f"{len(new):,} are there",
-            f"make self-instruct TASK={named.base} N={count}{part}, or a share of at most {int(most * 100) / 100:g}",
+            f"make {COMMANDS[kind]} TASK={named.base} {more}{part}, or a share of at most {int(most * 100) / 100:g}",
         )
     kept = chosen(new, count)
     left_out = [

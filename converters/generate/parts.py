@@ -24,7 +24,7 @@ from converters.task import Record, Task
 Row = dict[str, Any]
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 TAKEN = ("shards", "train", "val", "test", "rejected")
-COMMANDS = {"self_instruct": "self-instruct", "rewritten": "rewrite", "scored": "score"}
+COMMANDS = {"self_instruct": "self-instruct", "rewritten": "rewrite", "scored": "score", "replay": "replay"}
 """The kinds of parts, which are their default names too, and the command that makes each."""
 
 
@@ -80,7 +80,9 @@ class Part:
         """Return what a row says about the reply that it comes from."""
         refused = set(reply.left_out)
         sent = {key: value for key, value in self.settings.sampling().items() if key not in refused}
-        structured = self.settings.structured and self.kind != "rewritten" and "response_format" not in refused
+        structured = (
+            self.settings.structured and self.kind not in ("rewritten", "replay") and "response_format" not in refused
+        )
         return {
             "model": reply.model or self.endpoint.model,
             "asked": self.endpoint.cache_name,
