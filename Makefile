@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS SORT DELETE NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
@@ -20,7 +20,7 @@ RECIPE_OPTIONS = $(RUN_OPTIONS) $(call option,HARDWARE,hardware) $(call option,S
 DATA_OPTIONS = $(call option,SOURCE,source) $(call option,LIMIT,limit)
 FORCED = $(if $(FORCE),--force)
 GENERATE_OPTIONS = $(call option,TASK,task) $(call option,GENERATOR,generator) $(call option,NAME,name) $(call option,SET,set) $(call option,BUDGET,budget) $(call option,PROMPTS,prompts) $(FORCED)$(if $(DRY), --dry-run)
-JUDGE_OPTIONS = $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries) $(call option,MAX_TOKENS,max-tokens) $(call option,PROMPTS,prompts)$(if $(GUIDED), --guided)$(if $(CHECKLIST), --checklist)$(if $(STRUCTURED), --structured)$(if $(DRY), --dry-run)
+JUDGE_OPTIONS = $(foreach name,$(JUDGE),--judge "$(name)") $(call option,BUDGET,budget) $(call option,CANARIES,canaries) $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,PROMPTS,prompts)$(if $(GUIDED), --guided)$(if $(CHECKLIST), --checklist)$(if $(STRUCTURED), --structured)$(if $(DRY), --dry-run)
 EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,questions)
 
 .DEFAULT_GOAL := help
@@ -102,18 +102,18 @@ rehearse: setup ## The whole way on a tiny model of MODEL's own kind with 60 of 
 twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things on.
 	@$(PY) -m recipes twin $(call option,MODEL,model)
 
-##@ Judging                        the same names, or RUN=runs/...; QUESTIONS=file JUDGE=name BUDGET=dollars MAX_TOKENS=n
+##@ Judging                        the same names, or RUN=runs/...; QUESTIONS=file JUDGE=name BUDGET=dollars MAX_TOKENS=n TEMPERATURE=0.7
 chat: setup ## Talk to the base and the tuned model side by side; pairs that you mark are kept (WHO="base tuned", a run, MODEL@URL).
-	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens)
+	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature)
 
 answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
-	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
+	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
 
 judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 CHECKLIST=1 STRUCTURED=1 PROMPTS=folder DRY=1.
 	@$(PY) -m eval judge $(EVAL_OPTIONS) $(JUDGE_OPTIONS)
 
 general: setup ## Did it forget? 120 plain instructions (English, Chinese) to base and tuned, checked by program (LM_EVAL="ifeval mmlu ceval" as well).
-	@$(PY) -m eval general $(RUN_OPTIONS) $(call option,RUN,run) $(call option,LM_EVAL,lm-eval) $(call option,MAX_TOKENS,max-tokens)
+	@$(PY) -m eval general $(RUN_OPTIONS) $(call option,RUN,run) $(call option,LM_EVAL,lm-eval) $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature)
 
 compare: setup ## Judge the answers of runs against each other: RUN="runs/a runs/b" (WHO="tuned base" JUDGE= NAME=); one page, a ranking.
 	@$(PY) -m eval compare $(foreach run,$(RUN),--run "$(run)") $(foreach name,$(WHO),--who "$(name)") $(call option,NAME,name) $(JUDGE_OPTIONS)

@@ -41,6 +41,8 @@ class Data(TypedDict, total=False):
 
     source: str
     files: dict[str, Rows]
+    system: str
+    """The system prompt in front of every row, with which both models are asked too; "" for none."""
 
 
 class Identity(TypedDict, total=False):

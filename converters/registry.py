@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError, unknown
+from common.files import read_json
 from common.names import root_task
+from common.paths import data_folder
 from converters.task import Task
 
 BUILT_IN = Path(__file__).parent / "tasks"
@@ -86,3 +88,11 @@ def _load(path: Path, _changed: int) -> Task:
             "see docs/custom_tasks.md",
         )
     return task
+
+
+def system_prompt(task: Task) -> str:
+    """Return the system prompt that a task's rows were written with, to ask with the same; "" when they have none."""
+    path = data_folder(task.name) / "card.json"
+    card = read_json(path) if path.is_file() else {}
+    chosen = card.get("made_from", {}).get("settings", {}).get("system", False)
+    return task.system if chosen is True else chosen or ""

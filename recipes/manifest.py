@@ -16,7 +16,8 @@ from common.paths import data_folder
 from common.process import is_held, only_one
 from common.run_files import Data, Expected, Identity, Manifest, Step, read_manifest, write
 from common.versions import versions
-from recipes.catalog.datasets import card_of
+from converters.registry import system_prompt
+from recipes.catalog.datasets import card_of, find_task
 from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
 from recipes.render import render_all, render_train
@@ -63,7 +64,7 @@ def data_identity(task: str) -> Data:
     card = card_of(task)
     if not card:
         raise UserError(f"there are no converted rows of {task} in {data_folder(task)}", f"make convert TASK={task}")
-    return {"source": card["source"], "files": card["files"]}
+    return {"source": card["source"], "files": card["files"], "system": system_prompt(find_task(task))}
 
 
 def identity(recipe: Recipe) -> Identity:
@@ -81,7 +82,7 @@ def weights_of(one: Identity, devices: int = 1) -> dict[str, Any]:
     """Return what of an identity decides the trained weights; `devices` where it was not recorded."""
     settings = one["settings"]
     together = settings["per_device_train_batch_size"] * settings.get("gradient_accumulation_steps", 1)
-    kept = {key: value for key, value in settings.items() if key not in HOW}
+    kept = {key: value for key, value in settings.items() if key not in HOW and (value or key != "enable_thinking")}
     return {
         **kept,
         STEP: together * one.get("devices", devices),

@@ -7,6 +7,7 @@ from typing import Any
 from common.errors import UserError
 from common.llm.client import Endpoint, Request
 from common.llm.pool import Pool
+from common.llm.prices import estimate_tokens
 from common.llm.reply import Reply
 from eval.answering.serve import served
 from eval.answering.served_model import ensure_here, identity, settings_of
@@ -16,6 +17,9 @@ from eval.records.questions import COLUMNS, Question, first_of, language_of, rea
 SERVED_AT_ONCE = 2  # by transformers; measured on 2 cores: 29 tokens/s together, 16 one by one
 BATCHING = ("vllm", "sglang")  # backends that batch what is in flight
 BATCHED_AT_ONCE = 32
+SHORTEST_ROOM, LONGEST_ROOM = 512, 2048
+"""Tokens: an untuned model says more than the reference does, and most models' context ends at 4,096."""
+THOUGHT = 4096
 HINT = 'a line is {"id": "...", "answer": "..."}; a table has the columns question,answer'
 # What the column of the answers may be called, in any case.
 ANSWER = ("answer", "output", "response", "model_answer", "model_output", "completion", "prediction", "回答", "答案")
@@ -23,6 +27,16 @@ CHOICE = {
     "en": "{question}\n{choices}\nAnswer with the letter of the right choice first.",
     "zh": "{question}\n{choices}\n请先写出正确选项的字母。",
 }
+
+
+def room_for(questions: list[Question], thinks: bool) -> tuple[int, str]:
+    """Return how many tokens an answer may take, and why so many."""
+    longest = max(estimate_tokens(question.reference) for question in questions)
+    room = min(max(SHORTEST_ROOM, 2 * longest), LONGEST_ROOM)
+    room, why = -(-room // 128) * 128, f"twice the longest reference answer, {longest:,} tokens"
+    if not SHORTEST_ROOM < 2 * longest < LONGEST_ROOM:
+        why = f"the {'least' if room == SHORTEST_ROOM else 'most'}; the longest reference answer has {longest:,}"
+    return (room + THOUGHT, f"{why}; {THOUGHT:,} for the thought before it") if thinks else (room, why)
 
 
 def requests_for(questions: list[Question], system: str, settings: dict[str, Any]) -> list[Request]:

@@ -23,6 +23,11 @@ def settings_of(config: Path) -> dict[str, Any]:
     return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
 
 
+def thinking(config: Path) -> bool:
+    """Tell whether the model is served so that it thinks before it answers; LLaMA-Factory's default says nothing."""
+    return config.is_file() and settings_of(config).get("enable_thinking") is True
+
+
 def identity(config: Path) -> str:
     """Return what names a served model in the cache: its settings, and what its files hold, on any machine.
 

@@ -1,6 +1,6 @@
 """`python -m eval answer`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -11,7 +11,8 @@ from common.llm.client import Endpoint
 from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
-from eval.answering.ask import answers_in, answers_of, own_answers, requests_for
+from eval.answering.ask import answers_in, answers_of, own_answers, requests_for, room_for
+from eval.answering.served_model import thinking
 from eval.commands import options
 from eval.records.answers import REFUSED, Answer, path_of
 from eval.records.questions import Question, bundled, load_questions, test_split
@@ -94,9 +95,9 @@ class Questions:
     click.option("--questions", type=click.Path(path_type=Path), help="Your own file; default: the task's 20."),
     click.option("--limit", default=0, help="Only the first N questions."),
     click.option("--test-rows", default=0, help="Answer N rows of the test split too, for chrF and ROUGE-L."),
-    click.option("--system", default=None, help="System prompt; default: the task's own."),
+    click.option("--system", default=None, help="System prompt; default: that of the training rows."),
 )
-@options.sampling(512)
+@options.sampling()
 @options.limits
 @options.dry_run
 def command(
@@ -113,7 +114,16 @@ def command(
     folder = place.existing() if contestants.own else place.any()
     task = place.task or folder.task
     asked = questions.load(task)
-    requests = requests_for(asked, options.system_of(task, questions.system), sampling.settings)
+    system = options.system_of(folder, task, questions.system)
+    thinks = contestants.own and any(thinking(folder.path / "serve" / f"{name}.yaml") for name in names)
+    if not sampling.max_tokens:
+        room, why = room_for(asked, thinks)
+        sampling = replace(sampling, max_tokens=room)
+        if not contestants.source:
+            click.echo(f"room for each answer: {room:,} tokens ({why}; MAX_TOKENS= sets it)")
+    if not (contestants.source or questions.system):
+        click.echo(f"system prompt: {system or 'none'}, as in the training rows")
+    requests = requests_for(asked, system, sampling.settings)
     pool = Pool(Cache(), folder.path, limits)
     endpoint = contestants.endpoint_of(names[0], needs_key=not dry_run)
     if endpoint:

@@ -17,7 +17,7 @@ HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /
 @click.command()
 @options.place
 @click.option("--who", multiple=True, help="One or two: base, tuned (default: both), a run's folder, MODEL@URL.")
-@click.option("--system", default=None, help="System prompt; default: the task's own.")
+@click.option("--system", default=None, help="System prompt; default: that of the training rows.")
 @options.sampling(512)
 def command(*, place: options.Place, who: tuple[str, ...], system: str | None, sampling: options.Sampling) -> None:
     """Talk to the base and the tuned model side by side; pairs that you mark are kept as votes."""
@@ -26,7 +26,7 @@ def command(*, place: options.Place, who: tuple[str, ...], system: str | None, s
         raise UserError(f"one or two different models can be talked to, got {', '.join(names)}", "WHO='base tuned'")
     folder = place.existing()
     votes, kept = Votes(folder.path / "chat"), 0
-    with sides(folder.path, names, options.system_of(place.task or folder.task, system)) as talked_to:
+    with sides(folder.path, names, options.system_of(folder, place.task or folder.task, system)) as talked_to:
         click.echo(HELP if len(names) == 2 else "Type a question; /new starts over; Ctrl-D ends.")
         while (text := _typed()) is not None:
             if text in MARKS and len(names) == 2:

@@ -82,6 +82,7 @@ class Sampling:
     """How a model is to write."""
 
     max_tokens: int
+    """0 where it is for the command to say."""
     temperature: float
 
     @property
@@ -101,13 +102,14 @@ compared = grouped(
 )
 
 
-def sampling(max_tokens: int) -> Callable[[Command], Command]:
+def sampling(max_tokens: int = 0) -> Callable[[Command], Command]:
     """Add the options of `Sampling`, with a default for the longest reply."""
+    default = max_tokens or "by the references"
     return grouped(
         Sampling,
         "sampling",
-        click.option("--max-tokens", default=max_tokens, show_default=True, help="Longest reply, in tokens."),
-        click.option("--temperature", default=0.0, show_default=True),
+        click.option("--max-tokens", default=max_tokens, show_default=str(default), help="Longest reply, in tokens."),
+        click.option("--temperature", default=0.0, show_default=True, help="0 always says what is likeliest."),
     )
 
 
@@ -123,13 +125,15 @@ limits = grouped(
 dry_run = click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
 
 
-def system_of(task: str, given: str | None = None) -> str:
-    """Return the system prompt: as given, or the task's own."""
+def system_of(folder: Folder, task: str, given: str | None = None) -> str:
+    """Return the system prompt to ask with: as given, or the one that the task's rows are trained with."""
+    if given is None:
+        given = folder.manifest.get("data", {}).get("system")
     if given is not None or not task:
         return given or ""
-    from converters.registry import load_task
+    from converters.registry import load_task, system_prompt
 
-    return str(load_task(task).system)
+    return system_prompt(load_task(task))
 
 
 def show_result(folder: Folder) -> None:

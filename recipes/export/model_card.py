@@ -44,6 +44,7 @@ def render(recipe: Recipe, manifest: Manifest, heldout: HeldOut, metrics: Metric
         rows=manifest["data"]["files"]["train"]["rows"],
         rows_hash=manifest["data"]["files"]["train"]["sha256"],
         source=manifest["data"]["source"],
+        system=manifest["data"].get("system", ""),
         heldout=heldout,
         questions=metrics.get("questions"),
         comparisons=metrics.get("comparisons", []),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
+from eval.answering.ask import room_for
+from eval.records.questions import Question
 from tests.checkout import ROOT
 from tests.endpoint import Endpoint, completion, error
 from tests.eval.commands.test_judge import eval_command, metrics
@@ -64,7 +66,7 @@ def test_a_run_answers_with_both_its_models_and_starts_none_again(served_run: Pa
     settings = rows(served_run, "base")[0]["settings"]
     assert (settings["temperature"], settings["max_tokens"]) == (0.0, 64)
     assert settings == rows(served_run, "tuned")[0]["settings"]
-    assert settings["system"]  # the task's own
+    assert settings["system"] == "", "as in training, of which nothing is known here"
     assert Path("starts").read_text().split() == ["org/base", "org/tuned"]
     before = rows(served_run, "base")
     eval_command("answer", "--run", served_run, "--limit", 3, "--max-tokens", 64)
@@ -72,6 +74,36 @@ def test_a_run_answers_with_both_its_models_and_starts_none_again(served_run: Pa
     assert Path("starts").read_text().split() == ["org/base", "org/tuned"]
     eval_command("judge", "--run", served_run)
     assert metrics(served_run)["comparisons"][0]["questions"] == 3
+
+
+@pytest.mark.parametrize(("serving", "room"), [("", 512), ("enable_thinking: true\n", 512 + 4096)])
+def test_both_have_the_room_that_the_references_ask_for_and_the_training_rows_system_prompt(
+    served_run: Path, serving: str, room: int
+) -> None:
+    manifest = {"task": "medical_en", "model": "m", "method": "lora", "data": {"system": "Be brief."}}
+    (served_run / "manifest.json").write_text(json.dumps(manifest))
+    for who in ("base", "tuned"):
+        with (served_run / "serve" / f"{who}.yaml").open("a") as file:
+            file.write(serving)
+    said = eval_command("answer", "--run", served_run, "--limit", 2).output
+    for who in ("base", "tuned"):
+        settings = rows(served_run, who)[0]["settings"]
+        assert (settings["max_tokens"], settings["system"]) == (room, "Be brief.")
+    assert f"room for each answer: {room:,} tokens (the least; the longest reference answer has " in said
+    assert ("; 4,096 for the thought before it" in said) == (room > 4096)
+    assert "system prompt: Be brief., as in the training rows" in said
+    eval_command("answer", "--run", served_run, "--limit", 2, "--max-tokens", 9, "--temperature", 0.7, "--system", "")
+    settings = rows(served_run, "base")[0]["settings"]
+    assert (settings["max_tokens"], settings["temperature"], settings["system"]) == (9, 0.7, "")
+
+
+@pytest.mark.parametrize(("characters", "room"), [(40, 512), (1200, 640), (40_000, 2048)])
+def test_room_is_twice_the_longest_reference_within_bounds(characters: int, room: int) -> None:
+    asked = [Question("a", "Why?", "x" * 8), Question("b", "How?", "y" * characters)]
+    given, why = room_for(asked, thinks=False)
+    assert given == room
+    assert f"{characters // 4:,}" in why
+    assert room_for(asked, thinks=True)[0] == room + 4096
 
 
 def test_more_questions_ask_only_the_new_ones(served_run: Path) -> None:

@@ -23,12 +23,13 @@ def chat(run: Path, typed: str, *who: str) -> Result:
 
 def test_both_are_asked_the_same_and_marked_pairs_are_votes(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, _: f"{body['model']} says {len(body['messages'])}"
+    write_json(run / "manifest.json", {"task": "medical_en", "data": {"system": "Be brief."}})
     names = [f"org/{name}@{endpoint.url}" for name in ("one", "two")]
     said = chat(run, "What is gout?\n1\nAnd rickets?\n=\n/new\nWhat is mumps?\n", *names).output
     assert "org/one says 2" in said
     assert "org/two says 4" in said
     assert said.index("org/one says 4") < said.rindex("org/one says 2")
-    assert endpoint.calls[0]["messages"][0]["role"] == "system"
+    assert endpoint.calls[0]["messages"][0] == {"role": "system", "content": "Be brief."}
     questions = {row["id"]: row["question"] for row in read_jsonl(run / "chat/questions.jsonl")}
     assert questions == {"chat-001": "What is gout?", "chat-002": "What is gout?\n\nAnd rickets?"}
     votes = [(row["id"], row["winner"]) for row in read_jsonl(run / "chat/judgments/human-chat.jsonl")]
