@@ -90,9 +90,9 @@ def _load(path: Path, _changed: int) -> Task:
     return task
 
 
-def system_prompt(task: Task) -> str:
+def system_prompt(task: str) -> str:
     """Return the system prompt that a task's rows were written with, to ask with the same; "" when they have none."""
-    path = data_folder(task.name) / "card.json"
+    path = data_folder(task) / "card.json"
     card = read_json(path) if path.is_file() else {}
     chosen = card.get("made_from", {}).get("settings", {}).get("system", False)
-    return task.system if chosen is True else chosen or ""
+    return load_task(task).system if chosen is True else chosen or ""

@@ -17,7 +17,7 @@ from common.process import is_held, only_one
 from common.run_files import Data, Expected, Identity, Manifest, Step, read_manifest, write
 from common.versions import versions
 from converters.registry import system_prompt
-from recipes.catalog.datasets import card_of, find_task
+from recipes.catalog.datasets import card_of
 from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
 from recipes.render import render_all, render_train
@@ -64,7 +64,7 @@ def data_identity(task: str) -> Data:
     card = card_of(task)
     if not card:
         raise UserError(f"there are no converted rows of {task} in {data_folder(task)}", f"make convert TASK={task}")
-    return {"source": card["source"], "files": card["files"], "system": system_prompt(find_task(task))}
+    return {"source": card["source"], "files": card["files"], "system": system_prompt(task)}
 
 
 def identity(recipe: Recipe) -> Identity:

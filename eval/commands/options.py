@@ -131,9 +131,9 @@ def system_of(folder: Folder, task: str, given: str | None = None) -> str:
         given = folder.manifest.get("data", {}).get("system")
     if given is not None or not task:
         return given or ""
-    from converters.registry import load_task, system_prompt
+    from converters.registry import system_prompt
 
-    return system_prompt(load_task(task))
+    return system_prompt(task)
 
 
 def show_result(folder: Folder) -> None:

@@ -31,6 +31,10 @@ def test_a_run_holds_its_recipe_and_where_its_rows_came_from(recipe):
     written = read_json(folder / "manifest.json")
     assert written["status"] == "rendered"
     assert written["data"]["source"] == "here"
+    assert written["data"]["system"] == ""
+    card = Path("data/medical_en/card.json")
+    write_json(card, read_json(card) | {"made_from": {"settings": {"system": "Be brief."}}})
+    assert manifest.data_identity("medical_en")["system"] == "Be brief.", "which both models are then asked with"
     assert written["identity"]["settings"]["learning_rate"] == recipe.settings["learning_rate"]
     assert "llamafactory" in written["versions"]
     for name in ("recipe.yaml", "export.yaml", "serve/base.yaml", "serve/tuned.yaml"):
@@ -174,3 +178,11 @@ def test_rows_that_were_never_converted_are_asked_for(recipe):
     with pytest.raises(UserError, match="no converted rows of medical_en") as refused:
         manifest.write_run(recipe)
     assert refused.value.hint == "make convert TASK=medical_en"
+
+
+def test_thinking_in_serving_alone_is_no_other_run(recipe):
+    thinking = replace(recipe, backbone=recipe.backbone.model_copy(update={"thinks": True}))
+    one, other = (manifest.weights_of(manifest.identity(one)) for one in (thinking, replace(thinking, think=True)))
+    assert one == other
+    forced = replace(thinking, overrides={"enable_thinking": True})
+    assert manifest.weights_of(manifest.identity(forced)) != one, "which learns an empty thought"
