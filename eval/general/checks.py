@@ -34,7 +34,10 @@ def check(function: Check) -> Check:
 def passes(answer: str, wanted: dict[str, Any]) -> dict[str, bool]:
     """Return check -> whether an answer passes it, of all that a prompt wants; an empty answer passes none."""
     text = answer.strip()
-    return {name: bool(text) and CHECKS[name](text, value) for name, value in wanted.items()}
+    return {
+        name: bool(text) and (_within(COUNTS[name](text), value) if name in COUNTS else CHECKS[name](text, value))
+        for name, value in wanted.items()
+    }
 
 
 def _within(count: int, wanted: Any) -> bool:
@@ -65,34 +68,15 @@ def _found(word: str, text: str) -> int:
     return len(re.findall(pattern if HAN.search(word) else rf"(?<!\w){pattern}(?!\w)", text.lower()))
 
 
-@check
-def words(text: str, wanted: Any) -> bool:
-    """So many words."""
-    return _within(len(words_of(text)), wanted)
-
-
-@check
-def characters(text: str, wanted: Any) -> bool:
-    """So many Chinese characters."""
-    return _within(len(HAN.findall(text)), wanted)
-
-
-@check
-def sentences(text: str, wanted: Any) -> bool:
-    """So many sentences, the last with or without its full stop."""
-    return _within(sum(bool(LETTER.search(part)) for part in SENTENCE_END.split(text)), wanted)
-
-
-@check
-def lines(text: str, wanted: Any) -> bool:
-    """So many lines that hold anything."""
-    return _within(len(_lines(text)), wanted)
-
-
-@check
-def bullets(text: str, wanted: Any) -> bool:
-    """So many bullet points."""
-    return _within(sum(bool(BULLET.match(line)) for line in _lines(text)), wanted)
+COUNTS: dict[str, Callable[[str], int]] = {
+    "words": lambda text: len(words_of(text)),
+    "characters": lambda text: len(HAN.findall(text)),  # Chinese ones
+    "sentences": lambda text: sum(bool(LETTER.search(part)) for part in SENTENCE_END.split(text)),
+    "lines": lambda text: len(_lines(text)),
+    "bullets": lambda text: sum(bool(BULLET.match(line)) for line in _lines(text)),
+    "paragraphs": lambda text: sum(bool(part.strip()) for part in re.split(r"\n\s*\n", text)),
+}
+"""What is counted; lines and paragraphs only where they hold anything."""
 
 
 @check
@@ -100,12 +84,6 @@ def numbered(text: str, wanted: Any) -> bool:
     """A list numbered from 1 to so many."""
     found = [int(match[1]) for line in _lines(text) if (match := NUMBER.match(line))]
     return found == list(range(1, len(found) + 1)) and _within(len(found), wanted)
-
-
-@check
-def paragraphs(text: str, wanted: Any) -> bool:
-    """So many paragraphs with empty lines between them."""
-    return _within(len([part for part in re.split(r"\n\s*\n", text) if part.strip()]), wanted)
 
 
 @check

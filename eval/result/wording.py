@@ -1,178 +1,19 @@
-"""The sentences of a result, in English and Chinese: each key says one measured thing."""
+"""The sentences of a result, in English and Chinese, out of words.en.yaml and words.zh.yaml."""
 
-WORDS: dict[str, dict[str, str]] = {
-    "en": {
-        "no verdict": "{judge}: no question has a verdict.",
-        "beats": "{judge}: {better} beats {worse} (sign test {p}{corrected}).",
-        "holm": ", Holm-corrected for {n} comparisons",
-        "nearer": "{judge}: {better} is nearer to the reference answers than {worse} on {wins} of {n} questions, "
-        "farther on {losses}.",
-        "as near": "{judge}: {better} and {worse} are nearer to the reference answers equally often ({n} questions).",
-        "withheld": "no win rate of {a} against {b}: too many answers are unusable: {sides}. {way_out}",
-        "side": "{who} {n} of {of} ({kinds})",
-        "comma": ", ",
-        "cut_off": "cut off",
-        "looping": "repeating themselves",
-        "more room": "Give them room: make answer RUN={folder} MAX_TOKENS={tokens}, then make judge RUN={folder}.",
-        "sample": "Sample: python -m eval answer --run {folder} --temperature 0.7, then make judge RUN={folder}.",
-        "unusable judge": "{judge} is unusable: {share:.0%} of its winners are the answer shown {place}, whatever the "
-        "answers are. Name another judge: JUDGE=...",
-        "place 1": "first",
-        "place 2": "second",
-        "corrected": "corrected by the votes of people on {votes} questions: {rate}.",
-        "few votes": "people voted on {votes} questions; {needed} more can correct the win rate (make annotate).",
-        "worth": "by the votes of people, its {n} judges are worth {worth:.1f} independent ones.",
-        "untold": "{judge}: {a} and {b} cannot be told apart on {n} questions ({power}).",
-        "too few": "too few questions are decided for any result to be significant",
-        "power": "with {n} questions only a win rate of {rate:.0%} or more can be detected",
-        "tied power": "with {n} questions, {ties} of them tied, only a model that wins {rate:.0%} or more of the "
-        "others can be detected",
-        "kappa": "{one} and {other} {kappa} ({same:.0%} the same)",
-        "agreement": "agreement on {a} vs {b} (Cohen's kappa): {pairs}; Krippendorff's alpha {alpha}, "
-        "Fleiss' kappa {fleiss}",
-        "undefined": "not defined",
-        "no heldout": "held-out loss: not measured (no heldout.json)",
-        "heldout": "held-out loss on {rows} rows of {split}: base {base:.4f} (perplexity {base_p:.2f}), "
-        "tuned {tuned:.4f} (perplexity {tuned_p:.2f})",
-        "heldout difference": "; difference {mean:+.4f} [95 % {low:+.4f}, {high:+.4f}]: {told}.",
-        "heldout untold": "it cannot be told whether tuning helped: the interval holds 0",
-        "heldout better": "tuned beats base",
-        "heldout worse": "tuned is WORSE than base",
-        "general": "plain instructions followed ({part}, {n}, checked by program): base {base:.1%}, tuned {tuned:.1%}; "
-        "difference in points {change}.",
-        "part all": "all",
-        "part en": "English",
-        "part zh": "Chinese",
-        "forgotten": "the tuned model has {sure} lost general ability ({part}): points {change}; more general rows "
-        "in the mix or a lower learning rate help (docs/judging.md).",
-        "surely": "surely",
-        "perhaps": "perhaps",
-        "choice": "accuracy on {n} multiple-choice questions: {scores}",
-        "choice change": "; tuned gained {gained}, lost {lost}, McNemar {p}",
-        "texts": "{title} against the references of {n} test rows: {scores}",
-        "texts change": "; difference {mean:+.1f} [95 % {low:+.1f}, {high:+.1f}]",
-        "contestant": "{who}: {model}, {n} answers{settings}",
-        "from a file": "from a file",
-        "files": "files: {folder}/answers, {folder}/judgments, {folder}/metrics.json, {folder}/result.html",
-        "stale": "{n} verdicts do not count: they judged older answers; run `make judge` again.",
-        "lost votes": "None of the {n} votes of `{judge}` counts: they are on other answers than those here "
-        "(of another run, or answered anew since). To vote on these: make annotate RUN={folder}.",
-        "stand-in": "`{judge}` is an offline stand-in: it measures likeness to the reference answer, not quality, "
-        "and does not see a wrong fact. It names the better answer of {share:.0%} {interval} of {of} pairs labelled by "
-        "hand.",
-        "canaries": "Judge `{judge}` failed canary pairs ({kinds}): do not trust it.",
-        "failed calls": "{n} calls to judge `{judge}` failed ({why}); run `make judge` again.",
-        "judge cut off": "{n} replies of judge `{judge}` were cut off; raise MAX_TOKENS= and run `make judge` again.",
-        "refused calls": "Judge `{judge}` refused {n} calls (a content filter, or its own refusal).",
-        "cut off": "Answers of {who} cut off by max_tokens: {n}.",
-        "empty answers": "Empty answers of {who}: {n}.",
-        "empty": "empty",
-        "looping answers": "Answers of {who} that repeat themselves: {n}.",
-        "unanswered": "{n} questions have no answer of {who} and are left out.",
-        "settings": "The contestants answered with different settings (see metrics.json).",
-        "label": "{a} against {b}, judge `{judge}`: ",
-        "unparsed": "{n} of {all} questions without a verdict; they are not counted.",
-        "first": "the answer shown first wins {share:.0%} of the calls with a winner.",
-        "longer": "the longer answer wins {share:.0%} of the decided questions{above}.",
-        "above": " (above 70 %: a length bias is likely)",
-        "pooled": "{a} vs {b}, judge {judge}",
-        "versus": "{a} vs {b}",
-        "header": "comparison|judge|W/T/L|win rate [95 %]|sign test (Holm)|orders agree|first-position wins|no verdict",
-        "pooled header": "run|W/T/L|win rate [95 %]|sign test (Holm)",
-        "all questions": "all {n} questions",
-        "equal length": "at equal length the win rate is {rate}.",
-        "equal style": "at equal length, lists and markup the win rate is {rate}.",
-        "ranking": "Bradley-Terry ranking by {judge} (Elo scale, mean 0, 95 % by questions)",
-        "ranking header": "model|rating|interval",
-        "left out": "left out: {names} (no win rate against any other; see each comparison)",
-        "family": "judge and {who} are of one family ({family}); models prefer their own.",
-    },
-    "zh": {
-        "no verdict": "{judge}：没有任何问题得到结论。",
-        "beats": "{judge}：{better} 优于 {worse}（符号检验 {p}{corrected}）。",
-        "holm": "，已对 {n} 项比较作 Holm 校正",
-        "nearer": "{judge}：{n} 个问题中，{better} 有 {wins} 个比 {worse} 更接近参考答案，{losses} 个更远。",
-        "as near": "{judge}：{n} 个问题中，{better} 与 {worse} 更接近参考答案的次数相同。",
-        "withheld": "{a} 对 {b} 不给出胜率：不可用的回答太多：{sides}。{way_out}",
-        "side": "{who} {of} 个中有 {n} 个（{kinds}）",
-        "comma": "、",
-        "cut_off": "被截断",
-        "looping": "不断重复",
-        "more room": "请放宽长度：make answer RUN={folder} MAX_TOKENS={tokens}，然后 make judge RUN={folder}。",
-        "sample": "请改用采样：python -m eval answer --run {folder} --temperature 0.7，然后 make judge RUN={folder}。",
-        "unusable judge": "{judge} 不可用：无论回答如何，它选出的胜者有 {share:.0%} 是{place}出现的回答。"
-        "请换一个评判者：JUDGE=...",
-        "place 1": "先",
-        "place 2": "后",
-        "corrected": "用人在 {votes} 个问题上的投票校正后：{rate}。",
-        "few votes": "已有 {votes} 个问题得到人的投票；再投 {needed} 个问题即可校正胜率（make annotate）。",
-        "worth": "按人的投票衡量，其 {n} 个评判者相当于 {worth:.1f} 个相互独立的评判者。",
-        "untold": "{judge}：在 {n} 个问题上无法区分 {a} 与 {b}（{power}）。",
-        "too few": "分出胜负的问题太少，任何结果都不可能显著",
-        "power": "{n} 个问题只能检出不低于 {rate:.0%} 的胜率",
-        "tied power": "{n} 个问题中 {ties} 个为平局，其余问题的胜率不低于 {rate:.0%} 才能检出",
-        "kappa": "{one} 与 {other} {kappa}（{same:.0%} 相同）",
-        "agreement": "{a} 对 {b} 的评判一致性（Cohen's kappa）：{pairs}；Krippendorff's alpha {alpha}，"
-        "Fleiss' kappa {fleiss}",
-        "undefined": "无定义",
-        "no heldout": "留出集损失：未测量（没有 heldout.json）",
-        "heldout": "{split} 集 {rows} 行上的留出损失：base {base:.4f}（困惑度 {base_p:.2f}），"
-        "tuned {tuned:.4f}（困惑度 {tuned_p:.2f}）",
-        "heldout difference": "；差值 {mean:+.4f} [95 % {low:+.4f}, {high:+.4f}]：{told}。",
-        "heldout untold": "区间包含 0，无法判断微调是否有效",
-        "heldout better": "tuned 优于 base",
-        "heldout worse": "tuned 比 base 更差",
-        "general": "通用指令（{part}，{n} 条，由程序检查）的完成率："
-        "base {base:.1%}，tuned {tuned:.1%}；差值（百分点）{change}。",
-        "part all": "全部",
-        "part en": "英文",
-        "part zh": "中文",
-        "forgotten": "微调后的模型{sure}损失了通用能力（{part}）：差值（百分点）{change}；"
-        "可混入更多通用数据或调低学习率（docs/judging.md）。",
-        "surely": "确实",
-        "perhaps": "可能",
-        "choice": "{n} 道选择题的正确率：{scores}",
-        "choice change": "；微调后新增答对 {gained} 题，答错 {lost} 题，McNemar {p}",
-        "texts": "{title}（{n} 行测试集，与参考答案比较）：{scores}",
-        "texts change": "；差值 {mean:+.1f} [95 % {low:+.1f}, {high:+.1f}]",
-        "contestant": "{who}：{model}，{n} 个回答{settings}",
-        "from a file": "来自文件",
-        "files": "文件：{folder}/answers、{folder}/judgments、{folder}/metrics.json、{folder}/result.html",
-        "stale": "{n} 条评判针对的是旧回答，不计入结果：请再次运行 `make judge`。",
-        "lost votes": "`{judge}` 的 {n} 票都不计入：它们针对的不是这里的回答（属于另一次运行，或回答已重新生成）。"
-        "要对这里的回答投票：make annotate RUN={folder}。",
-        "stand-in": "`{judge}` 是离线替代指标：它衡量的是与参考答案的相似程度，而不是质量，也看不出事实错误。"
-        "在人工标注的 {of} 对回答中，它有 {share:.0%} {interval} 选对了较好的回答。",
-        "canaries": "评判者 `{judge}` 未通过校验对（{kinds}）：请勿相信它。",
-        "failed calls": "对评判者 `{judge}` 的 {n} 次调用失败（{why}）；请再次运行 `make judge`。",
-        "judge cut off": "评判者 `{judge}` 有 {n} 个回复被截断；请调大 MAX_TOKENS= 后再次运行 `make judge`。",
-        "refused calls": "评判者 `{judge}` 拒绝了 {n} 次调用（内容过滤或模型自身拒绝）。",
-        "cut off": "{who} 有 {n} 个回答因 max_tokens 被截断。",
-        "empty answers": "{who} 有 {n} 个回答为空。",
-        "empty": "为空",
-        "looping answers": "{who} 有 {n} 个回答不断重复。",
-        "unanswered": "{who} 有 {n} 个问题没有回答，未计入。",
-        "settings": "各参赛者回答时的设置不同（见 metrics.json）。",
-        "label": "{a} 对 {b}，评判者 `{judge}`：",
-        "unparsed": "{all} 个问题中有 {n} 个没有结论，未计入。",
-        "first": "在选出胜者的调用中，先出现的回答赢了 {share:.0%}。",
-        "longer": "在分出胜负的问题中，较长的回答赢了 {share:.0%}{above}。",
-        "above": "（超过 70 %：很可能存在长度偏好）",
-        "pooled": "{a} 对 {b}，评判者 {judge}",
-        "versus": "{a} 对 {b}",
-        "header": "比较|评判者|胜/平/负|胜率 [95 %]|符号检验（Holm 校正）|两种顺序一致|先出现者胜|无结论",
-        "pooled header": "运行|胜/平/负|胜率 [95 %]|符号检验（Holm 校正）",
-        "all questions": "全部 {n} 个问题",
-        "equal length": "长度相同时的胜率为 {rate}。",
-        "equal style": "长度、列表和排版标记都相同时的胜率为 {rate}。",
-        "ranking": "{judge} 的 Bradley-Terry 排名（Elo 尺度，均值 0，按问题重抽样的 95 % 区间）",
-        "ranking header": "模型|评分|区间",
-        "left out": "未列入：{names}（与任何其他模型都没有胜率，见每项比较）",
-        "family": "评判者与 {who} 属于同一模型家族（{family}）；模型偏爱自己的输出。",
-    },
-}
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+
+@cache
+def wordings(language: str) -> dict[str, str]:
+    """Return key -> sentence of a language."""
+    text = (Path(__file__).parent / f"words.{language}.yaml").read_text("utf-8")
+    found: dict[str, str] = yaml.safe_load(text)
+    return found
 
 
 def say(language: str, key: str, **values: object) -> str:
     """Return the sentence `key` in a language, with its values."""
-    return WORDS[language][key].format(**values)
+    return wordings(language)[key].format(**values)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval.general.checks import CHECKS, passes
+from eval.general.checks import CHECKS, COUNTS, passes
 from eval.general.score import LANGUAGES, checked, compare, prompts, questions
 from eval.records.answers import Answer
 
@@ -25,7 +25,7 @@ def test_sixty_prompts_in_each_language_with_known_checks() -> None:
     assert [sum(f"-{language}-" in id_ for id_ in found) for language in LANGUAGES] == [60, 60]
     assert len({question.text for question in questions()}) == 120
     used = {name for row in found.values() for name in row} - {"ask"}
-    assert used == set(CHECKS)
+    assert used == {*CHECKS, *COUNTS}
 
 
 @pytest.mark.parametrize("id_", RIGHT)
@@ -85,7 +85,7 @@ def test_a_language_is_told_from_the_others(wanted: str, text: str) -> None:
 
 
 def test_every_check_is_tried() -> None:
-    assert set(RIGHT_AND_WRONG) | {"language"} == set(CHECKS)
+    assert set(RIGHT_AND_WRONG) | {"language"} == {*CHECKS, *COUNTS}
 
 
 def given(answers: dict[str, str], **more: str) -> dict[str, Answer]:

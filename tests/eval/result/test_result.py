@@ -16,7 +16,7 @@ from eval.records.questions import Question
 from eval.result import metrics as results
 from eval.result.page import embedded
 from eval.result.sentences import heldout, sentences
-from eval.result.wording import WORDS, say
+from eval.result.wording import say, wordings
 from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
@@ -183,9 +183,9 @@ def test_a_chinese_result_is_shown_in_chinese(run: Path) -> None:
 
 
 def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
-    assert WORDS["en"].keys() == WORDS["zh"].keys()
-    for key, english in WORDS["en"].items():
-        assert sorted(re.findall(r"{.*?}", english)) == sorted(re.findall(r"{.*?}", WORDS["zh"][key])), key
+    assert wordings("en").keys() == wordings("zh").keys()
+    for key, english in wordings("en").items():
+        assert sorted(re.findall(r"{.*?}", english)) == sorted(re.findall(r"{.*?}", wordings("zh")[key])), key
 
 
 def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
