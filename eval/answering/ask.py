@@ -31,7 +31,7 @@ CHOICE = {
 
 def room_for(questions: list[Question], thinks: bool) -> tuple[int, str]:
     """Return how many tokens an answer may take, and why so many."""
-    longest = max(estimate_tokens(question.reference) for question in questions)
+    longest = max((estimate_tokens(question.reference) for question in questions), default=0)
     room = min(max(SHORTEST_ROOM, 2 * longest), LONGEST_ROOM)
     room, why = -(-room // 128) * 128, f"twice the longest reference answer, {longest:,} tokens"
     if not SHORTEST_ROOM < 2 * longest < LONGEST_ROOM:

@@ -39,6 +39,15 @@ def test_what_both_models_follow_is_in_the_result(served_run: Path) -> None:  # 
     assert Path("starts").read_text() == starts  # every answer was kept
 
 
+def test_a_model_that_thinks_has_room_for_its_thought(served_run: Path) -> None:  # noqa: F811
+    with (served_run / "serve" / "tuned.yaml").open("a") as file:
+        file.write("enable_thinking: true\n")
+    eval_command("general", "--run", served_run)
+    for who in ("base", "tuned"):
+        row = (served_run / "general" / "answers" / f"{who}.jsonl").read_text().splitlines()[0]
+        assert json.loads(row)["settings"]["max_tokens"] == 512 + 4096
+
+
 def test_a_loss_of_two_points_is_a_warning_of_the_result(run: Path) -> None:
     change = {"mean": -0.025, "low": -0.06, "high": 0.01}
     score = {"prompts": 120, "base": 0.5, "tuned": 0.475, "difference": change}
