@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE LANGUAGE TRACK NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
@@ -27,8 +27,8 @@ EVAL_OPTIONS = $(RUN_OPTIONS) $(call option,RUN,run) $(call option,QUESTIONS,que
 .PHONY: help setup demo run sweep convert new-task rows data-report self-instruct rewrite score replay list recipe plan train heldout export card webui prepare rehearse twin
 .PHONY: chat answer judge compare general result runs annotate report test test-fast lint check bench-converters bench-train bench-eval bench clean
 
-help: ## Show this list.
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2} /^##@ / {print "\n" substr($$0, 5)}' Makefile
+help: ## Show this list (ALL=1: every command, and all of what each says).
+	@awk -v all="$(if $(ALL),1)" -F':.*## ' '/^[a-z-]+:.*## / {text = $$2; if (all == "") {if (text ~ /^\+ /) next; sub(/ \(.*/, "", text); sub(/[;:.] .*/, "", text)}; sub(/^\+ /, "", text); sub(/[.:]$$/, "", text); printf "  make %-13s %s\n", $$1, text} /^##@ / {print "\n" substr($$0, 5)} END {if (all == "") print "\nmake help ALL=1 has every command with all its variables; docs/ has a page for each subject."}' Makefile
 
 ##@ Start here
 setup: ## Make .venv with the tested versions (TORCH=keep uses the machine's own torch; PYTHON=python3.12 another Python).
@@ -38,7 +38,7 @@ demo: setup ## The whole way on a laptop: bundled rows, a small real model, no h
 	@$(PY) -m recipes demo
 
 run: setup ## The whole way for TASK and MODEL: convert, train, held-out loss, export, answers, judgement.
-	@$(PY) -m recipes run $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(FORCED)
+	@$(PY) -m recipes run $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,TRACK,track) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(FORCED)
 
 ##@ Data                           TASK=law_en ... SOURCE=file-or-folder LIMIT=rows FORMAT=alpaca|sharegpt
 convert: setup ## Rows from the hub or SOURCE to data/TASK/, cleaned and split; VARIANT=raw SET="near=0" makes TASK~raw beside it; PUSH=you/name uploads them.
@@ -56,27 +56,27 @@ data-report: setup ## Draw data/TASK/report.html: what came in, what was dropped
 self-instruct: setup ## Have a model write N= new rows after a TASK's own (GENERATOR=model@url BUDGET=dollars DRY=1), then TASK=law_zh+self_instruct.
 	@$(PY) -m converters self-instruct $(GENERATE_OPTIONS) $(call option,N,n)
 
-rewrite: setup ## Have a model make the answers helpful, the originals kept; then TASK=law_zh+rewritten.
+rewrite: setup ## + Have a model make the answers helpful, the originals kept; then TASK=law_zh+rewritten.
 	@$(PY) -m converters rewrite $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
-score: setup ## Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@4.
+score: setup ## + Have a model rate the rows from 0 to 5; then TASK=law_zh+scored@4.
 	@$(PY) -m converters score $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
-replay: setup ## Have the model that will be trained answer general instructions (GENERATOR=base@url, no key); then TASK=law_zh+replay@0.1 forgets less.
+replay: setup ## + Have the model that will be trained answer general instructions (GENERATOR=base@url, no key); then TASK=law_zh+replay@0.1 forgets less.
 	@$(PY) -m converters replay $(GENERATE_OPTIONS) $(call option,LIMIT,limit)
 
 ##@ Training                       TASK= MODEL= METHOD=lora|qlora|... HARDWARE=auto|t4|... VARIANT=name SET="key=value ..." THINK=1
 list: setup ## Every MODEL, METHOD, HARDWARE and TASK; with MODEL= all that is known of that one.
 	@$(PY) -m recipes list $(call option,MODEL,model)
 
-recipe: setup ## Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains nothing.
+recipe: setup ## + Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains nothing.
 	@$(PY) -m recipes render $(RECIPE_OPTIONS)
 
 plan: setup ## Check rows, template, card, memory, disk, time and licence of a run, each with its reason; starts nothing.
 	@$(PY) -m recipes plan $(RECIPE_OPTIONS)
 
 train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice. BEST=1 keeps the best checkpoint and stops when it gets no better.
-	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(FORCED)
+	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,TRACK,track) $(FORCED)
 
 heldout: setup ## Loss of base and tuned model on the test rows.
 	@$(PY) -m recipes heldout $(RECIPE_OPTIONS)
@@ -84,27 +84,27 @@ heldout: setup ## Loss of base and tuned model on the test rows.
 export: setup ## Merge what was trained into a model folder that anything can load, and try it (PUSH=you/name uploads it; GGUF=q8_0 LLAMA_CPP=folder converts it for Ollama; IF_IT_FITS=1 passes over what this machine can only serve).
 	@$(PY) -m recipes export $(RECIPE_OPTIONS) $(call option,GGUF,gguf) $(call option,PUSH,push)$(if $(IF_IT_FITS), --if-it-fits)
 
-card: setup ## Write the exported model's card anew, from what has been measured since.
+card: setup ## + Write the exported model's card anew, from what has been measured since.
 	@$(PY) -m recipes card $(RECIPE_OPTIONS)
 
 sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run JOBS=n EXECUTOR=ray|slurm).
-	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(if $(call given,ONLY),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
+	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,TRACK,track) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(if $(call given,ONLY),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
 
 webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus (PORT=7860).
 	@$(PY) -m recipes webui $(call option,PORT,port)
 
-prepare: setup ## Make the local folder of a MODEL that needs one (train does it by itself).
+prepare: setup ## + Make the local folder of a MODEL that needs one (train does it by itself).
 	@$(PY) -m recipes prepare $(call option,MODEL,model)
 
 rehearse: setup ## The whole way on a tiny model of MODEL's own kind with 60 of your rows, on a CPU: what would fail on the GPU fails here.
 	@$(PY) -m recipes rehearse $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,SET,set) $(call option,SOURCE,source) $(call option,QUESTIONS,questions)
 
-twin: setup ## A tiny random-weight model of a MODEL's own kind, to try things on.
+twin: setup ## + A tiny random-weight model of a MODEL's own kind, to try things on.
 	@$(PY) -m recipes twin $(call option,MODEL,model)
 
 ##@ Judging                        the same names, or RUN=runs/...; QUESTIONS=file JUDGE=name BUDGET=dollars MAX_TOKENS=n TEMPERATURE=0.7
-chat: setup ## Talk to the base and the tuned model side by side; pairs that you mark are kept (WHO="base tuned", a run, MODEL@URL).
-	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature)
+chat: setup ## Talk to the base and the tuned model side by side; pairs that you mark are kept (WEB=1 in a page; WHO="base tuned", a run, MODEL@URL).
+	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,PORT,port)$(if $(WEB), --web)
 
 answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...).
 	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
@@ -127,32 +127,32 @@ runs: setup ## Every run in one table and a page (SORT=held_out TASK= MODEL=); D
 annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
 	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
 
-report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/reports/NAME/report.md, .html, .tex, .pdf (CASES=n).
-	@$(PY) -m eval report $(RUN_OPTIONS) $(foreach sweep,$(SWEEP),--sweep "$(sweep)") $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases)
+report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/reports/NAME/report.md, .html, .tex, .pdf (CASES=n LANGUAGE=zh).
+	@$(PY) -m eval report $(RUN_OPTIONS) $(foreach sweep,$(SWEEP),--sweep "$(sweep)") $(foreach run,$(RUN),--run "$(run)") $(call option,NAME,name) $(call option,CASES,cases) $(call option,LANGUAGE,language)
 
 ##@ This project itself
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them; prints line coverage.
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 
-test-fast: setup ## The tests that need no torch; under a minute.
+test-fast: setup ## + The tests that need no torch; under a minute.
 	@$(PY) -m pytest -m "not slow" -n 2
 
-lint: setup ## Format, lint, layers and types.
+lint: setup ## + Format, lint, layers and types.
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && .venv/bin/lint-imports --no-logo --no-cache && $(PY) -m mypy
 
-check: setup ## Put recipes of every pair of backbone, method and hardware through LLaMA-Factory's own parser.
+check: setup ## + Put recipes of every pair of backbone, method and hardware through LLaMA-Factory's own parser.
 	@$(PY) -m tests.grid.check
 
-bench-converters: setup ## Rows a second, memory: all six data sets at full size, against the floor and datasets.map.
+bench-converters: setup ## + Rows a second, memory: all six data sets at full size, against the floor and datasets.map.
 	@$(PY) -m tests.bench.converting && $(PY) -m tests.bench.novelty
 
-bench-train: setup ## Speed and memory of the default recipe against plain settings, to the same held-out loss.
+bench-train: setup ## + Speed and memory of the default recipe against plain settings, to the same held-out loss.
 	@$(PY) -m tests.bench.rendering && $(PY) -m tests.bench.training $(RECIPE_OPTIONS)
 
-bench-eval: setup ## Judging against the limit that a server's latency sets.
+bench-eval: setup ## + Judging against the limit that a server's latency sets.
 	@$(PY) -m tests.bench.judging
 
-bench: bench-converters bench-eval bench-train ## All three.
+bench: bench-converters bench-eval bench-train ## + All three.
 
-clean: ## Remove what was made: data, models, runs and caches (not .venv).
+clean: ## + Remove what was made: data, models, runs and caches (not .venv).
 	rm -rf data models runs cache saves llamaboard_cache llamaboard_config .pytest_cache .ruff_cache .mypy_cache

@@ -9,6 +9,8 @@ import click
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
 from common.overrides import parse_settings, unchecked
+from common.paths import data_folder
+from common.typed import note
 from converters.generate.commands import replay, rewrite, score, self_instruct
 
 
@@ -63,9 +65,11 @@ def convert(
             base = task.rpartition(MIX)[0]
             raise UserError(f"{task} is made of finished rows", f"SOURCE and LIMIT go with: make convert TASK={base}")
         mix(task, parse_settings(overrides) | ({"format": formatting} if formatting else {}), force)
+        note(data_folder(task), always=True)
         return
     else:
         card = run(chosen, source, limit=limit, given=given, force=force, processes=workers)
+    note(data_folder(card["task"]), always=True)
     print(summary(card))
     if push:
         from converters.output.publish import push as upload

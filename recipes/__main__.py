@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from common.errors import run_cli
 from common.options import run_options
+from common.tracking import TRACKERS
+from common.typed import note
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -43,6 +46,16 @@ force_option = click.option(
 )
 
 
+track_option = click.option(
+    "--track", type=click.Choice(list(TRACKERS)), help="Log to this tracker, held-out loss and win rates too."
+)
+
+
+def tracked(overrides: str, track: str | None) -> str:
+    """Return the words of SET with those of TRACK."""
+    return f"{overrides} report_to={track}".strip() if track else overrides
+
+
 @main.command("list")
 @click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
 @click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
@@ -75,18 +88,21 @@ def render(**names: Any) -> None:
 @main.command()
 @recipe_options
 @data_options
+@track_option
 @force_option
-def train(source: str, limit: int | None, force: bool, **names: Any) -> None:
+def train(source: str, limit: int | None, force: bool, track: str | None, **names: Any) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import run, webui
     from recipes.preflight.checks import refuse
     from recipes.recipe import fetch, make_recipe
 
+    names["overrides"] = tracked(names["overrides"], track)
     recipe = fetch(make_recipe(**names), source, limit)
     click.echo(recipe.announcement())
     refuse(show_plan(recipe), force)
     webui.offer(recipe)
     run.train(recipe, force)
+    note(Path(recipe.folder))
 
 
 @main.command("plan")
@@ -130,6 +146,7 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
         click.echo(f"not exported: {why}; served on 4-bit weights with {recipe.folder}/adapter beside them")
         return
     run.export(recipe)
+    note(Path(recipe.folder))
     if kind:
         gguf_export.export_gguf(recipe, kind)
     card = model_card.write_model_card(recipe)
@@ -156,7 +173,9 @@ def heldout(split: str, **names: Any) -> None:
     from recipes.heldout import measure
     from recipes.recipe import make_recipe
 
-    measure(make_recipe(**names), split)
+    recipe = make_recipe(**names)
+    measure(recipe, split)
+    note(Path(recipe.folder))
 
 
 @main.command()
@@ -179,8 +198,6 @@ def prepare(model: str, template: str, dtype: str) -> None:
 @click.option("--seed", default=0, show_default=True)
 def twin(model: str, out: str, seed: int) -> None:
     """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
-    from pathlib import Path
-
     from recipes.catalog.lookup import find_backbone
     from recipes.prepare.prepare import correct_twin
     from recipes.rehearsal.twins import make_twin, training_command
@@ -217,6 +234,7 @@ def webui(port: int) -> None:
 @main.command("run")
 @recipe_options
 @data_options
+@track_option
 @force_option
 @click.option(
     "--judge",
@@ -262,8 +280,9 @@ def demo() -> None:
 @click.option("--status", is_flag=True, help="Show how far a started sweep is.")
 @click.option("--only", help="Do this run alone, by its id or name.")
 @click.option("--compare", is_flag=True, help="Only compare what is done.")
+@track_option
 @force_option
-def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, **options: Any) -> None:
+def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, track: str | None, **options: Any) -> None:
     """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
     from recipes.sweeping import command
 
@@ -274,6 +293,7 @@ def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, **option
     elif only is not None:
         sys.exit(0 if command.do_one(sweep, only) else 1)
     else:
+        options["overrides"] = tracked(options["overrides"], track)
         sys.exit(0 if command.sweep(sweep, **options) else 1)
 
 

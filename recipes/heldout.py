@@ -11,6 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from common import tracking
 from common.errors import UserError
 from common.files import sha256_of
 from common.paired_loss import paired_difference
@@ -60,6 +61,8 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
             "identity": trained_on,
         }
         write(path, result)
+    measured = {who: result[who]["loss"] for who in ("base", "tuned")}
+    tracking.add(folder, {f"held_out/{who}": loss for who, loss in measured.items()})
     print(sentence(result))
     return result
 

@@ -33,6 +33,11 @@ NOT_IDENTITY = (
     "logging_steps",
     "report_to",
     "run_name",
+    "project",
+    "use_swanlab",
+    "swanlab_project",
+    "swanlab_run_name",
+    "swanlab_mode",
 )
 """Keys that change how a run is done but not what comes out."""
 HOW = (

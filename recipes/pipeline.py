@@ -1,13 +1,15 @@
 """The whole way, one step after another, each a command of its own that could be typed alone."""
 
+import os
 import shlex
 import time
 from pathlib import Path
 from typing import Any
 
+from common import typed
 from common.errors import UserError
 from common.llm.default_judge import DEFAULT_MODEL, STAND_IN, auto_judge, likely_dollars
-from common.paths import questions_file
+from common.paths import questions_file, run_folder
 from common.subprocesses import command, run
 from recipes.catalog.datasets import find_task
 
@@ -38,11 +40,14 @@ def run_all(**options: Any) -> None:
             "QUESTIONS=my.jsonl names yours (docs/judging.md); `make train` and `make heldout` need none",
         )
     began = time.monotonic()
+    os.environ[typed.WITHIN] = "1"
     lines = commands(**options)
     for number, step in enumerate(TITLES, 1):
         line = lines[step]
         print(f"\n[{number}/{len(TITLES)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
         run(line)
+    del os.environ[typed.WITHIN]
+    typed.note(run_folder(options["task"], options["model"], options.get("method", "lora"), options.get("variant", "")))
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
     print(f"\nall {len(TITLES)} steps done in {time.monotonic() - began:.0f} s")
@@ -66,14 +71,15 @@ def next_steps(words: str, judge: str, questions: int) -> list[str]:
 def commands(
     *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
     source: str = "", limit: int | None = None, force: bool = False, judge: str = "auto", questions: str = "",
-    max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None, think: bool = False,
+    max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None, track: str | None = None,
+    think: bool = False,
 ) -> dict[str, list[str]]:  # fmt: skip
     """Return the command of every step."""
     names = {"task": task, "model": model, "method": method, "variant": variant}
     recipe = {**names, "hardware": hardware, "gpus": gpus, "nodes": nodes, "set": overrides, "think": think}
     asked = {**names, "questions": questions}
     return {
-        "train": command("recipes", "train", **recipe, source=source, limit=limit, force=force),
+        "train": command("recipes", "train", **recipe, source=source, limit=limit, track=track, force=force),
         "heldout": command("recipes", "heldout", **recipe),
         "export": command("recipes", "export", "--if-it-fits", **recipe),
         "answer": command("eval", "answer", **asked, max_tokens=max_tokens),

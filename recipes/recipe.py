@@ -12,6 +12,7 @@ from common.overrides import as_set
 from common.paths import CACHE, data_folder, run_folder
 from common.process import only_one
 from common.subprocesses import call
+from common.tracking import PROJECT, TRACKERS
 from recipes.catalog import unknown_model
 from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
 from recipes.catalog.datasets import DataFacts, card_of, data_facts, find_task, is_own
@@ -140,7 +141,7 @@ class Recipe:
             "logging_steps": Choice(self._logging),
             **self._saving(chosen),
             "plot_loss": Choice(True),
-            "report_to": Choice("none"),
+            **self._tracking(str(chosen.get("report_to") or "none")),
             "include_num_input_tokens_seen": Choice(True),
         }
 
@@ -152,6 +153,19 @@ class Recipe:
         if bits := chosen.get("quantization_bit"):
             choices["ref_model_quantization_bit"] = Choice(bits, "as the model itself")
         return choices
+
+    def _tracking(self, tracker: str) -> Choices:
+        """The keys by which LLaMA-Factory logs to a tracker, where TRACK or SET names one."""
+        name = Choice("/".join(filter(None, self.names)), "TASK/MODEL/METHOD/VARIANT")
+        keys = {"report_to": Choice(tracker)}
+        if tracker == "swanlab":
+            return keys | {"use_swanlab": Choice(True), "swanlab_project": Choice(PROJECT), "swanlab_run_name": name}
+        return keys | ({"project": Choice(PROJECT), "run_name": name} if tracker in TRACKERS else {})
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """Task, model, method and variant."""
+        return self.task, self.backbone.name, self.method.name, self.variant
 
     def _evaluating(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.data.has_val:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from common import tracking
 from common.errors import UserError
 from common.files import read_json
 from common.process import free_port, last_line, only_one, run_logged, tail
@@ -36,6 +37,8 @@ def train(recipe: Recipe, force: bool = False) -> None:
         variables = environment(recipe.hardware, recipe.settings, os.environ)
         # Not left to LLaMA-Factory, which takes a MASTER_PORT that is set but empty at its word.
         variables.setdefault("MASTER_PORT", str(free_port()))
+        if (tracker := recipe.settings["report_to"]) in tracking.TRACKERS:
+            variables |= tracking.begin(folder, tracker, "/".join(filter(None, recipe.names)))
         with TrainingProgress(folder) as progress:
             seconds = llamafactory(folder, "train", "recipe.yaml", progress.update, variables)
         if variables.get("NODE_RANK", "0") != "0":

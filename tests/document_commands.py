@@ -25,7 +25,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M))
 GROUPS = {"converters": "cli", "recipes": "main", "eval": "main"}
 """The packages that are commands, and what their click group is called."""
-OWN_TASKS = {"treatments", "brief"}
+OWN_TASKS = {"treatments", "brief", "claims"}
 """Tasks of the reader's own, as docs/custom_tasks.md makes them."""
 OWN_ROWS = {"my_pairs"}
 """Entries of the reader's own in dataset_info.json, as docs/recipes.md shows one."""

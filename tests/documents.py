@@ -10,7 +10,12 @@ from pathlib import Path
 
 from tests.checkout import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/zh").glob("*.md")),
+]
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
 FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
 """A code block: its language, what else stands there, its text."""

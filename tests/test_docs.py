@@ -163,7 +163,7 @@ def test_the_page_on_custom_tasks_goes_as_shown(tmp_path):
 
 def test_help_and_list_show_every_name_and_the_readmes_count_them_right(tmp_path):
     checkout = Checkout(tmp_path)
-    shown = checkout("make help") + checkout("make list")
+    shown = checkout("make help ALL=1") + checkout("make list")
     names = (*TARGETS, *backbones(), *methods(), *hardware_profiles(), *task_names())
     assert [name for name in names if name not in shown] == []
     for text in (README, CHINESE):
@@ -183,6 +183,22 @@ def test_both_readmes_say_the_same():
     assert others(CHINESE) == others(README)
     for pattern in (r"^\|", r"\d[\d.,]*\d|\d", SPAN):  # rows of tables, figures, names of things
         assert sorted(re.findall(pattern, prose(CHINESE))) == sorted(re.findall(pattern, prose(README))), pattern
+
+
+@pytest.mark.parametrize("chinese", sorted((ROOT / "docs/zh").glob("*.md")), ids=lambda page: page.name)
+def test_a_chinese_page_follows_the_english_one(chinese):
+    ours, theirs = text_of(chinese), text_of(ROOT / "docs" / chinese.name)
+
+    def commands_in(text: str) -> list[str]:
+        return [re.sub(r"\s+# .*", "", line) for line in "\n".join(blocks(text)).splitlines()]
+
+    def targets(text: str) -> list[str]:
+        return [link.removeprefix("../").removeprefix("zh/") for link in links(text)]
+
+    assert commands_in(ours) == commands_in(theirs)
+    assert [depth for depth, _ in headings(ours)] == [depth for depth, _ in headings(theirs)]
+    assert sorted(targets(ours)) == sorted(targets(theirs))
+    assert len(re.findall(r"^\|", prose(ours), re.M)) == len(re.findall(r"^\|", prose(theirs), re.M))
 
 
 def test_every_page_and_every_target_is_named_in_the_readme():

@@ -27,6 +27,7 @@ from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
+KAGGLE = ROOT / "docs" / "kaggle.ipynb"
 RUN = Path("runs/medical_en/smollm2-135m/lora")
 ROWS = ROOT / "converters/examples/medical_en"
 
@@ -48,6 +49,16 @@ def test_it_is_stored_without_outputs_and_whole() -> None:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
+
+
+def test_kaggles_differs_in_its_first_words_and_where_things_are_kept_alone() -> None:
+    other = nbformat.read(KAGGLE, as_version=4)
+    nbformat.validate(other)
+    differing = [cell.id for cell, twin in zip(book().cells, other.cells, strict=True) if cell != twin]
+    assert differing == [book().cells[0].id, "settings"]
+    lines = [cell.source.splitlines() for cell in (*book().cells, *other.cells) if cell.id == "settings"]
+    changed = [line for line, twin in zip(*lines, strict=True) if line != twin]
+    assert [line.split()[0] for line in changed] == ["#", "KEEP"]
 
 
 def test_its_defaults_are_the_assignments_own_example() -> None:
@@ -119,12 +130,15 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     form = {
         "REPOSITORY": f"file://{ROOT}", "TASK": "medical_en", "MODEL": "smollm2-135m", "METHOD": "lora", "LIMIT": 60,
         "SOURCE": str(ROWS), "SET": "max_steps=2 eval_strategy=no", "QUESTIONS": str(questions), "MAX_TOKENS": 8,
-        "KEEP": str(tmp_path / "drive"),
+        "KEEP": str(tmp_path / "drive"), "ASK_THE_MODELS": "What is gout?",
+        "FIRST": f"MODEL=smollm2-135m VARIANT=first SOURCE={ROWS} LIMIT=40 QUESTIONS={questions} MAX_TOKENS=8 "
+        "SET='max_steps=1 eval_strategy=no'",
     }  # fmt: skip
     printed = execute(tmp_path / "first", **form)
     for cell, words in {
         "setup": "ready",
         "keys": "no key: the offline stand-in judges",
+        "first": "all 6 steps done",
         "convert": "medical_en: 60 rows",
         "plan": "[8/8]",
         "train": "trained: runs/medical_en/smollm2-135m/lora/adapter",
@@ -132,6 +146,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
         "export": "exported: runs/",
         "answer": "tuned.jsonl: 2 answers",
         "judge": "tuned vs base",
+        "talk": "What is gout?",
         "report": "runs/reports/report/report.html",
         "download": "result.zip",
     }.items():
@@ -147,6 +162,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     began = time.monotonic()
     again = execute(tmp_path / "second", **form)
     for cell, words in {
+        "first": "there is a judged result already",
         "train": "trained already",
         "heldout": "measured already",
         "export": "exported already",

@@ -11,6 +11,7 @@ from common.llm.client import Endpoint
 from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
+from common.typed import note
 from eval.answering.ask import answers_in, answers_of, own_answers, requests_for, room_for
 from eval.answering.served_model import thinking
 from eval.commands import options
@@ -140,6 +141,7 @@ def command(
             else:
                 given = own_answers(name, asked, requests, pool, contestants.start_timeout)
         click.echo(f"{folder.save_answers(name, given)}: {_summary(given)}")
+    note(folder.path)
     examples.show(folder)
 
 

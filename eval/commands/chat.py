@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from common.errors import UserError
+from common.local_page import address, serve
 from eval.answering.ask import THOUGHT
 from eval.answering.chat import Side, Votes, sides
+from eval.answering.chat_page import Talk
 from eval.answering.served_model import thinking
 from eval.commands import options
 from eval.records.judgments import MARKS
@@ -21,8 +23,12 @@ HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /
 @options.place
 @click.option("--who", multiple=True, help="One or two: base, tuned (default: both), a run's folder, MODEL@URL.")
 @click.option("--system", default=None, help="System prompt; default: that of the training rows.")
+@click.option("--web", is_flag=True, help="In a page on this machine instead of the terminal.")
+@click.option("--port", default=0, help="The page's port (default: a free one).")
 @options.sampling(512)
-def command(*, place: options.Place, who: tuple[str, ...], system: str | None, sampling: options.Sampling) -> None:
+def command(
+    *, place: options.Place, who: tuple[str, ...], system: str | None, web: bool, port: int, sampling: options.Sampling
+) -> None:
     """Talk to the base and the tuned model side by side; pairs that you mark are kept as votes."""
     names = who or ("base", "tuned")
     if len(set(names)) != len(names) or len(names) > 2:
@@ -32,6 +38,13 @@ def command(*, place: options.Place, who: tuple[str, ...], system: str | None, s
         sampling = replace(sampling, max_tokens=sampling.max_tokens + THOUGHT)
     votes, kept = Votes(folder.path / "chat"), 0
     with sides(folder.path, names, options.system_of(folder, place.task or folder.task, system)) as talked_to:
+        if web:
+            talk = Talk(talked_to, votes, sampling.settings)
+            site = talk.site(port)
+            click.echo(f"talk to them at {address(site)} (Ctrl-C ends)")
+            serve(site)
+            click.echo(f"{talk.kept} kept; make result RUN={folder.path}/chat" if talk.kept else "")
+            return
         click.echo(HELP if len(names) == 2 else "Type a question; /new starts over; Ctrl-D ends.")
         while (text := _typed()) is not None:
             if text in MARKS and len(names) == 2:

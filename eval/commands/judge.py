@@ -11,6 +11,7 @@ from common.llm.default_judge import CALL_TOKENS_OUT
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
 from common.progress import notice
+from common.typed import note
 from eval.commands import options
 from eval.judging import reference_judge
 from eval.judging.canaries import canary_pairings
@@ -88,6 +89,7 @@ def command(
                     f"{others} earlier judgments of {one.name}, on other pairs and with other settings, are kept; "
                     f"to make all anew, delete its file in {folder.path / 'judgments'} first"
                 )
+    note(folder.path)
     options.show_result(folder)
     examples.show(folder, judges[0].name if judges and judges[0].name in folder.judgments else names[0])
     for name, error in dead.items():

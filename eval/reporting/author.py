@@ -9,41 +9,32 @@ from pathlib import Path
 
 from common.errors import UserError, nearest
 from common.files import write_text
+from eval.reporting.language import LANGUAGES, Language
 
-GUIDANCE = {
-    "Title": "The report's title; without one the sweep's is taken.",
-    "Authors": "Names, student numbers, e-mail addresses.",
-    "Research topic": "Why this question, for whom, and what you expected. Three or four sentences.",
-    "Experiment design": "Why these models, methods and settings, and what you held fixed on purpose.",
-    "Code implementation": "What you wrote or changed yourself (converter, task, prompts), and where it is.",
-    "Result analysis": "What explains the figures: insight that no table shows. Read the case studies first.",
-    "Conclusion": "What you would tell someone who has the same choice to make, and what you would try next.",
-    "Acknowledgement": "",
-}
+HEADINGS = (
+    "Title", "Authors", "Research topic", "Experiment design", "Code implementation", "Result analysis", "Conclusion",
+    "Acknowledgement",
+)  # fmt: skip
 OPTIONAL = ("Title", "Authors", "Acknowledgement")
-COURSE = (
-    "This work was done for Assignment 2, “Train your own LLMs”, of the course on Large Language Models at the "
-    "Chinese University of Hong Kong, Shenzhen. We thank its teaching team."
-)
-INTRODUCTION = (
-    "<!-- Your own words for the report, in Markdown. `make report` puts them in their places and never changes this\n"
-    "file. What has no words of yours is shown in the report as a marked placeholder. -->\n"
-)
 
 
-def words_of(path: Path) -> dict[str, str]:
+def words_of(path: Path, tell: Language) -> dict[str, str]:
     """Return heading -> words, "" where there are none; the file is made when it is not there."""
     if not path.exists():
-        write_text(path, blank())
-    found = read(path.read_text(encoding="utf-8-sig"))
-    unknown = [heading for heading in found if heading not in GUIDANCE]
+        write_text(path, blank(tell))
+    try:
+        found = read(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}", "save it as UTF-8 text, or move it away") from None
+    called = {name: heading for code in LANGUAGES for heading, name in Language(code).words["headings"].items()}
+    unknown = [name for name in found if name not in called]
     if unknown:
-        hints = "; ".join(filter(None, (nearest(heading, GUIDANCE) for heading in unknown)))
+        hints = "; ".join(filter(None, (nearest(name, called) for name in unknown)))
         raise UserError(
             f"{path} has headings that the report has no place for: {', '.join(unknown)}",
-            f"{hints or 'its headings are ' + ', '.join(GUIDANCE)}; ## is for headings of your own",
+            f"{hints or 'there are ' + ', '.join(tell.words['headings'].values())}; ## is for headings of your own",
         )
-    return dict.fromkeys(GUIDANCE, "") | found
+    return dict.fromkeys(HEADINGS, "") | {called[name]: words for name, words in found.items()}
 
 
 def read(text: str) -> dict[str, str]:
@@ -53,10 +44,13 @@ def read(text: str) -> dict[str, str]:
     return {heading.strip(): words.strip() for heading, words in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def blank() -> str:
-    """Return the file as it is made: every heading with its guidance as a comment. Pure."""
-    parts = [
-        f"# {heading}\n" + (f"<!-- {guidance} -->\n" if guidance else f"{COURSE}\n")
-        for heading, guidance in GUIDANCE.items()
-    ]
-    return "\n".join([INTRODUCTION, *parts])
+def blank(tell: Language) -> str:
+    """Return the file as it is made: every heading with its guidance as a comment, a grader's checklist last. Pure."""
+    words = tell.words
+    parts = [f"<!-- {words['introduction'].strip()} -->\n"]
+    for heading in HEADINGS:
+        guidance = words["guidance"][heading]
+        parts.append(
+            f"# {words['headings'][heading]}\n" + (f"<!-- {guidance} -->\n" if guidance else f"{words['course']}\n")
+        )
+    return "\n".join([*parts, f"<!-- {words['checklist'].strip()} -->\n"])

@@ -1,15 +1,22 @@
 """Case studies, chosen by rule: where tuning gained most, where it lost most, where the judge wavered. Pure."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
+from eval.records.answers import Answer
+from eval.records.questions import Question, language_of
 from eval.reporting.experiment import Experiment, RunFacts
-from eval.statistics.reference_scores import chrf
+from eval.statistics.reference_scores import chrf, looping, words
 
-RULE = (
-    "By rule, not by taste: from the run that did best against its base, the pairs on which most judges saw a win in "
-    "both orders, and a loss in both orders (at equal votes, where the distance in chrF to the reference is largest), "
-    "and those on which a judge changed its mind when the answers changed places."
+MARKERS = re.compile(
+    r"<\|\w[\w ]*\|>|\[/?INST\]|</?s>|^#{2,3} ?(?:Instruction|Response|Input)\b|"
+    r"^(?:Human|User|Assistant|用户|助手)\s*[:：]",
+    re.MULTILINE,
 )
+"""What chat formats put around a turn, where a model writes it itself."""
+CLAUSE = re.compile(r"[^。；;\n]+?(?:[。；;\n]|\. |$)")
+OFF_TOPIC, FACTS, LONG = 0.05, 0.5, 2.0
 
 
 def best_run(experiment: Experiment, task: str, judge: str) -> RunFacts | None:
@@ -18,6 +25,40 @@ def best_run(experiment: Experiment, task: str, judge: str) -> RunFacts | None:
         run for run in experiment.done if run.base_task == task and run.comparison(judge).get("win_rate") is not None
     ]
     return max(runs, key=lambda run: run.comparison(judge)["win_rate"], default=None)
+
+
+def error(answer: Answer, question: Question, weight: Callable[[str], float]) -> tuple[str, dict[str, Any]]:
+    """Return what is wrong with an answer, by rule, and the figures that say so; the rules are the report's `rule`.
+
+    `weight` tells how much a word tells (`word_weights` of all references): a telling word stands in few of them.
+    """
+    text, reference = answer.answer, question.reference
+    asked, wanted, said = set(words(question.text)), set(words(reference)), set(words(text))
+    for key, found in {
+        "empty": answer.empty,
+        "cut": answer.cut_off,
+        "loop": looping(text),
+        "language": len(text) > 20 and language_of([text]) != language_of([reference or question.text]),
+        "format": MARKERS.search(text),
+    }.items():
+        if found:
+            return key, {}
+    least = weight("") / 3
+    telling = {word for word in wanted if weight(word) > least}
+    known = telling | {word for word in asked if weight(word) > least}
+    if known and _held(said, known, weight) < OFF_TOPIC:
+        return "off_topic", {}
+    if telling and (share := _held(said, telling, weight)) < FACTS:
+        points = question.checklist or CLAUSE.findall(reference)
+        lacking = max(points, key=lambda point: sum(map(weight, set(words(point)) & telling - said)), default="")
+        return "facts", {"share": f"{share:.0%}", "lacking": lacking.strip()}
+    if reference and len(text) > LONG * len(reference):
+        return "long", {"times": f"{len(text) / len(reference):.1f}"}
+    return "none", {}
+
+
+def _held(said: set[str], of: set[str], weight: Callable[[str], float]) -> float:
+    return sum(map(weight, said & of)) / sum(map(weight, of))
 
 
 def choose(pairs: list[dict[str, Any]], most: int = 1) -> dict[str, list[dict[str, Any]]]:
@@ -46,10 +87,22 @@ def _by_question(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         case = found.setdefault(
             pair["id"],
             {key: pair[key] for key in ("id", "category", "question", "reference")}
-            | {"tuned": tuned, "base": base, "votes": 0, "wavered": False, "judges": [], "distance": 0.0},
+            | {
+                "tuned": tuned,
+                "base": base,
+                "votes": 0,
+                "win": 0,
+                "loss": 0,
+                "wavered": False,
+                "judges": [],
+                "distance": 0.0,
+            },
         )
         sign = {"win": 1, "loss": -1}.get(pair["verdict"], 0)
-        case["votes"] += sign if tuned_first else -sign
+        sign = sign if tuned_first else -sign
+        case["votes"] += sign
+        case["win"] += sign > 0
+        case["loss"] += sign < 0
         case["wavered"] |= pair["disagree"]
         case["judges"].append({"judge": pair["judge"], "orders": pair["orders"]})
     for case in found.values():

@@ -1,112 +1,139 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
-from collections.abc import Sized
-from functools import partial
+from typing import Any
 
 from eval.reporting import seeds
+from eval.reporting.cases import best_run
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
+from eval.reporting.language import Language
 from eval.reporting.tables import difference
-from eval.result.sentences import heldout, power, verdict
-from eval.result.wording import say
+from eval.result.sentences import heldout, p_value, power, rate, verdict
 
-TELL = partial(say, "en")
+SURE = 0.05
 
 
-def sentences(experiment: Experiment) -> list[str]:
+def in_short(experiment: Experiment, tell: Language) -> list[str]:
+    """Return what was asked, what came out and how sure it is, in a few sentences."""
+    done = experiment.done
+    models, methods = (list(dict.fromkeys(getattr(run, key) for run in done)) for key in ("model", "method"))
+    asked = experiment.question and tell("asked so", question=experiment.question)
+    said = [asked or tell("asked", models=models, methods=methods, tasks=experiment.tasks)]
+    several = len(experiment.tasks) > 1
+    for task in experiment.tasks:
+        lines = _found(experiment, task, tell)
+        said += [tell("of task", task=task, said=lines[0]), *lines[1:]] if several and lines else lines
+    if len(said) == 1:
+        said.append(tell("found nothing"))
+    said.append(tell("several seeds" if seeds.pooled(experiment) else "one seed"))
+    return said
+
+
+def _found(experiment: Experiment, task: str, tell: Language) -> list[str]:
+    runs = [run for run in experiment.done if run.base_task == task]
+    judge, of, said = experiment.lead_judge, len(runs), []
+    best = best_run(experiment, task, judge)
+    if best:
+        row = best.comparison(judge)
+        facts = {"name": best.name if of > 1 else best.model, "of": of, "row": row}
+        if row["kind"] == "stand-in":
+            said += [tell("found likeness", **facts), tell("likeness only")]
+        else:
+            said.append(tell("found judged", rate=rate(row["win_rate"], row["interval"]), **facts))
+            if row["holm_p"] is not None and row["holm_p"] <= SURE:
+                said.append(tell("sure", p=p_value(row["holm_p"]), of=of))
+            else:
+                said.append(tell("unsure", power=power(row, row["questions"], tell.result)))
+    elif any(run.comparison(judge) for run in runs):
+        said.append(tell("withheld"))
+    measured = [run for run in ([best] if best else runs) if run.heldout]
+    if measured:
+        run = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
+        loss = {who: f"{run.heldout[who]['loss']:.3f}" for who in ("base", "tuned")}
+        said.append(tell("found loss", name=run.name, change=difference(run.heldout["difference"]), **loss))
+    return said
+
+
+def sentences(experiment: Experiment, tell: Language) -> list[str]:
     """Return the findings of an experiment: losses, verdicts against the base, differences from the baseline."""
-    found = [_unfinished(experiment)]
+    missing, found = experiment.missing, []
+    if missing:
+        told = [f"{run.name} ({tell.term(run.state)}{': ' + run.error if run.error else ''})" for run in missing]
+        found.append(tell("unfinished", missing=missing, of=len(experiment.runs), told=told))
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
-        of = f"{task}: " if len(experiment.tasks) > 1 else ""
-        said = (*_losses(runs), *_verdicts(experiment, runs), *_baseline(experiment, task))
-        found += [of + line for line in (*said, *seeds.sentences(experiment, task))]
-    return [line for line in found if line]
+        said = (*_losses(runs, tell), *_verdicts(experiment, runs, tell), *_baseline(experiment, task, tell))
+        said = (*said, *_seeds(experiment, runs, tell))
+        found += [tell("of task", task=task, said=line) if len(experiment.tasks) > 1 else line for line in said]
+    return found + ([tell("each one seed")] if len(experiment.done) > 1 and not seeds.pooled(experiment) else [])
 
 
-def _unfinished(experiment: Experiment) -> str:
-    missing = experiment.missing
-    told = ", ".join(f"{run.name} ({run.state}{': ' + run.error if run.error else ''})" for run in missing)
-    return f"{len(missing)} of {len(experiment.runs)} runs have no result and are left out: {told}." if missing else ""
-
-
-def _losses(runs: list[RunFacts]) -> list[str]:
+def _losses(runs: list[RunFacts], tell: Language) -> list[str]:
     measured = [run for run in runs if run.heldout]
     if len(measured) < 2:
-        return [heldout(run.heldout, TELL) for run in measured]
-    lower = [run for run in measured if run.heldout["difference"]["high"] < 0]
-    higher = [run for run in measured if run.heldout["difference"]["low"] > 0]
-    said = f"Training lowered the held-out loss in {_of(lower, measured)}"
-    said += f" and raised it in {_of(higher, measured)}" if higher else ""
-    rest = len(measured) - len(lower) - len(higher)
-    said += f"; in {rest} it cannot be told (the 95 % interval holds 0)." if rest else " (95 % intervals)."
-    if len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1:
-        return [f"{said} {_lowest(measured)}".strip()]
-    return [f"{said} Losses of models with different tokenizers are not comparable with each other."]
+        return [heldout(run.heldout, tell.result) for run in measured]
+    lower = sum(run.heldout["difference"]["high"] < 0 for run in measured)
+    higher = sum(run.heldout["difference"]["low"] > 0 for run in measured)
+    same_tokens = len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1
+    return [
+        tell(
+            "losses", lower=tell("of", some=lower, all=len(measured)),
+            higher=higher and tell("of", some=higher, all=len(measured)), rest=len(measured) - lower - higher,
+            lowest=_lowest(measured, tell) if same_tokens else tell("other tokens"),
+        )
+    ]  # fmt: skip
 
 
-def _lowest(measured: list[RunFacts]) -> str:
-    """Name the run with the lowest loss where its difference from every other one is more than the rows' chance."""
+def _lowest(measured: list[RunFacts], tell: Language) -> str:
+    """Name the run with the lowest loss, and those whose difference from it may be the rows' chance."""
     best = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
     others = [run for run in measured if run is not best]
     changes = {run.name: loss_against(best, run, len(others)) for run in others}
     close = [name for name, change in changes.items() if change is None or round(change["high"], 3) >= 0]
-    told = f"{best.name} ({best.heldout['tuned']['loss']:.3f})"
-    if not close:
-        return f"It is lowest for {told}."
-    named = ", ".join(close) if len(close) <= 3 else f"{len(close)} others"
-    return f"The lowest is that of {told}, which cannot be told from {named}."
+    loss = f"{best.heldout['tuned']['loss']:.3f}"
+    return tell("lowest of several" if close else "lowest", best=best.name, loss=loss, close=close)
 
 
-def _of(some: Sized, all_: Sized) -> str:
-    if not some:
-        return f"none of {len(all_)} runs"
-    return f"all {len(all_)} runs" if len(some) == len(all_) else f"{len(some)} of {len(all_)} runs"
-
-
-def _verdicts(experiment: Experiment, runs: list[RunFacts]) -> list[str]:
+def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:
     said = []
     for judge, kind in experiment.judges.items():
-        rows = {run.name: row for run in runs if (row := run.comparison(judge))}
-        if not rows:
-            continue
-        if len(rows) == 1:
-            said += [verdict(row, TELL, str(runs[0].folder)) for row in rows.values()]
+        rows = [row for run in runs if (row := run.comparison(judge))]
+        if len(rows) < 2:
+            said += [verdict(row, tell.result, str(run.folder)) for run in runs if (row := run.comparison(judge))]
             continue
         likeness = kind == "stand-in"
-        given = [row for row in rows.values() if not row["withheld"]]
-        sure = [row for row in given if likeness or (row["holm_p"] is not None and row["holm_p"] <= 0.05)]
-        won = [row for row in sure if row["wins"] > row["losses"]]
-        lost = [row for row in sure if row["wins"] < row["losses"]]
-        beats = "is nearer to the reference answers than" if likeness else "beats"
-        line = f"By {judge}, the tuned model {beats} its base in {_of(won, rows)}"
-        line += f" and the base {beats} the tuned model in {_of(lost, rows)}" if lost else ""
-        rest = len(given) - len(won) - len(lost)
-        if rest and not likeness:
-            most = max(rows.values(), key=lambda row: row["questions"])
-            line += f"; in {rest} they cannot be told apart ({power(most, most['questions'], TELL)})"
-        held_back = len(rows) - len(given)
-        line += (
-            f"; {held_back} have no win rate, since too many answers are cut off, empty or loops" if held_back else ""
+        given = [row for row in rows if not row["withheld"]]
+        certain = [row for row in given if likeness or (row["holm_p"] is not None and row["holm_p"] <= SURE)]
+        won, lost = (
+            sum(row[one] > row[other] for row in certain) for one, other in (("wins", "losses"), ("losses", "wins"))
         )
-        said.append(f"{line} ({'likeness, not quality' if likeness else 'sign test, Holm over all comparisons'}).")
+        rest, most = len(given) - won - lost, max(rows, key=lambda row: row["questions"])
+        said.append(
+            tell(
+                "verdicts", judge=judge, likeness=likeness, won=tell("of", some=won, all=len(rows)),
+                lost=lost and tell("of", some=lost, all=len(rows)), rest=rest, held_back=len(rows) - len(given),
+                power=power(most, most["questions"], tell.result) if rest and not likeness else "",
+            )
+        )  # fmt: skip
     return said
 
 
-def _baseline(experiment: Experiment, task: str) -> list[str]:
-    better: list[str] = []
-    worse: list[str] = []
-    open_: list[str] = []
+def _baseline(experiment: Experiment, task: str, tell: Language) -> list[str]:
+    told: dict[str, list[str]] = {"lower": [], "higher": [], "open": []}
     compared = [(run, start) for run, start in experiment.compared if run.base_task == task]
     for run, start in compared:
-        change = loss_against(run, start, len(compared))
-        if change is None:
-            continue
-        told = f"{run.name} ({difference(change)})"
-        (better if change["high"] < 0 else worse if change["low"] > 0 else open_).append(told)
-    parts = [
-        f"{'; '.join(names)}: {words}"
-        for names, words in ((better, "lower"), (worse, "higher"), (open_, "not to be told from it"))
-        if names
-    ]
-    wider = f" (95 % intervals for all {len(compared)} together)" if len(compared) > 1 else ""
-    return [f"Held-out loss against the baseline's{wider}: {' — '.join(parts)}."] if parts else []
+        if change := loss_against(run, start, len(compared)):
+            key = "lower" if change["high"] < 0 else "higher" if change["low"] > 0 else "open"
+            told[key].append(f"{run.name} ({difference(change)})")
+    parts = [tell(key, runs=names) for key, names in told.items() if names]
+    return [tell("baseline", of=len(compared), parts=parts)] if parts else []
+
+
+def _seeds(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:
+    """Say how runs differ over their seeds; where there is one seed, that it was one."""
+    groups = {group.name: group for group in seeds.pooled(experiment) if next(iter(group.runs.values())) in runs}
+    said = []
+    for group in groups.values():
+        facts: dict[str, Any] = seeds.against(group, groups.get(group.start))
+        if facts:
+            said.append(tell("seeds", **facts | {"change": difference(facts["change"])}))
+    return said

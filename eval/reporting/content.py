@@ -3,28 +3,22 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
 from eval.records.folder import Folder
 from eval.reporting import cases as case_studies
 from eval.reporting import tables
-from eval.reporting.author import GUIDANCE
-from eval.reporting.conclusions import sentences
-from eval.reporting.experiment import Experiment, shared_settings
+from eval.reporting.conclusions import in_short, sentences
+from eval.reporting.experiment import Experiment, RunFacts, shared_settings
 from eval.reporting.figures import Drawn
+from eval.reporting.language import TEMPLATES, Language
 from eval.result.page import pairs
+from eval.statistics.reference_scores import word_weights
 
-TEMPLATES = Path(__file__).with_name("templates")
-TITLES = {
-    "win": "Gained",
-    "loss": "Lost",
-    "inconsistent": "The judge wavered",
-}
-LONGEST_ANSWER = 420
-LONGEST_REASON = 420
-"""Characters."""
+KINDS = ("win", "loss", "inconsistent")
+LONGEST = 420
+"""Characters of an answer, or of a judge's reason."""
 MOST_CAVEATS = 8
 
 
@@ -34,34 +28,31 @@ class Case:
 
     title: str
     question: str
-    answers: list[tuple[str, str]]
+    why: str
+    """Why it was chosen, and what is wrong with either answer."""
+    texts: list[tuple[str, str]]
     judged: list[tuple[str, str]]
 
 
-def render(experiment: Experiment, words: dict[str, str], figures: dict[str, Drawn], most_cases: int) -> str:
+def render(
+    experiment: Experiment, words: dict[str, str], figures: dict[str, Drawn], most_cases: int, tell: Language
+) -> str:
     """Return the report's text; `most_cases` of each kind are shown, the first of each in the main part."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape), "case": case_text}
-    shown, more = case_list(experiment, most_cases)
+    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape, tell), "case": case_text}
+    shown, more = case_list(experiment, most_cases, tell)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
-    settings = ", ".join(f"{key} {tables.value(setting)}" for key, setting in same.items())
     text = environment.get_template("report.md.jinja").render(
-        experiment=experiment, words=words, guidance=GUIDANCE, figures=figures,
-        design=design(experiment), shared=settings, evaluation=evaluation(experiment),
-        implementation=implementation(experiment), findings=sentences(experiment), rule=case_studies.RULE,
-        cases=shown, more_cases=more, caveats=caveats(experiment),
-        tables={
-            "runs": tables.runs(experiment), "data": tables.data(experiment), "heldout": tables.heldout(experiment),
-            "judged": tables.judged(experiment), "against_baseline": tables.against_baseline(experiment),
-            "over_seeds": tables.over_seeds(experiment),
-            "other_scores": tables.other_scores(experiment), "cost": tables.cost(experiment),
-            "judges": tables.judges(experiment), "versions": tables.versions(experiment),
-            "hashes": tables.hashes(experiment), "rankings": tables.rankings(experiment),
-        },
+        experiment=experiment, tell=tell, words=words, figures=figures, in_short=in_short(experiment, tell),
+        shared=", ".join(f"{key} {tables.value(value)}" for key, value in same.items()),
+        design=design(experiment, tell),
+        evaluation=evaluation(experiment, tell), implementation=implementation(experiment, tell),
+        findings=sentences(experiment, tell), cases=shown, more_cases=more, caveats=caveats(experiment, tell),
+        tables={make.__name__: make(experiment) for make in tables.TABLES}, rankings=tables.rankings(experiment),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text)
 
@@ -72,69 +63,52 @@ def escape(text: Any) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", plain)).strip()
 
 
-def design(experiment: Experiment) -> str:
+def design(experiment: Experiment, tell: Language) -> str:
     """Say what was compared, in one or two sentences."""
-    count = len(experiment.runs)
-    varied = [f"{axis} ({', '.join(map(str, values))})" for axis, values in experiment.axes.items()]
-    said = f"{count} run{'s' if count > 1 else ''} on {_and(experiment.tasks)}"
-    said += f"; varied: {'; '.join(varied)}" if varied else ""
-    starts = [run.name for run in experiment.runs if run.baseline == run.name]
-    said += f"; the baseline is {_and(starts)}" if starts else ""
-    hardware = list(dict.fromkeys(run.manifest["hardware"] for run in experiment.done if run.manifest))
-    return f"{said}. Trained on: {_and(hardware)}."
+    return tell(
+        "design", n=len(experiment.runs), tasks=experiment.tasks,
+        varied=[f"{axis} ({', '.join(map(str, values))})" for axis, values in experiment.axes.items()],
+        starts=[run.name for run in experiment.runs if run.baseline == run.name],
+        hardware=list(dict.fromkeys(run.manifest["hardware"] for run in experiment.done if run.manifest)),
+    )  # fmt: skip
 
 
-def evaluation(experiment: Experiment) -> str:
+def evaluation(experiment: Experiment, tell: Language) -> str:
     """Say how the answers were got and judged."""
     results = [run.result for run in experiment.done if run.result.get("comparisons")]
-    said = []
-    if any(run.heldout for run in experiment.done):
-        said.append(
-            "Held-out loss is measured on test rows that no run was trained on, both models on the same tokens; "
-            "the interval resamples rows."
-        )
+    said = [tell("heldout design")] if any(run.heldout for run in experiment.done) else []
     if results:
-        asked = sorted({result["questions"] for result in results})
         settings = next(iter(results[0]["contestants"].values()))["settings"]
-        twice = any(kind in ("model", "stand-in") for kind in experiment.judges.values())
-        both = ": each pair in both orders, and a pair on which the orders disagree is a tie" if twice else ""
-        sampled = ", ".join(
-            f"{key} {value}" for key, value in settings.items() if key != "system" and value is not None
-        )
+        sampled = [f"{key} {value}" for key, value in settings.items() if key != "system" and value is not None]
         said.append(
-            f"Base and tuned model answered the same {_and([str(n) for n in asked])} questions a run ({sampled}). "
-            f"Judged by {_and(list(experiment.judges))}{both}. The question is the unit; win rates have Wilson "
-            "intervals, the sign test is exact and corrected by Holm."
-        )
-    return " ".join(said) or "Nothing has been measured yet."
+            tell(
+                "judged design", asked=sorted({result["questions"] for result in results}), sampled=", ".join(sampled),
+                judges=list(experiment.judges),
+                twice=any(kind in ("model", "stand-in") for kind in experiment.judges.values()),
+            )
+        )  # fmt: skip
+    return tell.join(said) or tell("nothing measured")
 
 
-def implementation(experiment: Experiment) -> str:
+def implementation(experiment: Experiment, tell: Language) -> str:
     """Say what the code did, in one or two sentences."""
     found = dict.fromkeys(run.manifest["versions"].get("llamafactory", "") for run in experiment.done if run.manifest)
-    rows = (
-        "Whetstone's converters clean, filter and split the rows (the table of the data has what each step dropped)"
-        if experiment.cards
-        else "Whetstone leaves the rows as they are"
-    )
-    return (
-        f"{rows}; its recipes are rendered to YAML, by which LLaMA-Factory {_and(list(found))} trains, exports and "
-        "serves; its eval package asks, judges and counts."
-    )
+    return tell("implementation", cards=experiment.cards, versions=list(found))
 
 
-def caveats(experiment: Experiment) -> list[str]:
+def caveats(experiment: Experiment, tell: Language) -> list[str]:
     """Return every warning of the runs' results once, with how many of them it was given for."""
-    given = Counter(warning for run in experiment.done for warning in run.result.get("warnings", []))
-    many = len(experiment.done) > 1
-    found = [
-        f"{warning} ({count} of {len(experiment.done)} runs)" if many else warning for warning, count in given.items()
-    ]
+    from eval.result.sentences import caveats as warnings
+
+    done = experiment.done
+    given = Counter(warning for run in done if run.result for warning in warnings(run.result, tell.name))
+    of_runs = {n: tell("of runs", n=n, all=len(done)) if len(done) > 1 else "" for n in given.values()}
+    found = [tell.join([warning, of_runs[n]]) for warning, n in given.items()]
     left_out = len(found) - MOST_CAVEATS
-    return found[:MOST_CAVEATS] + ([f"{left_out} more: see the runs' metrics.json."] if left_out > 0 else [])
+    return found[:MOST_CAVEATS] + ([tell("more", n=left_out)] if left_out > 0 else [])
 
 
-def case_list(experiment: Experiment, most: int) -> tuple[list[Case], list[Case]]:
+def case_list(experiment: Experiment, most: int, tell: Language) -> tuple[list[Case], list[Case]]:
     """Return the case studies of the main part (the first of each kind) and those of the appendix."""
     main: list[Case] = []
     more: list[Case] = []
@@ -143,29 +117,48 @@ def case_list(experiment: Experiment, most: int) -> tuple[list[Case], list[Case]
         if run is None or not most:
             continue
         chosen = case_studies.choose(pairs(Folder(run.folder)), most)
+        several = len(experiment.done) > 1
         for kind, found in chosen.items():
             for number, case in enumerate(found):
-                where = more if number or len(main) >= len(TITLES) else main
-                where.append(_case(kind, case, run.name if len(experiment.done) > 1 else ""))
+                where = more if number or len(main) >= len(KINDS) else main
+                where.append(_case(kind, case, run, several, tell))
     return main, more
 
 
-def _case(kind: str, case: dict[str, Any], run: str) -> Case:
-    title = f"{TITLES[kind]}{f', {run}' if run else ''} (question {case['id']})"
-    texts = [("Base", case["base"]), ("Tuned", case["tuned"])]
-    texts += [("Reference", case["reference"])] if case["reference"] else []
+def _case(kind: str, case: dict[str, Any], run: RunFacts, several: bool, tell: Language) -> Case:
+    folder = Folder(run.folder)
+    questions = {question.id: question for question in folder.judged_questions}
+    weight = word_weights(question.reference for question in questions.values())
+    wrong = {}
+    for who in ("base", "tuned"):
+        key, facts = case_studies.error(folder.answers[who][case["id"]], questions[case["id"]], weight)
+        facts = facts | ({"lacking": f"“{_cut(facts['lacking'], 60, tell)}”"} if facts.get("lacking") else {})
+        wrong[who] = tell(f"error {key}", **facts)
+    why = tell(f"why {kind}", votes=case.get(kind, 0), of=len(case["judges"]))
     judged = []
     for said in case["judges"]:
-        orders = said["orders"]
-        winners = " and ".join(f"{order['winner'] or 'no verdict'} ({order['first']} first)" for order in orders)
-        reasons = [text for order in orders[:1] for text in order["texts"][-1:] if text]
-        judged.append((f"{said['judge']}: {winners}", cut(reasons[0], LONGEST_REASON) if reasons else ""))
+        orders = [
+            tell("order", winner=order["winner"] or tell("no verdict"), first=order["first"])
+            for order in said["orders"]
+        ]
+        reasons = [text for order in said["orders"][:1] for text in order["texts"][-1:] if text]
+        judged.append((f"{said['judge']}: {tell.names(orders)}", _cut(reasons[0], LONGEST, tell) if reasons else ""))
+    texts = [("Base", case["base"]), ("Tuned", case["tuned"])]
+    texts += [("Reference", case["reference"])] if case["reference"] else []
     return Case(
-        title, cut(case["question"], LONGEST_ANSWER), [(who, cut(text, LONGEST_ANSWER)) for who, text in texts], judged
+        tell("case title", kind=tell(kind), run=run.name if several else "", id=case["id"]),
+        _cut(case["question"], LONGEST, tell),
+        f"{why} {tell('error', **wrong)}",
+        [(tell(who), _cut(text, LONGEST, tell) or tell("empty")) for who, text in texts],
+        judged,
     )
 
 
-def cut(text: str, most: int) -> str:
+def _cut(text: str, most: int, tell: Language) -> str:
+    return cut(text, most, lambda n: tell("characters", n=f"{n:,}"))
+
+
+def cut(text: str, most: int, length: Any = "{:,} characters".format) -> str:
     """Return a text on one line, its end left out where it takes more room than so many letters (Chinese takes two)."""
     line = " ".join(text.split())
     room, end = 0, 0
@@ -176,16 +169,12 @@ def cut(text: str, most: int) -> str:
     else:
         return line
     blank = line.rfind(" ", end - 30, end)
-    return f"{line[: blank if blank > 0 else end]} … ({len(line):,} characters)"
+    return f"{line[: blank if blank > 0 else end]} … ({length(len(line))})"
 
 
 def case_text(case: Case) -> str:
     """Return a case study in Pandoc's Markdown."""
-    lines = [f"**{escape(case.title)}.** *{escape(case.question)}*", ""]
-    lines += [f"> **{escape(who)}:** {escape(text) or '(empty)'}\n>" for who, text in case.answers]
+    lines = [f"**{escape(case.title)}.** *{escape(case.question)}* {escape(case.why)}", ""]
+    lines += [f"> **{escape(who)}:** {escape(text)}\n>" for who, text in case.texts]
     lines += [f"> *{escape(who)}.*" + (f" “{escape(text)}”" if text else "") + "\n>" for who, text in case.judged]
     return "\n".join([*lines, ""])
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

@@ -44,6 +44,8 @@ class RunFacts:
     """What `eval.result.metrics.build` returns of its folder."""
     log: list[LogRow] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    lengths: dict[str, list[int]] = field(default_factory=dict)
+    """Characters of each judged answer of the base and the tuned model, and of the references."""
 
     @property
     def settings(self) -> dict[str, Any]:

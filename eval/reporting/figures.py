@@ -1,12 +1,16 @@
 """The report's figures, drawn by matplotlib: SVG for pages, PDF for LaTeX."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from common.files import atomic
 from common.run_files import DONE
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, short
+from eval.reporting.language import Language
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
 """Okabe and Ito's (2008), which colour-blind readers tell apart."""
@@ -16,11 +20,15 @@ STYLE: Any = {
     "savefig.bbox": "tight", "figure.constrained_layout.use": True,
     "svg.hashsalt": "whetstone",
 }  # fmt: skip
-CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei")
+CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei",
+           "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP")  # fmt: skip
 """Fonts for names that are not Latin; the first that is installed is taken."""
 WIDTH = 6.5
 Loss = Literal["loss", "eval_loss"]
 MOST_CURVES = 12
+LEAST_SPAN = 0.1
+"""Of the loss: an axis of losses spans at least so much, so that a small difference looks small."""
+Term = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Drawn:
     width: int = 100
 
 
-def draw_all(experiment: Experiment, folder: Path) -> dict[str, Drawn]:
+def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, Drawn]:
     """Draw every figure there is data for into `folder`, which holds no other after; return name -> what was drawn."""
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager
@@ -41,12 +49,13 @@ def draw_all(experiment: Experiment, folder: Path) -> dict[str, Drawn]:
     figures = {"curves": curves, "wins": wins, "sensitivity": sensitivity, "ranking": ranking}
     installed = {font.name for font in fontManager.ttflist}
     fonts = ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
+    labels = tell if len(fonts) > 1 else Language("en")  # without such a font Chinese would be boxes
     with mpl.rc_context({**STYLE, "font.family": fonts}):
         for name, make in figures.items():
-            made = make(experiment)
+            made = make(experiment, labels.term)
             if made:
-                caption, figure = made
-                found[name] = Drawn(caption, round(100 * figure.get_figwidth() / WIDTH))
+                facts, figure = made
+                found[name] = Drawn(tell(f"figure {name}", **facts), round(100 * figure.get_figwidth() / WIDTH))
                 _save(figure, folder / name)
     for path in folder.glob("*.*"):
         if path.stem not in found:
@@ -76,34 +85,46 @@ def _panels(count: int, height: float = 2.3) -> tuple[Any, list[Any]]:
     return figure, list(axes.flat[:count])
 
 
-def curves(experiment: Experiment) -> tuple[str, Any] | None:
+def curves(experiment: Experiment, term: Term) -> tuple[dict[str, Any], Any] | None:
     """Draw the training loss, and the loss on the validation rows, over the steps."""
     runs = [run for run in experiment.done if points(run, "loss")][:MOST_CURVES]
     if not runs:
         return None
     tried = [run for run in runs if len(points(run, "eval_loss")) > 1]
     figure, axes = _panels(2 if tried else 1)
-    panels: list[tuple[Any, list[RunFacts], Loss, str]] = [(axes[0], runs, "loss", "training rows")]
+    panels: list[tuple[Any, list[RunFacts], Loss, str]] = [(axes[0], runs, "loss", "training rows, loss")]
     panels += [(axes[1], tried, "eval_loss", "validation rows")] if tried else []
     for axis, shown, key, title in panels:
         for run in shown:
-            found = points(run, key)
+            found = pd.Series(dict(points(run, key)))
+            if key == "loss":  # a step of few rows, as the last of an epoch may be, says little by itself
+                found = found.rolling(5, center=True, min_periods=1).median()
             colour = COLOURS[runs.index(run) % len(COLOURS)]
             style = "-" if runs.index(run) < len(COLOURS) else "--"
             axis.plot(
-                *zip(*found, strict=True),
+                found.index,
+                found,
                 style,
                 color=colour,
                 label=run.name,
                 linewidth=1.1,
                 marker="." * (key != "loss"),
             )
-        axis.set(title=title, xlabel="step", ylabel="loss")
+        axis.set(title=term(title), xlabel=term("step"), ylabel=term("loss"))
+    _widen(axes)
     if len(runs) > 1:
         axes[0].legend(frameon=False)
     left_out = len([run for run in experiment.done if points(run, "loss")]) - len(runs)
-    more = f" The first {MOST_CURVES} runs; {left_out} more are left out." if left_out else ""
-    return f"Loss while training.{more}", figure
+    return {"shown": MOST_CURVES, "left_out": left_out}, figure
+
+
+def _widen(axes: list[Any]) -> None:
+    """Let all axes of losses have one range, of `LEAST_SPAN` of the loss or more."""
+    lows, highs = zip(*(axis.get_ylim() for axis in axes), strict=True)
+    low, high = min(lows), max(highs)
+    missing = max(0.0, LEAST_SPAN * high - (high - low)) / 2
+    for axis in axes:
+        axis.set_ylim(low - missing, high + missing)
 
 
 def points(run: RunFacts, key: Loss) -> list[tuple[int, float]]:
@@ -111,7 +132,7 @@ def points(run: RunFacts, key: Loss) -> list[tuple[int, float]]:
     return sorted({row["current_steps"]: row[key] for row in run.log if row.get(key) is not None}.items())
 
 
-def wins(experiment: Experiment) -> tuple[str, Any] | None:
+def wins(experiment: Experiment, term: Term) -> tuple[dict[str, Any], Any] | None:
     """Draw each run's win rate against its base, a bar for each judge, with intervals."""
     rows = [
         (run, judge, row) for run in experiment.done for judge in experiment.judges if (row := run.comparison(judge))
@@ -130,14 +151,13 @@ def wins(experiment: Experiment) -> tuple[str, Any] | None:
         axis.barh(place, rate, size * 0.85, color=colour, alpha=0.75, label=judge)
         axis.errorbar(rate, place, xerr=[[rate - low], [high - rate]], color="#222222", linewidth=0.9, capsize=2)
     axis.axvline(0.5, color="#222222", linewidth=0.8, linestyle=":")
-    axis.set(xlim=(0, 1), xlabel="win rate against the base (ties half)", yticks=range(len(names)), yticklabels=names)
+    axis.set(
+        xlim=(0, 1), xlabel=term("win rate against the base (ties half)"), yticks=range(len(names)), yticklabels=names
+    )
     axis.invert_yaxis()
     axis.grid(False, axis="y")
     _legend(axis, judges)
-    return (
-        "Win rate of each tuned model against its base, with 95 % intervals; the dotted line is no difference.",
-        figure,
-    )
+    return {}, figure
 
 
 def _legend(axis: Any, names: list[str]) -> None:
@@ -145,7 +165,7 @@ def _legend(axis: Any, names: list[str]) -> None:
     axis.legend([handles[name] for name in names], names, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
+def sensitivity(experiment: Experiment, term: Term) -> tuple[dict[str, Any], Any] | None:
     """Draw the held-out loss over each axis of numbers, with the interval of its distance to the baseline."""
     panels = [(axis, found) for axis in experiment.axes for found in [_along(experiment, axis)] if len(found) > 1]
     if not panels:
@@ -159,7 +179,7 @@ def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
                 xs, ys, yerr=list(zip(*reaches, strict=True)), color=COLOURS[index % len(COLOURS)], marker="o",
                 markersize=3.5, linewidth=1.1, capsize=2, label=label,
             )  # fmt: skip
-        place.set(xlabel=name, ylabel="held-out loss")
+        place.set(xlabel=name, ylabel=term("held-out loss"))
         marks = sorted({value for value, _ in found})
         if marks[0] > 0 and marks[-1] / marks[0] >= 8:
             place.set_xscale("log")
@@ -167,8 +187,8 @@ def sensitivity(experiment: Experiment) -> tuple[str, Any] | None:
         place.set_xticks(marks, [f"{mark:g}" for mark in marks])
         if len(_lines(experiment, found)) > 1:
             place.legend(frameon=False)
-    note = " Whiskers: 95 % interval of the difference from the baseline."
-    return f"Held-out loss of the tuned model as one setting moves.{note}", figure
+    _widen(axes)
+    return {}, figure
 
 
 def _along(experiment: Experiment, axis: str) -> list[tuple[float, RunFacts]]:
@@ -201,7 +221,7 @@ def _reach(experiment: Experiment, run: RunFacts) -> tuple[float, float]:
     return (change["mean"] - change["low"], change["high"] - change["mean"]) if change else (0.0, 0.0)
 
 
-def ranking(experiment: Experiment) -> tuple[str, Any] | None:
+def ranking(experiment: Experiment, term: Term) -> tuple[dict[str, Any], Any] | None:
     """Draw the Bradley-Terry ranking of the models of each task by the judge that leads."""
     shown = {
         (group, task): rows
@@ -219,11 +239,14 @@ def ranking(experiment: Experiment) -> tuple[str, Any] | None:
             axis.errorbar(row["rating"], place, xerr=reach, color=COLOURS[0], marker="o", markersize=4, capsize=2)
         title = ranked_of(experiment, group, task)
         axis.set(
-            yticks=range(len(rows)), yticklabels=[short(row["name"]) for row in rows], xlabel="Elo, mean 0", title=title
+            yticks=range(len(rows)),
+            yticklabels=[short(row["name"]) for row in rows],
+            xlabel=term("Elo, mean 0"),
+            title=title,
         )
         axis.invert_yaxis()
     judges = ", ".join(dict.fromkeys(_ranker(experiment, *key) for key in shown))
-    return f"Bradley–Terry ranking by {judges}, with 95 % intervals.", figure
+    return {"judges": judges}, figure
 
 
 def _ranker(experiment: Experiment, group: str, task: str) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from common import run_files
+from common import run_files, typed
 from common.errors import UserError
 from common.paths import data_folder
 from common.run_files import DONE, Manifest, Plan
@@ -21,11 +21,11 @@ def from_sweep(sweep: str) -> Experiment:
         hint = f"make sweep SWEEP={plan.name} goes on; STATUS=1 shows how far"
         raise UserError(f"no run of {plan.name} is done yet", hint)
     places = {task: plan.compare(task) for task in plan.tasks}
-    file = Path(plan.file)
+    file, cards = Path(plan.file), _cards(runs)
     return _with_rankings(
         Experiment(
             name=plan.name,
-            commands=[plan.typed or f"make sweep SWEEP={plan.file}"],
+            commands=[*_converted(cards), plan.typed or f"make sweep SWEEP={plan.file}"],
             runs=runs,
             title=plan.title,
             question=plan.question,
@@ -35,7 +35,7 @@ def from_sweep(sweep: str) -> Experiment:
                 for task, place in places.items()
                 if (place / "questions.jsonl").is_file()
             },
-            cards=_cards(runs),
+            cards=cards,
             files={plan.file: file.read_text(encoding="utf-8")} if file.is_file() else {},
         )
     )
@@ -69,14 +69,22 @@ def from_runs(folders: list[Path]) -> Experiment:
         )
         for folder, manifest in manifests.items()
     ]  # fmt: skip
-    commands = [manifest.get("command") or _command(manifest) for manifest in manifests.values()]
+    cards = _cards(runs)
+    commands = _converted(cards)
+    for folder, manifest in manifests.items():
+        commands += typed.lines(folder) or [manifest.get("command") or _command(manifest)]
     own = "-".join(runs[0].folder.parts[-3:]) if len(runs) == 1 else "runs"
-    return _with_rankings(Experiment(name=own, commands=commands, runs=runs, cards=_cards(runs)))
+    return _with_rankings(Experiment(name=own, commands=commands, runs=runs, cards=cards))
 
 
 def _command(manifest: Manifest) -> str:
     pairs = {key: manifest.get(key) for key in ("task", "model", "method", "variant")}
     return " ".join(["make run", *(f"{key.upper()}={value}" for key, value in pairs.items() if value)])
+
+
+def _converted(cards: dict[str, Any]) -> list[str]:
+    """Return how the rows were converted, as it was typed."""
+    return [line for task in cards for line in typed.lines(data_folder(task))]
 
 
 def _told_apart(folders: list[Path]) -> dict[Path, str]:
@@ -89,14 +97,26 @@ def _told_apart(folders: list[Path]) -> dict[Path, str]:
 
 def read_run(folder: Path, **known: Any) -> RunFacts:
     """Read one run's files; what is not there stays empty."""
+    asked = Folder(folder) if (folder / "questions.jsonl").is_file() else None
     return RunFacts(
         folder=folder,
         manifest=run_files.read_manifest(folder),
         heldout=run_files.read_heldout(folder),
         log=run_files.read_log(folder / "adapter"),
-        result=build(Folder(folder)) if (folder / "questions.jsonl").is_file() else {},
+        result=build(asked) if asked else {},
+        lengths=_lengths(asked) if asked else {},
         **known,
     )
+
+
+def _lengths(folder: Folder) -> dict[str, list[int]]:
+    """Return the characters of the judged answers of base and tuned model, and of the references."""
+    questions = folder.judged_questions
+    found = {"reference": [len(question.reference) for question in questions if question.reference]}
+    for who in ("base", "tuned"):
+        given = folder.answers.get(who, {})
+        found[who] = [len(given[q.id].answer) for q in questions if q.id in given and not given[q.id].error]
+    return found
 
 
 def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:

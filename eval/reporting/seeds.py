@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Any
 
 from common.paired_loss import paired_difference
 from eval.reporting.experiment import Experiment, RunFacts
@@ -66,26 +67,13 @@ def change(one: Pooled, start: Pooled | None) -> tuple[dict[str, float], list[fl
     return paired_difference(rows[0], rows[1], tokens), [(sum(new) - sum(old)) / sum(tokens) for old, new in pairs]
 
 
-def sentences(experiment: Experiment, task: str) -> list[str]:
-    """Return what can be said of a task's runs over their seeds; where there is one seed, that it was one."""
-    runs = [run for run in experiment.done if run.base_task == task]
-    groups = {group.name: group for group in pooled(experiment) if next(iter(group.runs.values())) in runs}
-    said = []
-    for group in groups.values():
-        start = groups.get(group.start)
-        if start is None or (found := change(group, start)) is None:
-            continue
-        difference, each = found
-        agree = len({value > 0 for value in each}) == 1
-        said.append(
-            f"Over {len(each)} seeds the held-out loss of {group.name} differs from that of {start.name} by "
-            f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] (95 % over rows) and "
-            f"that varies by {stdev(each):.3f} (SD) from seed to seed: "
-            + ("with the same sign under each." if agree else "its sign is not the same under all of them.")
-        )
-    if len(runs) > 1 and not groups:
-        said.append(
-            "Each run was trained under one seed. Training varies by itself, and how much was not measured: a small "
-            "difference between runs may be no more than that (a sweep over `seed: [42, 43, 44]` shows it)."
-        )
-    return said
+def against(group: Pooled, start: Pooled | None) -> dict[str, Any]:
+    """Return how a recipe differs from the one it is compared with over their common seeds; empty where it does not."""
+    found = change(group, start) if start else None
+    if not start or not found:
+        return {}
+    each = found[1]
+    return {
+        "n": len(each), "name": group.name, "start": start.name, "change": found[0], "sd": f"{stdev(each):.3f}",
+        "agree": len({value > 0 for value in each}) == 1,
+    }  # fmt: skip

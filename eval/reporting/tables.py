@@ -1,17 +1,20 @@
 """The report's tables. Pure: an experiment in, a table out; None where there is nothing to show."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import mean, stdev
+from dataclasses import dataclass, field
+from statistics import mean, median, quantiles, stdev
 from typing import Any
 
 import pandas as pd
 
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, shared_settings, short
+from eval.reporting.language import Language
 from eval.reporting.seeds import change, pooled
 from eval.result.sentences import p_value, points, rate, share
 
 NONE = "–"
+TERMS = ("state", "kind", "model", "answers of")
+"""Columns whose cells are words of the report, not names that a user gave."""
 Rows = Sequence[dict[str, Any]]
 
 
@@ -19,20 +22,24 @@ Rows = Sequence[dict[str, Any]]
 class Table:
     """A table: what it shows, and its cells. The columns named in `words` hold words, the others figures."""
 
-    caption: str
+    name: str
+    """Its caption is the language's `table <name>`, over these facts."""
     cells: pd.DataFrame
     words: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
 
-    def markdown(self, escape: Callable[[Any], str]) -> str:
+    def markdown(self, escape: Callable[[Any], str], tell: Language) -> str:
         """Return the table as Pandoc's Markdown, its caption below it."""
         marks = [":---" if name in (self.cells.columns[0], *self.words) else "---:" for name in self.cells]
-        lines = [map(escape, self.cells), marks, *(map(escape, row) for row in self.cells.itertuples(index=False))]
-        body = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-        return f"{body}\n\n: {escape(self.caption)}\n"
+        shown = self.cells.assign(**{name: self.cells[name].map(tell.term) for name in self.cells if name in TERMS})
+        rows = [map(tell.term, shown), *shown.itertuples(index=False)]
+        head, *lines = ("| " + " | ".join(map(escape, row)) + " |" for row in rows)
+        body = "\n".join([head, f"| {' | '.join(marks)} |", *lines])
+        return f"{body}\n\n: {escape(tell(f'table {self.name}', **self.facts))}\n"
 
 
-def _table(caption: str, rows: Rows, *words: str) -> Table | None:
-    return Table(caption, pd.DataFrame(rows).fillna(NONE), words) if rows else None
+def _table(name: str, rows: Rows, *words: str, **facts: str) -> Table | None:
+    return Table(name, pd.DataFrame(rows).fillna(NONE), words, facts) if rows else None
 
 
 def runs(experiment: Experiment) -> Table | None:
@@ -46,7 +53,7 @@ def runs(experiment: Experiment) -> Table | None:
     )
     same = [name for name in ("task", "model", "method") if cells[name].nunique() == 1]
     same += ["state"] if (cells["state"] == "done").all() else []
-    return Table("The runs, and what tells them apart.", cells.drop(columns=same), ("task", "model", "method", "state"))
+    return Table("runs", cells.drop(columns=same), ("task", "model", "method", "state"))
 
 
 def _rows(run: RunFacts) -> str:
@@ -60,14 +67,13 @@ def data(experiment: Experiment) -> Table | None:
         {"rows of": task, "in": f"{card['rows']:,}"}
         | {
             "dropped by": ", ".join(f"{step['step']} {step['dropped']:,}" for step in card["steps"] if step["dropped"])
-            or "nothing"
+            or NONE
         }
         | {split: f"{card['files'][split]['rows']:,}" for split in ("train", "val", "test")}
         | {"median characters": f"{card['lengths']['prompt']['p50']:,} / {card['lengths']['output']['p50']:,}"}
         for task, card in experiment.cards.items()
     ]
-    caption = "The data: rows that came in, that each step dropped, and that were left; median prompt / answer."
-    return _table(caption, rows, "dropped by")
+    return _table("data", rows, "dropped by")
 
 
 def heldout(experiment: Experiment) -> Table | None:
@@ -79,12 +85,12 @@ def heldout(experiment: Experiment) -> Table | None:
             "tuned": f"{found['tuned']['loss']:.3f}",
             "difference [95 %]": difference(found["difference"]),
             "perplexity": f"{found['base']['perplexity']:.2f} → {found['tuned']['perplexity']:.2f}",
-            "rows better": f"{found['rows_better']} of {found['rows']}",
+            "rows better": f"{found['rows_better']}/{found['rows']}",
         }
         for run in experiment.done
         if (found := run.heldout)
     ]
-    return _table("Loss on the held-out rows (nats a token of the answers) of the base and the tuned model.", rows)
+    return _table("heldout", rows)
 
 
 def judged(experiment: Experiment) -> Table | None:
@@ -95,8 +101,31 @@ def judged(experiment: Experiment) -> Table | None:
         for run in experiment.done
         if (row := run.comparison(judge))
     ]
-    caption = "Answers of the tuned model judged against those of its base: wins, ties, losses; ties count half."
-    return _table(caption, rows, "judge")
+    return _table("judged", rows, "judge")
+
+
+def lengths(experiment: Experiment) -> Table | None:
+    """Return how long the answers are and how many cannot be used; what several runs share stands once."""
+    rows: dict[tuple[int, ...], dict[str, str]] = {}
+    for run in experiment.done:
+        for who, found in run.lengths.items():
+            if not found:
+                continue
+            low, *_, high = quantiles(found, n=10, method="inclusive") if len(found) > 1 else found * 2
+            name = run.base_task if who == "reference" else run.model if who == "base" else run.name
+            faults = run.result["contestants"].get(who, {})
+            cells = {
+                "answers of": "reference answer" if who == "reference" else who,
+                "run": name,
+                "median": f"{median(found):,.0f}",
+                "10–90 %": f"{low:,.0f}–{high:,.0f}",
+            }
+            counts = {title: str(faults.get(key, NONE)) for title, key in FAULTS.items()}
+            rows.setdefault((who == "tuned" and hash(run.name), *found), cells | counts)
+    return _table("lengths", list(rows.values()), "run")
+
+
+FAULTS = {"cut off": "cut_off", "empty": "empty", "loops": "looping"}
 
 
 def verdict(row: dict[str, Any]) -> dict[str, str]:
@@ -122,11 +151,9 @@ def against_baseline(experiment: Experiment) -> Table | None:
             named = ("", "", "") if number else (run.name, start.name, loss)
             cells = dict(zip(("run", "baseline", "loss, difference [95 %]"), named, strict=True))
             rows.append(cells | {"judge": judge} | verdict(experiment.against(run, judge)))
-    caption = (
-        "Each run against its baseline: difference in held-out loss (below 0 is better), and its answers judged "
-        "against the baseline's."
-    )
-    return _table(caption, rows, "baseline", "judge")
+    if len({start.name for _, start in compared}) == len({run.base_task for run, _ in compared}):  # the design names it
+        rows = [{key: cell for key, cell in row.items() if key != "baseline"} for row in rows]
+    return _table("against_baseline", rows, "baseline", "judge")
 
 
 def over_seeds(experiment: Experiment) -> Table | None:
@@ -144,7 +171,7 @@ def over_seeds(experiment: Experiment) -> Table | None:
                 cells[f"against {title} [95 % over rows]"] = difference(found[0])
                 cells[f"SD over seeds, against {title}"] = f"{stdev(found[1]):.3f}"
         rows.append(cells)
-    return _table("Held-out loss over several seeds: how much of a difference is training's own variation.", rows)
+    return _table("over_seeds", rows)
 
 
 def rankings(experiment: Experiment) -> list[Table | None]:
@@ -152,13 +179,12 @@ def rankings(experiment: Experiment) -> list[Table | None]:
     tables = []
     for (group, task, judge), ranked in experiment.rankings.items():
         named = ranked_of(experiment, group, task)
-        of = f" of {named}" if named else ""
         rows = [
             {"model": short(row["name"]), "rating": f"{row['rating']:+.0f}"}
             | {"95 % interval": "[{:+.0f}, {:+.0f}]".format(*row["interval"]), "games": row["games"]}
             for row in ranked
         ]
-        tables.append(_table(f"Bradley–Terry ranking{of} by {judge} (Elo scale, mean 0, 95 % by questions).", rows))
+        tables.append(_table("ranking", rows, of=named, judge=judge))
     return tables
 
 
@@ -179,7 +205,7 @@ def other_scores(experiment: Experiment) -> Table | None:
                     cells[title] = "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**texts[who][name])
             if cells:
                 rows.append({"run": run.name, "model": who, **cells})
-    return _table("Scores that need no judge.", rows, "model")
+    return _table("other_scores", rows, "model")
 
 
 def cost(experiment: Experiment) -> Table | None:
@@ -202,7 +228,7 @@ def cost(experiment: Experiment) -> Table | None:
                 "minutes, all steps": _figure(sum(run.seconds.values()) / 60),
             }
         )
-    return _table("What training took: minutes and peak memory, as planned beforehand and as measured.", rows)
+    return _table("cost", rows)
 
 
 def _figure(number: float | None, form: str = ".1f") -> str:
@@ -239,11 +265,7 @@ def judges(experiment: Experiment) -> Table | None:
         }
         for row in sums.itertuples()
     ]
-    caption = (
-        "The judges: pairs on which both orders agree, and calls with a winner that the answer shown first won (50 % "
-        "is fair)."
-    )
-    return _table(caption, rows, "kind")
+    return _table("judges", rows, "kind")
 
 
 def _known(number: Any) -> float | None:
@@ -254,7 +276,7 @@ def versions(experiment: Experiment) -> Table | None:
     """Return the versions that the runs were made with; where runs differ, all of them."""
     made = pd.DataFrame(run.manifest.get("versions", {}) for run in experiment.done)
     rows = [{"software": name, "version": ", ".join(made[name].dropna().unique())} for name in made]
-    return _table("Versions.", rows, "version")
+    return _table("versions", rows, "version")
 
 
 def hashes(experiment: Experiment) -> Table | None:
@@ -267,8 +289,7 @@ def hashes(experiment: Experiment) -> Table | None:
             {"run": run.name, "rows from": short(data["source"], 34), **marks}
             | {"questions": asked[:12] or NONE, "seed": str(run.settings.get("seed", NONE))}
         )
-    caption = "Sources, and the first 12 digits of the SHA-256 of each file."
-    return _table(caption, rows, "rows from", "train", "test", "questions")
+    return _table("hashes", rows, "rows from", "train", "test", "questions")
 
 
 def difference(found: Any) -> str:
@@ -281,3 +302,19 @@ def value(setting: Any) -> str:
     if setting is None:
         return NONE
     return f"{setting:g}" if isinstance(setting, float) else str(setting)
+
+
+TABLES = (
+    runs,
+    data,
+    heldout,
+    judged,
+    lengths,
+    against_baseline,
+    over_seeds,
+    other_scores,
+    cost,
+    judges,
+    versions,
+    hashes,
+)

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import atomic, write_text
-from eval.reporting.content import TEMPLATES, escape
+from eval.reporting.content import escape
+from eval.reporting.language import TEMPLATES
 
+LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 TEX_SECONDS = 240
+TEX = "texlive-xetex texlive-lang-chinese texlive-latex-extra texlive-fonts-recommended latexmk"
+"""What Debian and Ubuntu call the TeX that a report needs."""
 ENGINES = (
     ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"],
     ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"],
@@ -19,7 +23,7 @@ ENGINES = (
 READ = "markdown-yaml_metadata_block-tex_math_single_backslash"
 
 
-def write_all(folder: Path, text: str, title: str, authors: str) -> list[Path]:
+def write_all(folder: Path, text: str, title: str, authors: str, language: str = "en") -> list[Path]:
     """Write report.md, report.html, report.tex and overleaf.zip, and report.pdf where a TeX is installed."""
     names = "; ".join(filter(None, map(str.strip, authors.splitlines())))
     source = f"% {escape(title)}\n" + (f"% {names}\n" if names else "") + f"\n{text}"
@@ -28,11 +32,13 @@ def write_all(folder: Path, text: str, title: str, authors: str) -> list[Path]:
         _convert(folder, headed, "report.md", "gfm", "--default-image-extension=svg", "--wrap=none"),
         _convert(
             folder, source, "report.html", "html5", "--standalone", "--embed-resources", "--toc", "--toc-depth=2",
-            "--number-sections", "--default-image-extension=svg", f"--css={TEMPLATES / 'report.css'}", "--mathml",
+            "--number-sections", "--default-image-extension=svg", f"--metadata=lang:{LANGUAGE_TAGS[language]}",
+            f"--css={TEMPLATES / 'report.css'}", "--mathml",
         ),
         _convert(
             folder, source, "report.tex", "latex", f"--template={TEMPLATES / 'report.tex'}", "--number-sections",
-            "--default-image-extension=pdf", "--syntax-highlighting=none",
+            "--default-image-extension=pdf", *(["--variable=zh"] if language == "zh" else []),
+            "--syntax-highlighting=none",
         ),
     ]  # fmt: skip
     made.append(_overleaf(folder))
@@ -70,7 +76,10 @@ def _compile(folder: Path) -> Path | None:
     """Compile the LaTeX source with the TeX that is installed; None where there is none, or it fails."""
     command = next((engine for engine in ENGINES if shutil.which(engine[0]) and shutil.which("xelatex")), None)
     if command is None:
-        print("no report.pdf: no XeLaTeX is installed here; overleaf.zip compiles on Overleaf (compiler: XeLaTeX)")
+        print(
+            "no report.pdf: no XeLaTeX is installed here; overleaf.zip compiles on Overleaf (compiler: XeLaTeX)\n"
+            f"  next: apt install {TEX} makes it here"
+        )
         (folder / "report.pdf").unlink(missing_ok=True)
         return None
     with tempfile.TemporaryDirectory() as scratch:

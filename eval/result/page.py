@@ -10,6 +10,7 @@ from typing import Any, cast
 import orjson
 from markupsafe import Markup
 
+from common import tracking
 from common.files import write_text
 from common.paths import STYLE
 from common.run_files import Metrics, write
@@ -34,6 +35,8 @@ def publish(folder: Folder) -> dict[str, Any]:
         result["ranking"] = rankings(table([(folder, result)]))
     write(folder.path / "metrics.json", cast(Metrics, result))
     write_text(folder.path / "result.html", render([(folder, result)], [], {}))
+    ours = [row for row in result["comparisons"] if (row["a"], row["b"]) == ("tuned", "base")]
+    tracking.add(folder.path, {f"win_rate/{row['judge']}": row["win_rate"] for row in ours})
     return result
 
 

@@ -6,6 +6,7 @@ not be decided here (⊘); training does not start on a failed one.
 
 from dataclasses import dataclass
 
+from common import tracking
 from common.errors import UserError, nearest
 from recipes.catalog.catalog import methods
 from recipes.catalog.unknown_model import template_hint
@@ -162,6 +163,8 @@ def _packages(recipe: Recipe, around: Surroundings) -> Check:
     if around.missing_packages:
         names = " ".join(around.missing_packages)
         return Check("packages", BAD, f"not installed: {names}", f".venv/bin/pip install {names}")
+    if login := tracking.without_key(str(recipe.settings["report_to"])):
+        return Check("packages", BAD, f"{recipe.settings['report_to']} has no key", login)
     return Check("packages", OK, "all that this recipe uses are installed")
 
 

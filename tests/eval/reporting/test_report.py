@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, meta
 
 from common.errors import UserError
 from common.files import read_json, write_json
 from eval.reporting import author, write
 from eval.reporting.content import cut, escape
 from eval.reporting.experiment import RunFacts, loss_against
+from eval.reporting.language import Language
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command
 from tests.eval.reporting.sample import heldout, make_run, make_sweep
@@ -69,7 +71,7 @@ def test_it_has_the_assignments_sections_and_only_measured_figures(judged: None,
     output = report()
     text = (REPORT / "report.md").read_text(encoding="utf-8")
     found = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert found == [*SECTIONS, "Acknowledgement", "Reproducibility", "More cases"]
+    assert found == [*SECTIONS, "Acknowledgement", "Appendix A: Reproducibility", "Appendix B: More cases"]
     assert "2 of 8 runs have no result" in output
     assert "medical_en-lora_rank-256 (failed: CUDA out of memory, 100% of_it)" in text.replace("\\", "")
     for run in ("lora-baseline", "lora-lora_rank-4"):
@@ -218,7 +220,7 @@ def test_a_heading_that_has_no_place_is_an_error_and_nothing_is_lost(small: None
 
 
 def test_comments_are_not_words() -> None:
-    assert author.read(author.blank())["Research topic"] == ""
+    assert author.read(author.blank(Language("en")))["Research topic"] == ""
     assert author.read("# Title\n<!-- a\n# b -->\nMine\n## Not a heading of ours\n")["Title"].startswith("Mine")
 
 
@@ -230,6 +232,66 @@ def test_a_long_text_ends_at_a_blank_and_chinese_takes_two_places() -> None:
     assert cut("one two three", 20) == "one two three"
     assert cut("one two three four", 12).startswith("one two … ")
     assert cut("好" * 30, 20).startswith("好" * 10 + " … (30")
+
+
+HAN = re.compile("[\u4e00-\u9fff]")
+
+
+def test_the_chinese_report_says_the_same_and_its_words_stand_under_headings_of_either_language(
+    judged: None, no_tex: None
+) -> None:
+    report()
+    english = (REPORT / "report.md").read_text(encoding="utf-8")
+    words = REPORT / "words.md"
+    words.write_text("# Conclusion\nIt pays.\n# 研究主题\n秩的大小。\n", encoding="utf-8")
+    report("--sweep", "rank", "--language", "zh")
+    chinese = (REPORT / "report.md").read_text(encoding="utf-8")
+    assert "It pays." in chinese
+    assert "秩的大小。" in chinese
+    assert [line.count("|") for line in chinese.splitlines() if line.startswith("|")] == [
+        line.count("|") for line in english.splitlines() if line.startswith("|")
+    ]
+    for heading in re.findall("^#+ (.+)$", chinese, re.MULTILINE)[1:]:
+        assert HAN.search(heading), heading
+    for line in re.findall("^[|] (.+) [|]$", chinese, re.MULTILINE):
+        if ":--" not in line and line.split("|")[0].strip() in ("运行", "任务", "回答者", "评判者"):
+            assert not re.search("[a-z]{4,} [a-z]{4,}", line), line
+    assert 'lang="zh-Hans"' in (REPORT / "report.html").read_text(encoding="utf-8")
+    assert "提交前" in author.blank(Language("zh"))
+
+
+def test_both_languages_have_every_sentence_over_the_same_facts() -> None:
+    def variables(text: str) -> set[str]:
+        environment = Environment(autoescape=True)
+        environment.filters["names"] = str
+        return meta.find_undeclared_variables(environment.parse(text))
+
+    english, chinese = Language("en").words, Language("zh").words
+    assert list(english) == list(chinese)
+    for key, said in english.items():
+        if isinstance(said, str):
+            assert variables(said) == variables(chinese[key]), key
+        elif key != "terms":
+            assert list(said) == list(chinese[key]), key
+    with pytest.raises(UserError, match="no report in 'fr'"):
+        Language("fr")
+
+
+def test_it_begins_with_the_verdict_and_how_sure_it_is(small: None, no_tex: None) -> None:
+    report()
+    text = (REPORT / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    first = text.partition("## Research topic")[0]
+    assert "Asked: Which rank?" in first
+    assert "nearer to the reference answers than its base on 15 of 20 questions and farther on 5" in first
+    assert "No judge has said which answer is better" in first
+    assert "One seed only" in first
+
+
+def test_words_that_cannot_be_read_are_one_error(small: None, no_tex: None) -> None:
+    report()
+    (REPORT / "words.md").write_bytes("# 结论".encode("gbk"))
+    with pytest.raises(UserError, match=r"words.md cannot be read"):
+        report()
 
 
 @pytest.mark.skipif(not shutil.which("xelatex"), reason="no XeLaTeX on this machine")
@@ -251,7 +313,7 @@ def test_the_latex_compiles_with_chinese_and_its_main_part_is_within_six_pages(j
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(wide, default=0) < 40, "something runs into the margin"
     pages = re.search(
-        r"newlabel\{reproducibility\}\{\{A\}\{(\d+)\}", (place / "report.aux").read_text(encoding="utf-8")
+        r"newlabel\{reproducibility\}\{\{\w*\}\{(\d+)\}", (place / "report.aux").read_text(encoding="utf-8")
     )
     assert pages
     assert int(pages[1]) <= 7, "two tasks, eight runs: the main part should end on the sixth page"

@@ -7,10 +7,12 @@ import pytest
 
 from eval.reporting.conclusions import sentences
 from eval.reporting.experiment import Experiment, RunFacts
+from eval.reporting.language import Language
 from eval.reporting.seeds import change, pooled
 from eval.reporting.tables import over_seeds
 from tests.eval.reporting.sample import heldout
 
+TELL = Language("en")
 TOKENS = [random.Random(number).randint(20, 200) for number in range(80)]
 
 
@@ -40,7 +42,7 @@ def test_runs_that_differ_in_their_seed_are_taken_together_beside_those_of_the_b
     assert difference["mean"] == pytest.approx(-0.1, abs=1e-9)
     assert difference["low"] < -0.1 < difference["high"] < 0
     assert change(lora, None)[0]["mean"] == pytest.approx(-0.32, abs=0.01)
-    said = " ".join(sentences(experiment))
+    said = " ".join(sentences(experiment, TELL))
     assert "Over 3 seeds the held-out loss of dora differs from that of lora by -0.100 [" in said
     assert "varies by 0.053 (SD) from seed to seed: with the same sign under each." in said
     cells = over_seeds(experiment).cells
@@ -50,23 +52,23 @@ def test_runs_that_differ_in_their_seed_are_taken_together_beside_those_of_the_b
 
 
 def test_a_sign_that_changes_from_seed_to_seed_is_said():
-    said = " ".join(sentences(seeded([0.30, 0.34, 0.32], [0.33, 0.30, 0.36])))
+    said = " ".join(sentences(seeded([0.30, 0.34, 0.32], [0.33, 0.30, 0.36]), TELL))
     assert "its sign is not the same under all of them" in said
     assert "under one seed" not in said
 
 
 def test_one_seed_is_said_to_be_one():
     experiment = Experiment("s", [], [run_of("a", 0.3), run_of("b", 0.5, 1)])
-    assert "Each run was trained under one seed." in " ".join(sentences(experiment))
+    assert "Each run was trained under one seed." in " ".join(sentences(experiment, TELL))
     assert pooled(experiment) == []
     assert over_seeds(experiment) is None
 
 
 def test_lowest_is_said_only_where_chance_over_the_rows_cannot_explain_it():
     clear = Experiment("s", [], [run_of("a", 0.3), run_of("b", 0.5, 1)])
-    assert "It is lowest for b" in " ".join(sentences(clear))
+    assert "It is lowest for b" in " ".join(sentences(clear, TELL))
     close = Experiment("s", [], [run_of("a", 0.3), run_of("b", 0.300004), run_of("c", 0.1, 2)])
-    said = " ".join(sentences(close))
+    said = " ".join(sentences(close, TELL))
     assert "It is lowest" not in said
     assert "The lowest is that of b" in said
 
@@ -75,5 +77,5 @@ def test_of_many_equal_runs_few_samples_name_a_winner():
     named = 0
     for sample in range(20):
         runs = [run_of(f"r{number}", 0.3, 1000 * sample + number + 1) for number in range(5)]
-        named += "It is lowest" in " ".join(sentences(Experiment("s", [], runs)))
+        named += "It is lowest" in " ".join(sentences(Experiment("s", [], runs), TELL))
     assert named <= 2
