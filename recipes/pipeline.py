@@ -17,12 +17,15 @@ DEMO = {
     "task": "medical_en",
     "model": "smollm2-135m",
     "source": "converters/examples/medical_en",
-    "max_tokens": 128,
+    "rows": "system='You are a careful medical assistant. Answer in at most three sentences.'",
+    "overrides": "max_steps=32",
+    "max_tokens": 256,
 }
-"""What `make demo` runs: rows and weights that come with the installation, answers short enough for a CPU."""
+"""What `make demo` runs: rows and weights that come with the installation, steps and answers few enough for a CPU."""
 
 TITLES = {
-    "train": "convert the rows and train",
+    "convert": "convert the rows",
+    "train": "train",
     "heldout": "held-out loss, before and after",
     "export": "export the tuned model",
     "answer": "answers of the base and the tuned model",
@@ -42,15 +45,15 @@ def run_all(**options: Any) -> None:
     began = time.monotonic()
     os.environ[typed.WITHIN] = "1"
     lines = commands(**options)
-    for number, step in enumerate(TITLES, 1):
-        line = lines[step]
-        print(f"\n[{number}/{len(TITLES)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
+    steps = [step for step in TITLES if step in lines]
+    for number, (step, line) in enumerate(((step, lines[step]) for step in steps), 1):
+        print(f"\n[{number}/{len(steps)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
         run(line)
     del os.environ[typed.WITHIN]
     typed.note(run_folder(options["task"], options["model"], options.get("method", "lora"), options.get("variant", "")))
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
-    print(f"\nall {len(TITLES)} steps done in {time.monotonic() - began:.0f} s")
+    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s")
     asked = Path(options.get("questions") or questions_file(options["task"]))
     print("\n".join(next_steps(words, options.get("judge", "auto"), sum(1 for _ in asked.open("rb")))))
 
@@ -70,16 +73,18 @@ def next_steps(words: str, judge: str, questions: int) -> list[str]:
 
 def commands(
     *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
-    source: str = "", limit: int | None = None, force: bool = False, judge: str = "auto", questions: str = "",
-    max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None, track: str | None = None,
-    think: bool = False,
+    source: str = "", rows: str = "", limit: int | None = None, force: bool = False, judge: str = "auto",
+    questions: str = "", max_tokens: int | None = None, gpus: int | None = None, nodes: int | None = None,
+    track: str | None = None, think: bool = False,
 ) -> dict[str, list[str]]:  # fmt: skip
-    """Return the command of every step."""
+    """Return the command of every step; `rows` is the SET of a conversion of its own (else training converts)."""
     names = {"task": task, "model": model, "method": method, "variant": variant}
     recipe = {**names, "hardware": hardware, "gpus": gpus, "nodes": nodes, "set": overrides, "think": think}
     asked = {**names, "questions": questions}
+    taken = {"source": source, "limit": limit}
     return {
-        "train": command("recipes", "train", **recipe, source=source, limit=limit, track=track, force=force),
+        **({"convert": command("converters", "convert", task=task, set=rows, **taken)} if rows else {}),
+        "train": command("recipes", "train", **recipe, track=track, force=force, **({} if rows else taken)),
         "heldout": command("recipes", "heldout", **recipe),
         "export": command("recipes", "export", "--if-it-fits", **recipe),
         "answer": command("eval", "answer", **asked, max_tokens=max_tokens),

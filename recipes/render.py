@@ -116,7 +116,7 @@ def serve_choices(recipe: Recipe, who: str) -> Choices:
     else:
         stored = "the huggingface backend computes in what the weights are stored in"
         choices["infer_dtype"] = Choice(recipe.dtype or recipe.backbone.dtype or "auto", stored)
-    return choices
+    return choices | {key: Choice(value, "both sides alike") for key, value in recipe.backbone.serving.items()}
 
 
 def _quantization(recipe: Recipe, why: str) -> Choices:

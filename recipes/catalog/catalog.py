@@ -114,6 +114,8 @@ class Backbone(Entry):
     trust_remote_code: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
     """Recipe keys that this backbone needs otherwise than its method sets them."""
+    serving: dict[str, Any] = Field(default_factory=dict)
+    """LLaMA-Factory's generation keys that base and tuned are served with."""
     prepare: dict[str, Any] = Field(default_factory=dict)
     """What must be corrected in a local folder before LLaMA-Factory can use it (recipes/prepare/prepare.py)."""
     twin: dict[str, Any] = Field(default_factory=dict)
