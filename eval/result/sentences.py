@@ -57,7 +57,10 @@ def verdict(row: dict[str, Any], tell: Say, folder: str) -> str:
             for who, side in why["sides"].items()
         ]
         cut_off = any("cut_off" in side["kinds"] for side in why["sides"].values())
-        way_out = tell("more room" if cut_off else "sample", folder=folder, tokens=2 * why["max_tokens"])
+        met = "/compare/" in f"/{folder}/"  # where answers of several runs meet, none can be answered again
+        way_out = tell(
+            "in its run" if met else "more room" if cut_off else "sample", folder=folder, tokens=2 * why["max_tokens"]
+        )
         return tell("withheld", a=a, b=b, sides=tell("comma").join(faults), way_out=way_out)
     least, most = sorted((row["wins"], row["losses"]))
     better, worse = (a, b) if row["wins"] > row["losses"] else (b, a)

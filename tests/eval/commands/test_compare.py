@@ -58,6 +58,14 @@ def test_base_models_that_answered_alike_count_once(run: Path) -> None:
     ]  # fmt: skip
 
 
+def test_unusable_answers_are_to_be_given_again_in_their_own_run(run: Path) -> None:
+    other = another(run, "qlora", "Nothing")
+    path = other / "answers" / "tuned.jsonl"
+    path.write_text(path.read_text().replace('"model":', '"finish_reason": "length", "model":'))
+    said = eval_command("compare", "--run", run, "--run", other, "--judge", "reference").output
+    assert "too many answers are unusable: qlora 6 of 6 (6 cut off). Answer again in that run itself, with MAX" in said
+
+
 @pytest.mark.parametrize(
     ("change", "wrong", "way_out"),
     [
