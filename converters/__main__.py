@@ -8,6 +8,7 @@ import click
 
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
+from common.options import NAME
 from common.overrides import parse_settings, unchecked
 from common.paths import data_folder
 from common.typed import note
@@ -26,7 +27,7 @@ def _named(task: str) -> str:
 
 
 @cli.command()
-@click.option("--task", default="", help="A task's name: medical_en, law_zh ...")
+@click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ...")
 @click.option("--source", default="", help="A file or folder in the hub's schema, instead of the hub.")
 @click.option("--limit", type=int, help="Read only so many rows, shared out evenly among the files.")
 @click.option(
@@ -78,7 +79,7 @@ def convert(
 
 
 @cli.command(name="list")
-@click.option("--task", default="", help="Show one task and everything that SET can set for it.")
+@click.option("--task", default="", type=NAME, help="Show one task and everything that SET can set for it.")
 def list_(task: str) -> None:
     """Show all tasks, or one with its settings."""
     from converters.listing import all_tasks, one_task
@@ -112,7 +113,7 @@ def new(
 
 
 @cli.command()
-@click.option("--task", default="", help="A task whose rows have been converted.")
+@click.option("--task", default="", type=NAME, help="A task whose rows have been converted.")
 def report(task: str) -> None:
     """Draw data/TASK/report.html: what came in, what was dropped and why, what is left."""
     from converters.output.report_page import write_report
@@ -122,7 +123,7 @@ def report(task: str) -> None:
 
 
 @cli.command()
-@click.option("--task", default="", help="A task whose rows have been converted.")
+@click.option("--task", default="", type=NAME, help="A task whose rows have been converted.")
 @click.option("--port", default=0, help="Port on this machine (default: a free one).")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
 def rows(*, task: str, port: int, open_browser: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from common.errors import run_cli
-from common.options import run_options
+from common.options import NAME, run_options
 from common.tracking import TRACKERS
 from common.typed import note
 
@@ -25,7 +25,9 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
         click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
         click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'),
-        click.option("--hardware", default="auto", show_default=True, help="auto, cpu, t4, 24gb ... (see list)."),
+        click.option(
+            "--hardware", default="auto", type=NAME, show_default=True, help="auto, cpu, t4, 24gb ... (see list)."
+        ),
     ):
         command = option(command)
     return run_options(command)
@@ -59,7 +61,7 @@ def tracked(overrides: str, track: str | None) -> str:
 @main.command("list")
 @click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
 @click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
-@click.option("--model", default="", help="All that is known of this one.")
+@click.option("--model", default="", type=NAME, help="All that is known of this one.")
 def list_command(markdown: bool, memory: str | None, model: str) -> None:
     """Show every backbone, method, hardware profile and task, or one backbone in full."""
     from recipes.catalog.lookup import find_backbone
@@ -179,7 +181,7 @@ def heldout(split: str, **names: Any) -> None:
 
 
 @main.command()
-@click.option("--model", required=True)
+@click.option("--model", required=True, type=NAME)
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
 @click.option("--dtype", default="", help="The precision to load it in, where that is not what it is stored in.")
 def prepare(model: str, template: str, dtype: str) -> None:
@@ -193,7 +195,7 @@ def prepare(model: str, template: str, dtype: str) -> None:
 
 
 @main.command()
-@click.option("--model", required=True, help="A backbone's name.")
+@click.option("--model", required=True, type=NAME, help="A backbone's name.")
 @click.option("--out", default="", help="Where to put it (default: models/twins/NAME).")
 @click.option("--seed", default=0, show_default=True)
 def twin(model: str, out: str, seed: int) -> None:
@@ -209,9 +211,9 @@ def twin(model: str, out: str, seed: int) -> None:
 
 
 @main.command()
-@click.option("--task", default="", help="A task's name: medical_en, law_zh ...")
-@click.option("--model", default="", help="A backbone's name.")
-@click.option("--method", default="lora", show_default=True, help="How to train: lora, qlora, full ...")
+@click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ...")
+@click.option("--model", default="", type=NAME, help="A backbone's name.")
+@click.option("--method", default="lora", type=NAME, show_default=True, help="How to train: lora, qlora, full ...")
 @click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".')
 @click.option("--source", default="", help="A local file or folder, instead of what was converted before, or the hub.")
 @click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
@@ -264,10 +266,12 @@ def demo() -> None:
     "--sweep", required=True, help="A sweep file (recipes/sweeps/methods.yaml), or the name of a started one."
 )
 @click.option("--name", default="", help="What the sweep is called (default: the file's name).")
-@click.option("--task", default="", help="In place of the file's; several with spaces between. So the next ones.")
-@click.option("--model", default="")
-@click.option("--method", default="")
-@click.option("--hardware", default="")
+@click.option(
+    "--task", default="", type=NAME, help="In place of the file's; several with spaces between. So the next ones."
+)
+@click.option("--model", default="", type=NAME)
+@click.option("--method", default="", type=NAME)
+@click.option("--hardware", default="", type=NAME)
 @click.option("--set", "overrides", default="", help="Recipe keys that win over the file's.")
 @click.option("--source", default="")
 @click.option("--limit", type=click.IntRange(min=1))

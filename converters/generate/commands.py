@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
+from common.options import NAME
 from common.overrides import unchecked
 from common.progress import notice
 
@@ -32,7 +33,7 @@ def generating_options(command: Command) -> Command:
         click.option("--prompts", type=click.Path(path_type=Path), help="Folder with your own *.jinja."),
         click.option("--set", "overrides", default="", help='"key=value ..."; a wrong key shows all of them.'),
         click.option("--generator", default="", help="MODEL or MODEL@URL (default: GENERATOR_MODEL or gpt-6-luna)."),
-        click.option("--task", default="", help="A converted task's name."),
+        click.option("--task", default="", type=NAME, help="A converted task's name."),
     ):
         command = option(command)
     return command

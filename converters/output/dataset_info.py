@@ -90,9 +90,8 @@ def _is_ours(name: str, value: Any, beginning: str) -> bool:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold a lock while both files are read and written."""
-    import fcntl
+    from filelock import FileLock
 
     data_folder("").mkdir(parents=True, exist_ok=True)
-    with FILE.with_name(f"{FILE.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(FILE.with_name(f"{FILE.name}.lock")):
         yield

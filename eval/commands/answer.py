@@ -11,11 +11,13 @@ from common.llm.client import Endpoint
 from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.pool import Limits, Pool
 from common.llm.quote import estimate
+from common.progress import notice
 from common.typed import note
 from eval.answering.ask import answers_in, answers_of, own_answers, requests_for, room_for
 from eval.answering.served_model import thinking
 from eval.commands import options
 from eval.records.answers import REFUSED, Answer, path_of
+from eval.records.folder import Folder
 from eval.records.questions import Question, bundled, load_questions, test_split
 from eval.result import examples
 
@@ -127,6 +129,8 @@ def command(
     requests = requests_for(asked, system, sampling.settings)
     pool = Pool(Cache(), folder.path, limits)
     endpoint = contestants.endpoint_of(names[0], needs_key=not dry_run)
+    for name in [] if contestants.source else names:
+        _tell_what_is_judged(folder, name, {**sampling.settings, "system": system})
     if endpoint:
         click.echo(estimate(endpoint, requests, sampling.max_tokens, pool.cache, about="at most"))
     if dry_run:
@@ -143,6 +147,21 @@ def command(
         click.echo(f"{folder.save_answers(name, given)}: {_summary(given)}")
     note(folder.path)
     examples.show(folder)
+
+
+def _tell_what_is_judged(folder: Folder, who: str, settings: dict[str, object]) -> None:
+    """Say, before anything is paid, that answers which were judged will be replaced by others."""
+    answers = folder.answers.get(who, {}).values()
+    other = next((a.settings for a in answers if any(a.settings.get(k) != v for k, v in settings.items())), None)
+    if other is None or not folder.all_judgments:
+        return
+    lost = sum(who in (row.first, row.second) for rows in folder.judgments.values() for row in rows)
+    if lost:
+        changed = ", ".join(f"{name}={other.get(name)!r:.60}" for name in settings if other.get(name) != settings[name])
+        notice(
+            f"{who} was answered with {changed} and judged: {lost} votes and verdicts will not count for new answers."
+            f" The old ones are kept in {folder.path / 'answers' / 'replaced'}; RUN= another folder keeps both"
+        )
 
 
 def _summary(given: list[Answer]) -> str:

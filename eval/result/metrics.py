@@ -2,6 +2,7 @@
 
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from common.files import sha256
 from common.llm.prices import price_of
@@ -155,7 +156,10 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
     replies = [reply for judgment in judgments for reply in judgment.replies]
     model = next((reply["model"] for reply in replies if reply["model"]), "")
     tokens_in, tokens_out = (sum(reply[name] for reply in replies) for name in ("tokens_in", "tokens_out"))
-    price = price_of(model, "") if model else None
+    place = str(judgments[0].settings.get("endpoint", ""))
+    asked = judgments[0].judge.removesuffix(f"@{urlsplit(place).netloc}")
+    asked = asked.removesuffix("+structured").removesuffix("+guided")
+    price = price_of(asked, place) if place else None
     return {
         "kind": kind_of(judgments[0].judge),
         "judgments": len(judgments),

@@ -4,19 +4,26 @@ import functools
 import importlib.util
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
 from common.errors import UserError
+from common.progress import notice
 from recipes.catalog.catalog import Hardware
-from recipes.catalog.lookup import find_hardware
+from recipes.catalog.lookup import LIST, find_hardware
 
 SPEED_PACKAGES = ("flash_attn", "liger_kernel", "unsloth", "deepspeed")
 USABLE = 0.98
 """Share of a card's memory that its driver leaves."""
 
-Card = tuple[str, float, float]
-"""Name, GiB, compute capability."""
+QUERY = ("--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
+LISTED = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[^)]+)\)|MIG \d+g\.(\d+)gb\S* +Device +\d+: \(UUID: (MIG-[^)]+)\)")
+MIG_SHARE = 0.95
+"""GiB that a slice has of each gigabyte in its name: 4.75 of 1g.5gb."""
+
+Card = tuple[str, float | None, float | None]
+"""Name, GiB, compute capability; None: nvidia-smi does not say it."""
 
 
 def resolve_hardware(name: str, gpus: int = 0, nodes: int = 1) -> tuple[Hardware, str]:
@@ -44,8 +51,14 @@ def _of_cards(cards: list[Card], gpus: int, nodes: int) -> tuple[Hardware, str]:
     if gpus > len(cards):
         raise UserError(f"GPUS={gpus} was asked for, and this machine has {len(cards)}", f"GPUS={len(cards)}")
     used = cards[: gpus or len(cards)]
+    for number, what in ((1, "memory"), (2, "compute capability")):
+        if silent := [str(card[0]) for card in used if card[number] is None]:
+            raise UserError(
+                f"nvidia-smi does not say the {what} of {silent[0]}",
+                f"name the profile that is like it: HARDWARE=t4 ..., see `{LIST}`",
+            )
     # the weakest of them decides: all do the same work
-    title, memory_gb, capability = used[0][0], min(card[1] for card in used), min(card[2] for card in used)
+    title, memory_gb, capability = used[0][0], min(card[1] or 0 for card in used), min(card[2] or 0 for card in used)
     found = Hardware(
         name="auto", title=title, kind="cuda", memory_gb=memory_gb * USABLE, compute_capability=capability,
         packages=installed(SPEED_PACKAGES),
@@ -67,27 +80,69 @@ def installed(packages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def nvidia_cards() -> list[Card]:
-    """Return (name, GiB, compute capability) of each card that nvidia-smi lists; none when it is not there."""
-    return _visible(_answer(os.environ.get("PATH", "")))
+    """Return the cards that a program here can use: those of nvidia-smi that CUDA_VISIBLE_DEVICES leaves."""
+    path = os.environ.get("PATH", "")
+    cards = [card for line in _answer(path, *QUERY).splitlines() if (card := _card(line))]
+    named = _by_uuid(cards, _answer(path, "-L")) if cards else {}
+    slices = [card for uuid, card in named.items() if uuid.startswith("MIG-")]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or not cards:
+        return slices[:1] or cards  # a program that names none sees one slice
+    chosen: list[Card] = []
+    for name in filter(None, map(str.strip, visible.split(","))):
+        if name.isdigit() and int(name) < len(slices or cards):
+            chosen.append((slices or cards)[int(name)])
+        elif alike := [card for uuid, card in named.items() if uuid.startswith(name)]:
+            chosen.append(alike[0])
+        elif name[0].isalpha():
+            raise UserError(f"CUDA_VISIBLE_DEVICES={visible}: there is no {name} here", "nvidia-smi -L lists the cards")
+        else:
+            break  # as CUDA reads it: nothing counts from there on
+    return chosen
 
 
 @functools.cache
-def _answer(path: str) -> str:
+def _answer(path: str, *words: str) -> str:
     """Ask nvidia-smi, once for a command: it takes up to seconds on a machine with many cards."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout
 
 
-def _visible(answer: str) -> list[Card]:
-    rows = [line.split(", ") for line in answer.splitlines() if line.strip()]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        rows = [rows[int(i)] for i in visible.split(",") if i.strip().isdigit() and int(i) < len(rows)]
-    return [(name, float(mebibytes) / 1024, float(capability)) for name, mebibytes, capability in rows]
+def _card(line: str) -> Card | None:
+    """Return the card of a line of nvidia-smi's answer; None when it holds none, which is said where a card is lost."""
+    if "not a valid field" in line:
+        raise UserError(f"the NVIDIA driver here is too old: {line}", "update it, or name the card: HARDWARE=t4")
+    parts = line.rsplit(", ", 2)
+    if len(parts) == 3:
+        name, memory, capability = parts
+        shared = memory in ("[N/A]", "[Not Supported]")  # a chip whose CPU and GPU have one memory
+        mebibytes = _number(memory)
+        return name, ram_gb() if shared else mebibytes and mebibytes / 1024, _number(capability)
+    if "unable" in line.lower():
+        notice(f"nvidia-smi: {line}; that card is not counted")
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _by_uuid(cards: list[Card], listing: str) -> dict[str, Card]:
+    """Return UUID -> card, or slice of a card (MIG), as `nvidia-smi -L` lists them."""
+    found: dict[str, Card] = {}
+    card = None
+    for number, uuid, gigabytes, slice_uuid in LISTED.findall(listing):
+        if uuid and int(number) < len(cards):
+            card = found[uuid] = cards[int(number)]
+        elif slice_uuid and card:
+            found[slice_uuid] = f"{card[0]} (MIG slice)", MIG_SHARE * float(gigabytes), card[2]
+    return found
 
 
 def ram_gb() -> float:

@@ -38,6 +38,7 @@ def checks(recipe: Recipe, around: Surroundings) -> list[Check]:
     """Return all checks, whatever the first of them say."""
     return [
         _data(recipe, around),
+        *_model(recipe, around),
         _template(recipe, around),
         _hardware(recipe, around),
         _memory(recipe, around),
@@ -80,6 +81,15 @@ def _data(recipe: Recipe, around: Surroundings) -> Check:
         return Check("data", BAD, wrong, f"for these rows: METHOD={', '.join(right)}")
     cut = warning(around.lengths, recipe.data, recipe.settings["cutoff_len"])
     return Check("data", OK, f"{recipe.data.rows:,} rows from {around.source}", cut)
+
+
+def _model(recipe: Recipe, around: Surroundings) -> list[Check]:
+    """Return what is wrong with the model's files, nothing where they are whole or not here yet."""
+    if not around.faults:
+        return []
+    more = f" and {len(around.faults) - 3} more" if len(around.faults) > 3 else ""
+    hint = "fetch them again: `git lfs pull` in that folder, or `hf download` the model"
+    return [Check("model", BAD, f"{recipe.model_path}: {'; '.join(around.faults[:3])}{more}", hint)]
 
 
 def _template(recipe: Recipe, around: Surroundings) -> Check:

@@ -15,6 +15,7 @@ from recipes.catalog.machine import ram_gb
 from recipes.llamafactory.keys import known_templates
 from recipes.llamafactory.launch import uses_ray
 from recipes.preflight.conflicts import form_of, packages_of
+from recipes.preflight.weights import faults
 from recipes.prepare.prepare import is_prepared
 from recipes.recipe import Recipe
 
@@ -31,6 +32,8 @@ class Surroundings:
     templates: tuple[str, ...] = ()
     own_template: bool | None = None
     """Whether the model folder has a chat template of its own; None when it is not here yet."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the model's files that are here."""
     downloaded: bool = False
     disk_free_gb: float = 0.0
     hub_free_gb: float | None = None
@@ -55,6 +58,7 @@ def look_around(recipe: Recipe) -> Surroundings:
         lengths=card["lengths"] if card else {},
         templates=known_templates(),
         own_template=_own_template(_model_folder(recipe)),
+        faults=_faults(recipe),
         downloaded=_is_downloaded(recipe),
         disk_free_gb=shutil.disk_usage(".").free / 1e9,
         hub_free_gb=_free_elsewhere(hub_cache()),
@@ -80,6 +84,12 @@ def _model_folder(recipe: Recipe) -> Path | None:
         if folder.is_dir():
             return folder
     return snapshot(recipe.model_path)
+
+
+def _faults(recipe: Recipe) -> tuple[str, ...]:
+    folder = _model_folder(recipe)
+    # What the hub's client has of a model grows as it is asked for; a folder of one's own must hold all.
+    return tuple(faults(folder, complete=Path(recipe.model_path).is_dir())) if folder else ()
 
 
 def _own_template(folder: Path | None) -> bool | None:

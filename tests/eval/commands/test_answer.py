@@ -275,3 +275,11 @@ def test_mistakes_are_told(workplace: Path, arguments: list[str], said: str) -> 
 def test_a_run_without_models_to_serve(run: Path) -> None:
     with pytest.raises(UserError, match=r"there is no .*serve/base\.yaml to serve"):
         eval_command("answer", "--run", run)
+
+
+def test_that_judged_answers_will_be_replaced_is_said_before_anything_is_paid(run: Path, endpoint: Endpoint) -> None:
+    eval_command("judge", "--run", run, "--judge", "reference")
+    again = ["answer", "--run", run, "--who", "tuned", "--endpoint", endpoint.url, "--model-name", "m"]
+    output = eval_command(*again, "--questions", run / "questions.jsonl", "--max-tokens", 99, "--dry-run").output
+    assert "and judged: 12 votes and verdicts will not count for new answers" in output
+    assert endpoint.calls == []

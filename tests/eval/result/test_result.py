@@ -308,3 +308,19 @@ def test_a_file_that_was_edited_badly_is_told(run: Path, name: str, line: str, s
 
 def test_a_run_that_was_not_judged_says_so(run: Path) -> None:
     assert "nothing has been judged here yet" in eval_command("result", "--run", run).output
+
+
+@pytest.mark.parametrize(
+    ("judge", "url", "dollars"),
+    [
+        ("gpt-6-luna", "https://api.openai.com/v1", 0.6),
+        ("gpt-6-luna+guided+structured@api.openai.com", "https://api.openai.com/v1", 0.6),
+        ("gpt-6-luna", "http://127.0.0.1:8000/v1", 0.0),  # whatever a server of one's own calls its model
+        ("gpt-6-luna", "https://relay.example/v1", None),
+    ],
+)
+def test_a_judge_is_priced_by_what_was_asked_where_it_was_asked(judge: str, url: str, dollars: float | None) -> None:
+    reply = {"model": "gpt-4o", "tokens_in": 10**6, "tokens_out": 10**6}
+    reply |= {"fingerprint": "", "finish_reason": "stop", "error": ""}
+    row = Judgment("1", judge, "a", "b", "a", replies=[reply], settings={"endpoint": url})
+    assert results._judge([row])["dollars"] == (None if dollars is None else pytest.approx(dollars))

@@ -72,6 +72,71 @@ def test_visible_devices_are_respected(smi: Path, monkeypatch: pytest.MonkeyPatc
     assert nvidia_cards() == []
 
 
+A100 = "NVIDIA A100-SXM4-40GB, 40960, 8.0"
+LISTED = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa1111-22)
+  MIG 3g.20gb     Device  0: (UUID: MIG-bbbb-1)
+  MIG 1g.5gb      Device  1: (UUID: MIG-cccc-2)
+GPU 1: Tesla T4 (UUID: GPU-dddd4444-55)
+"""
+
+
+def listing(smi: Path, text: str) -> None:
+    """Give the tool an answer to -L too."""
+    smi.with_name("listed").write_text(text)
+    smi.with_name("nvidia-smi").write_text(
+        f'#!/bin/sh\n[ "$1" = -L ] && exec cat "{smi.with_name("listed")}"\ncat "{smi}"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        (None, [("NVIDIA A100-SXM4-40GB (MIG slice)", 19.0)]),
+        ("MIG-cccc", [("NVIDIA A100-SXM4-40GB (MIG slice)", 4.75)]),
+        ("GPU-dddd", [("Tesla T4", 15.0)]),
+        ("1", [("NVIDIA A100-SXM4-40GB (MIG slice)", 4.75)]),
+        ("-1", []),
+        ("", []),
+    ],
+)
+def test_cards_and_slices_are_found_by_their_uuid(
+    visible: str | None, seen: list[tuple[str, float]], smi: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smi.write_text(f"{A100}\n{T4}\n")
+    listing(smi, LISTED)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [(name, memory) for name, memory, _ in nvidia_cards()] == seen
+
+
+def test_a_uuid_that_is_not_here_is_told(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi.write_text(f"{T4}\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-9999")
+    with pytest.raises(UserError, match="there is no GPU-9999 here"):
+        resolve_hardware("auto")
+
+
+def test_what_nvidia_smi_does_not_say(smi: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smi.write_text("NVIDIA GB10, [N/A], 12.1\n")  # CPU and GPU have one memory
+    assert resolve_hardware("auto")[0].memory_gb == pytest.approx(machine.ram_gb() * machine.USABLE)
+    for line, said in {
+        "Tesla K80, 11441, [N/A]": "compute capability of Tesla K80",
+        "NVIDIA A100, [Insufficient Permissions], 8.0": "memory of NVIDIA A100",
+        'Field "compute_cap" is not a valid field to query.': "driver here is too old",
+    }.items():
+        smi.write_text(line + "\n")
+        machine._answer.cache_clear()
+        with pytest.raises(UserError, match=said):
+            resolve_hardware("auto")
+    smi.write_text(f"{T4}\nUnable to determine the device handle for GPU 0000:41:00.0: Unknown Error\n")
+    machine._answer.cache_clear()
+    assert resolve_hardware("auto")[0].devices == 1
+    assert "that card is not counted" in capsys.readouterr().err
+    smi.write_text("No devices were found\n")
+    machine._answer.cache_clear()
+    assert resolve_hardware("auto")[0].kind == "cpu"
+
+
 def test_a_broken_driver_means_the_cpu(smi: Path) -> None:
     found, why = resolve_hardware("auto")
     assert found.kind == "cpu"
