@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from tensorboard.backend.event_processing import event_accumulator
 
 from common.files import read_json, sha256
 from tests.checkout import Checkout
@@ -30,8 +31,12 @@ def test_what_the_report_prints_does_it_again(tmp_path):
         (checkout.folder / "my questions.jsonl").write_text(lines, encoding="utf-8")
     first(
         f"make run TASK=medical_en MODEL=smollm2-135m SOURCE={ROWS} LIMIT=60 QUESTIONS='my questions.jsonl' "
-        "MAX_TOKENS=8 SET='max_steps=2 eval_strategy=no learning_rate=1e-4'"
+        "MAX_TOKENS=8 TRACK=tensorboard SET='max_steps=2 eval_strategy=no learning_rate=1e-4'"
     )
+    place = str(first.folder / RUN / "tensorboard")
+    tags = event_accumulator.EventAccumulator(place).Reload().Tags()
+    tracked = {*tags["scalars"], *tags["tensors"]}
+    assert {"train/loss", "held_out/base", "held_out/tuned"} <= tracked, "LLaMA-Factory's own and ours, in one run"
     printed = commands(first)
     assert len(printed) == 2
     for command in printed:
