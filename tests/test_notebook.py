@@ -138,7 +138,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     for cell, words in {
         "setup": "ready",
         "keys": "no key: the offline stand-in judges",
-        "first": "all 6 steps done",
+        "first": "steps done in",
         "convert": "medical_en: 60 rows",
         "plan": "[8/8]",
         "train": "trained: runs/medical_en/smollm2-135m/lora/adapter",
