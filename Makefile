@@ -10,6 +10,9 @@ $(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDE
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(call given,$(name)),$(name)))
 $(if $(GIVEN),$(if $(shell $(PYTHON) common/make_words.py "$(MAKECMDGOALS)" $(GIVEN)),$(error nothing was started)))
+# TASK=law_zh,medical_zh is the first task's rows with the other's mixed in.
+comma := ,
+$(if $(findstring $(comma),$(TASK)),$(eval override TASK := $(subst $(comma),+,$(TASK)))$(eval export TASK))
 # BEST=1 is one key of LLaMA-Factory's, which takes three others with it.
 $(if $(BEST),$(eval override SET := load_best_model_at_end=true $(SET))$(eval export SET))
 

@@ -91,7 +91,7 @@ def _unparsed(module: str, words: list[str], whole: bool) -> Iterator[str]:
 def misnamed(given: dict[str, str]) -> Iterator[str]:
     """Tell which of TASK, MODEL ... name nothing that there is."""
     known = {
-        "TASK": lambda name: root_task(name) in {*task_names(), *OWN_TASKS, *OWN_ROWS},
+        "TASK": lambda name: root_task(name.replace(",", "+")) in {*task_names(), *OWN_TASKS, *OWN_ROWS},
         "MODEL": lambda name: name in {*backbones(), *OWN_MODELS} or "/" in name,
         "METHOD": lambda name: name in methods(),
         "HARDWARE": lambda name: name in {"auto", *hardware_profiles()},

@@ -1,4 +1,4 @@
-"""A mix: the folder data/TASK+PART/, written from the finished rows of TASK and one part of it.
+"""A mix: the folder data/TASK+PART/, written from the finished rows of TASK and one part of it, or another task's rows.
 
 To everything downstream it is a task like any other, with its own train.jsonl and card.json. val.jsonl and test.jsonl
 are the base task's own, byte for byte, so that results can be compared.
@@ -8,6 +8,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -23,14 +24,14 @@ from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_ca
 from converters.generate.scoring import HIGHEST
 from converters.output.card import percentiles, read_card
 from converters.output.dataset_info import register
-from converters.registry import load_task
+from converters.registry import load_task, task_names
 from converters.rows.formats import WRITERS
-from converters.task import Record, Task
+from converters.task import Task
 from converters.variants import convert_variant
 
 THRESHOLD = 4.5
 """The lowest score that is kept, AlpaGasus's choice on the same scale."""
-AMOUNT = {"self_instruct": "share", "replay": "share", "scored": "threshold"}
+AMOUNT = {"self_instruct": "share", "replay": "share", "task": "share", "scored": "threshold"}
 """What the amount of each kind of part is called in SET."""
 
 
@@ -51,8 +52,8 @@ def mix(name: str, given: Mapping[str, Any] | None = None, force: bool = False) 
         mix(named.base, {}, force)
     elif VARIANT in named.base:
         convert_variant(named.base)
-    base, part = card_of(named.base), part_card(named.base, named.part)
-    if part["made_from"]["rows"] != base["files"]["train"]["sha256"]:
+    base, part = card_of(named.base), _part(named)
+    if part["kind"] != "task" and part["made_from"]["rows"] != base["files"]["train"]["sha256"]:
         again = f"make {COMMANDS[part['kind']]} TASK={named.base}"
         again += "" if named.part == part["kind"] else f" NAME={named.part}"
         raise UserError(
@@ -90,9 +91,9 @@ def refresh(task: str, part: str) -> None:
 
 def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any]) -> dict[str, Any]:
     named, folder = MixName.parse(name), data_folder(name)
-    base, part = card_of(named.base), part_card(named.base, named.part)
+    base, part = card_of(named.base), _part(named)
     rows = list(rows_of(named.base))
-    made = list(read_jsonl(folder_of(named.base, named.part) / "rows.jsonl"))
+    made = list(rows_of(named.part) if part["kind"] == "task" else read_jsonl(_folder(named) / "rows.jsonl"))
     if part["kind"] == "scored":
         mixed = _selected(rows, made, THRESHOLD if amount is None else amount, named.control)
     else:
@@ -113,7 +114,7 @@ def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any
         **base,
         "task": name,
         "title": f"{base['title']}; {mixed.summary}",
-        "source": f"{base['source']} + {folder_of(named.base, named.part)} ({part['model']})",
+        "source": f"{base['source']} + {_folder(named)} ({part['model']})",
         "files": {key: {"rows": counts[key], "sha256": sha256(folder / f"{key}.jsonl")} for key in base["files"]},
         "rows": counts["train"] + counts["rejected"],
         "lengths": _lengths(mixed.rows),
@@ -124,6 +125,19 @@ def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any
     }
     write_json(folder / "card.json", card)
     return card
+
+
+def _part(named: MixName) -> dict[str, Any]:
+    """Return the card of what is mixed in: a part of the task, or another task's rows."""
+    if named.part not in task_names():
+        return part_card(named.base, named.part)
+    other = card_of(named.part)
+    return {**other, "part": named.part, "kind": "task", "model": other["source"]}
+
+
+def _folder(named: MixName) -> Path:
+    """Return where those rows lie."""
+    return data_folder(named.part) if named.part in task_names() else folder_of(named.base, named.part)
 
 
 def _clean(made: list[Row], rows: list[Row], held_out: HeldOut) -> tuple[list[Row], list[Row]]:
@@ -137,25 +151,27 @@ def _clean(made: list[Row], rows: list[Row], held_out: HeldOut) -> tuple[list[Ro
 
 def _added(rows: list[Row], made: list[Row], base: dict[str, Any], named: MixName, amount: float | None) -> Mixed:
     """Add generated rows to all real ones: all, a number, or as many as give a share."""
-    system = next((record.system for row in rows[:1] if (record := record_of(row)).system), "")
-    kind = part_card(named.base, named.part)["kind"]
-    system = "" if kind == "replay" else system  # general instructions are no matter of the domain's
-    write = WRITERS[base["format"]]
+    part = _part(named)
+    kind, write = part["kind"], WRITERS[base["format"]]
+    own = next((record.system for row in rows[:1] if (record := record_of(row)).system), "")
+    system = "" if kind in ("replay", "task") else own  # those are no matter of this domain's
+    _fit(part, base, named)
     new = [
-        write(Record(row["instruction"], row["input"], row["output"], system), row["id"], base["system"],
-              base["history"])
-        for row in made
-    ]  # fmt: skip
+        write(replace(record, system=record.system or system), row["id"], base["system"], base["history"])
+        for row, record in zip(made, map(record_of, made), strict=True)
+    ]
     old = [] if amount == 1 else rows
     count = len(new) if amount in (None, 1) else generated_count(len(rows), amount or 0)
     if count > len(new):
         most = len(new) / (len(new) + len(rows))
-        part = "" if named.part == kind else f" NAME={named.part}"
-        more = f"N={count}" if kind == "self_instruct" else f"LIMIT={count}"
+        more = (f"N={count}" if kind == "self_instruct" else f"LIMIT={count}") + (
+            "" if named.part == kind else f" NAME={named.part}"
+        )
+        again = f"make {COMMANDS[kind]} TASK={named.base} {more}, or " if kind in COMMANDS else ""
         raise UserError(
             f"{named.base}+{named.part}@{amount:g} takes {count:,} generated rows beside all {len(rows):,} real ones; "
             f"{len(new):,} are there",
-            f"make {COMMANDS[kind]} TASK={named.base} {more}{part}, or a share of at most {int(most * 100) / 100:g}",
+            f"{again}a share of at most {int(most * 100) / 100:g}",
         )
     kept = chosen(new, count)
     left_out = [
@@ -164,8 +180,19 @@ def _added(rows: list[Row], made: list[Row], base: dict[str, Any], named: MixNam
     return Mixed(
         old + [row for row in new if row["id"] in kept],
         left_out,
-        f"{len(old):,} of {len(rows):,} rows of {named.base} and {count:,} of {len(new):,} generated",
+        f"{len(old):,} of {len(rows):,} rows of {named.base} and {count:,} of {len(new):,} "
+        + (f"of {named.part}" if kind == "task" else "generated"),
     )
+
+
+def _fit(part: dict[str, Any], base: dict[str, Any], named: MixName) -> None:
+    """Stop rows whose system prompt or earlier turns have no column beside the task's own rows."""
+    columns = ("system", "history") if base["format"] == "alpaca" else ("system",)
+    if any(part.get(key) and not base[key] for key in columns):
+        raise UserError(
+            f"rows of {named.part} have a system prompt or earlier turns; those of {named.base} have none",
+            f"the other way round: TASK={named.part},{named.base}, or FORMAT=sharegpt for both",
+        )
 
 
 def generated_count(real: int, amount: float) -> int:

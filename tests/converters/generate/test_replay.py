@@ -11,6 +11,7 @@ from common.errors import UserError
 from converters.__main__ import cli
 from converters.generate.prompts import load_prompt
 from tests.endpoint import Endpoint, completion
+from tests.recipes.disc_law import write_rows
 
 Run = Callable[..., None]
 ReadRows = Callable[[str], list[dict[str, Any]]]
@@ -54,3 +55,20 @@ def test_there_are_enough_instructions_in_both_languages() -> None:
 def test_the_model_must_be_named() -> None:
     with pytest.raises(UserError, match="the model that will be trained"):
         cli.main(["replay", "--task", "medical_en"], standalone_mode=False)
+
+
+def test_another_tasks_rows_are_mixed_in_by_its_name(read_rows: ReadRows) -> None:
+    write_rows(Path("disc_law"))
+    cli.main(["convert", "--task", "law_zh", "--source", "disc_law"], standalone_mode=False)
+    real, other = (read_rows(f"data/{name}/train.jsonl") for name in ("medical_en", "law_zh"))
+    cli.main(["convert", "--task", "medical_en+law_zh"], standalone_mode=False)
+    mixed = read_rows("data/medical_en+law_zh/train.jsonl")
+    assert mixed[: len(real)] == real
+    assert {row["output"] for row in mixed[len(real) :]} == {row["output"] for row in other}
+    assert "medical_en+law_zh" in json.loads(Path("dataset_info.json").read_text())
+    for split in ("val", "test"):
+        assert read_rows(f"data/medical_en+law_zh/{split}.jsonl") == read_rows(f"data/medical_en/{split}.jsonl")
+    cli.main(["convert", "--task", "medical_en+law_zh@20"], standalone_mode=False)
+    assert len(read_rows("data/medical_en+law_zh@20/train.jsonl")) == len(real) + 20
+    with pytest.raises(UserError, match="finance_zh has no converted rows"):
+        cli.main(["convert", "--task", "medical_en+finance_zh"], standalone_mode=False)
