@@ -133,6 +133,9 @@ class Repository:
         from huggingface_hub.utils import disable_progress_bars
         from huggingface_hub.utils import logging as hub_logging
 
+        endpoint = os.environ.get("HF_ENDPOINT", "")
+        if endpoint and not endpoint.startswith(("http://", "https://")):
+            raise UserError(f"HF_ENDPOINT={endpoint} is no address", f"export HF_ENDPOINT=https://{endpoint}")
         hub_logging.set_verbosity_error()  # what goes wrong is told in our own words
         if not sys.stderr.isatty():
             disable_progress_bars()

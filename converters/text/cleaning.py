@@ -67,8 +67,10 @@ def undo_html(text: str) -> str:
     """Turn entities into their characters and formatting tags into what they show; leave code alone."""
     if ("<" not in text and "&" not in text) or CODE.search(text):
         return text
-    if "&" in text:
-        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    for _ in range(MOST_TIMES):  # `&amp;nbsp;` was escaped twice
+        before, text = text, ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        if text == before:
+            break
     if "<" in text:
         if "sup" in text or "SUP" in text:
             text = RAISED.sub(_raised, text)

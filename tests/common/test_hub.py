@@ -144,3 +144,9 @@ def test_a_folder_is_uploaded_whole(tmp_path: Path, hub: Hub) -> None:
 
 def upload(folder: Path, hub: Hub, token: str) -> subprocess.CompletedProcess[str]:
     return run(hub, f"Repository('me/mine').upload(Path({str(folder)!r}), 'Upload')", HF_TOKEN=token)
+
+
+def test_an_endpoint_without_its_protocol_is_told_at_once(hub: Hub) -> None:
+    said = run(hub, "R.files()", HF_ENDPOINT="mirror.example").stderr
+    assert "HF_ENDPOINT=mirror.example is no address" in said
+    assert "export HF_ENDPOINT=https://mirror.example" in said

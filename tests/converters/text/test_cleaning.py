@@ -84,3 +84,9 @@ def test_each_clean_up_can_be_switched_off():
     assert cleaner(clean=False, markup=False)(text) == text
     assert cleaner(clean=False, markup=True)(text) == " a &  b "
     assert cleaner(clean=True, markup=False)(text) == "a &amp; b"
+
+
+def test_what_was_escaped_twice_is_undone_twice():
+    assert undo_html("&amp;lt;br&amp;gt; Use &lt; 5 g&nbsp;salt &amp;nbsp; now, R&amp;D &amp;c.") == (
+        "\n Use < 5 g\u00a0salt \u00a0 now, R&D &c."
+    )
