@@ -1,9 +1,9 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE LANGUAGE TRACK NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY
+VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE LANGUAGE TRACK NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE_PER_HOUR
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
-MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE EXTRA LLAMA_CPP
+MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE PRICE_PER_HOUR EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
 $(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED CHECKLIST STRUCTURED IF_IT_FITS BEST),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
@@ -75,8 +75,8 @@ list: setup ## Every MODEL, METHOD, HARDWARE and TASK; with MODEL= all that is k
 recipe: setup ## + Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; trains nothing.
 	@$(PY) -m recipes render $(RECIPE_OPTIONS)
 
-plan: setup ## Check rows, template, card, memory, disk, time and licence of a run, each with its reason; starts nothing.
-	@$(PY) -m recipes plan $(RECIPE_OPTIONS)
+plan: setup ## Check rows, template, card, memory, disk, time, cost (PRICE_PER_HOUR=dollars) and licence of a run, each with its reason; starts nothing.
+	@$(PY) -m recipes plan $(RECIPE_OPTIONS) $(call option,LIMIT,limit)
 
 train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice. BEST=1 keeps the best checkpoint and stops when it gets no better.
 	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,TRACK,track) $(FORCED)

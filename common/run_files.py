@@ -61,6 +61,8 @@ class Expected(TypedDict, total=False):
     memory_gib: float | None
     memory_parts_gib: dict[str, float]
     seconds: float
+    dollars_an_hour: float | None
+    """Of all cards together; None where no price is known."""
 
 
 class Step(TypedDict, total=False):

@@ -30,7 +30,12 @@ class Schema(BaseModel):
     """A model that takes no unknown key and no value of another type: "3" is no number, 1 is not true."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, validate_default=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        validate_default=False,
+        defer_build=True,
     )
 
 

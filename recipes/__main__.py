@@ -109,6 +109,7 @@ def train(source: str, limit: int | None, force: bool, track: str | None, **name
 
 @main.command("plan")
 @recipe_options
+@click.option("--limit", type=click.IntRange(min=1), help="How many rows will be converted, for the time.")
 def plan_command(**names: Any) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
     from recipes.preflight.checks import refuse

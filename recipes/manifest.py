@@ -18,6 +18,7 @@ from common.run_files import Data, Expected, Identity, Manifest, Step, read_mani
 from common.versions import versions
 from converters.registry import system_prompt
 from recipes.catalog.datasets import card_of
+from recipes.catalog.prices import price_per_hour
 from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
 from recipes.render import render_all, render_train
@@ -148,11 +149,12 @@ def write_run(recipe: Recipe, force: bool = False) -> Path:
 
 def _expected(recipe: Recipe) -> Expected:
     """Return what the plan expects of the run, to be held against what it then took."""
-    memory = recipe.memory
+    memory, price = recipe.memory, price_per_hour(recipe.hardware)
     return {
         "memory_gib": round(memory.total, 2) if memory else None,
         "memory_parts_gib": {name: round(gib, 2) for name, gib in memory.parts.items()} if memory else {},
         "seconds": round(recipe.seconds),
+        "dollars_an_hour": price.dollars if price else None,
     }
 
 

@@ -18,10 +18,12 @@ from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
 from recipes.catalog.datasets import DataFacts, card_of, data_facts, find_task, is_own
 from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
+from recipes.catalog.prices import price_per_hour
+from recipes.choices.batch import loaded_in, memory_of
 from recipes.choices.choice import Choice, Choices, values
-from recipes.choices.settings import choose, loaded_in
+from recipes.choices.settings import choose
 from recipes.estimate import duration
-from recipes.estimate.memory import Estimate, estimate, served
+from recipes.estimate.memory import Estimate, served
 from recipes.llamafactory.keys import read_settings
 from recipes.prepare.download import ensure_config
 from recipes.prepare.prepare import model_path
@@ -103,13 +105,19 @@ class Recipe:
     def memory(self) -> Estimate | None:
         """The expected peak on each device; None when the model's shape is not known."""
         shape = self.backbone.shape
-        return estimate(shape, self.settings, self.hardware, self.dtype) if shape else None
+        return memory_of(self.backbone, self.settings, self.hardware) if shape else None
 
     @cached_property
     def seconds(self) -> float:
         """The expected time of training; 0 when it cannot be told."""
         shape = self.backbone.shape
         return duration.seconds(shape, self.settings, self.hardware, self.data) if shape else 0.0
+
+    @property
+    def dollars(self) -> float | None:
+        """What that time costs; None where no price is known."""
+        price = price_per_hour(self.hardware)
+        return self.seconds / 3600 * price.dollars if price and self.seconds else None
 
     @cached_property
     def why_four_bits(self) -> str:
@@ -272,23 +280,23 @@ class Recipe:
 
 def make_recipe(
     *, task: str, model: str, method: str = "lora", variant: str = "", hardware: str = "auto", overrides: str = "",
-    gpus: int | None = None, nodes: int | None = None, think: bool = False,
+    gpus: int | None = None, nodes: int | None = None, think: bool = False, limit: int | None = None,
 ) -> Recipe:  # fmt: skip
-    """Return the recipe that these words name; nothing is downloaded or converted."""
+    """Return the recipe that these words name; nothing is downloaded or converted (`limit`: how many rows will be)."""
     if not task:
         raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")
-    language = find_task(task).language
+    known = find_task(task)
     backbone, trained_by = find_backbone(model), find_method(method)
     machine, why = resolve_hardware(hardware, gpus or 0, nodes or 1)
     if think and not backbone.thinks:
-        thinking = ", ".join(name for name, known in backbones().items() if known.thinks)
+        thinking = ", ".join(name for name, other in backbones().items() if other.thinks)
         raise UserError(f"{backbone.name} does not think before it answers", f"leave THINK out, or MODEL={thinking}")
     return Recipe(
         task=task,
         backbone=backbone,
         method=trained_by,
         hardware=machine,
-        data=data_facts(task, language),
+        data=data_facts(task, known.language, limit, known.rows),
         model_path=model_path(backbone),
         variant=variant,
         overrides=read_settings(overrides),

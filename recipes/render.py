@@ -10,6 +10,7 @@ import jinja2
 from recipes.catalog.catalog import HERE, methods
 from recipes.choices.choice import Choice, Choices
 from recipes.choices.sharding import files
+from recipes.estimate.memory import computed
 from recipes.llamafactory.launch import CPU_MEMORY, environment
 from recipes.recipe import Recipe
 
@@ -38,7 +39,6 @@ SECTIONS = {
     "output": ("output_dir", "overwrite_output_dir", "logging", "save", "eval", "plot_loss", "report_to", "include"),
 }  # fmt: skip
 """Which keys (by their beginnings) stand under which heading; what fits none comes last."""
-HALVES = {"bf16": "bfloat16", "fp16": "float16"}
 QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
@@ -111,8 +111,7 @@ def serve_choices(recipe: Recipe, who: str) -> Choices:
         choices |= _quantization(recipe, why)
     choices["infer_backend"] = Choice("huggingface")
     if why:
-        computed = next((name for key, name in HALVES.items() if recipe.settings.get(key)), "float32")
-        choices["infer_dtype"] = Choice(computed, "as in training")
+        choices["infer_dtype"] = Choice(computed(recipe.settings), "as in training")
     else:
         stored = "the huggingface backend computes in what the weights are stored in"
         choices["infer_dtype"] = Choice(recipe.dtype or recipe.backbone.dtype or "auto", stored)

@@ -228,6 +228,8 @@ def cost(experiment: Experiment) -> Table | None:
                 "minutes, all steps": _figure(sum(run.seconds.values()) / 60),
             }
         )
+        if (hourly := expected.get("dollars_an_hour")) is not None:
+            rows[-1]["dollars, training"] = _figure(train.get("seconds", 0) / 3600 * hourly, ".2f")
     return _table("cost", rows)
 
 

@@ -5,8 +5,9 @@ A new backbone is one entry in `backbones/*.yaml`, a new method one file in `met
 """
 
 import functools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field
@@ -188,41 +189,85 @@ class Hardware(Entry):
         return self.bf16 if self.bf16 is not None else self.compute_capability >= 8.0
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, kind: type = list) -> Any:
+    """Return a YAML file's content; UserError when it is not of this kind."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}", "correct that line") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must be a mapping", "see the files beside it")
+    if not isinstance(content, kind):
+        raise UserError(f"{path} must be a {'mapping' if kind is dict else 'list'}", "see the files beside it")
     return content
 
 
-@functools.cache
-def backbones() -> dict[str, Backbone]:
-    """Return every backbone by name, from `backbones/*.yaml` (a file's `defaults` go under each of its models)."""
-    found: dict[str, Backbone] = {}
-    for path in _files("backbones"):
-        content = _read(path)
-        if wrong := sorted(set(content) - {"defaults", "models"}):
-            raise UserError(f"{path}: {unknown_key(wrong[0], ['defaults', 'models'])}", "its keys: defaults, models")
-        for name, entry in content["models"].items():
-            merged = {**content.get("defaults", {}), **entry, "name": name}
-            found[name] = build(Backbone, merged, f"{name} in {path}")
-    return found
+Kind = TypeVar("Kind", bound=Entry)
+
+
+class Catalogue(Mapping[str, Kind]):
+    """The entries of a folder by name: a file is read, and an entry of it checked, only when it is asked for."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self._kind, self._folder = kind, HERE / FOLDERS[kind]
+        self._made: dict[str, Kind] = {}
+        self._read: dict[Path, dict[str, dict[str, Any]]] = {}
+
+    @functools.cached_property
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.yaml"))
+
+    def _entries(self, path: Path) -> dict[str, dict[str, Any]]:
+        """Return the entries of a file: itself, or its `models`, with its `defaults` under each."""
+        if path not in self._read:
+            content = read_yaml(path, dict)
+            if wrong := sorted(set(content) - {"defaults", "models"}) if self._kind is Backbone else []:
+                raise UserError(
+                    f"{path}: {unknown_key(wrong[0], ['defaults', 'models'])}", "its keys: defaults, models"
+                )
+            models = content["models"] if self._kind is Backbone else {path.stem: content}
+            defaults = content.get("defaults", {}) if self._kind is Backbone else {}
+            self._read[path] = {name: {**defaults, **entry} for name, entry in models.items()}
+        return self._read[path]
+
+    def _path_of(self, name: object) -> Path:
+        """Return the file with this entry, those first that have its name in them."""
+        if self._kind is not Backbone:
+            likely = [path for path in self._files if path.stem == name]
+        else:
+            likely = sorted(self._files, key=lambda path: f"{name}:" not in path.read_text(encoding="utf-8"))
+        for path in likely:
+            if name in self._entries(path):
+                return path
+        raise KeyError(name)
+
+    def __getitem__(self, name: str) -> Kind:
+        if name not in self._made:
+            path = self._path_of(name)
+            self._made[name] = build(self._kind, {**self._entries(path)[name], "name": name}, f"{name} in {path}")
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for path in self._files for name in self._entries(path))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+FOLDERS: dict[type[Entry], str] = {Backbone: "backbones", Method: "methods", Hardware: "hardware"}
 
 
 @functools.cache
-def methods() -> dict[str, Method]:
+def backbones() -> Catalogue[Backbone]:
+    """Return every backbone by name, from `backbones/*.yaml`."""
+    return Catalogue(Backbone)
+
+
+@functools.cache
+def methods() -> Catalogue[Method]:
     """Return every method by name, from `methods/*.yaml`."""
-    return {path.stem: build(Method, {"name": path.stem, **_read(path)}, str(path)) for path in _files("methods")}
+    return Catalogue(Method)
 
 
 @functools.cache
-def hardware_profiles() -> dict[str, Hardware]:
+def hardware_profiles() -> Catalogue[Hardware]:
     """Return every hardware profile by name, from `hardware/*.yaml`."""
-    return {path.stem: build(Hardware, {"name": path.stem, **_read(path)}, str(path)) for path in _files("hardware")}
-
-
-def _files(folder: str) -> list[Path]:
-    return sorted((HERE / folder).glob("*.yaml"))
+    return Catalogue(Hardware)

@@ -1,7 +1,7 @@
 """Batch, accumulation, checkpointing and sharding: the fastest that the memory estimate says will fit. Pure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recipes.catalog.catalog import Backbone, Hardware
@@ -9,7 +9,7 @@ from recipes.catalog.datasets import DataFacts
 from recipes.choices.choice import Choice, Choices, values
 from recipes.choices.sharding import shardings
 from recipes.estimate.duration import HALF_SPEED_TOKENS
-from recipes.estimate.memory import Estimate, estimate
+from recipes.estimate.memory import Estimate, computed, estimate
 
 STEPS_AN_EPOCH = 40
 """Few rows take about so many optimizer steps an epoch, as long as a step is at least one sequence."""
@@ -28,7 +28,9 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
         found, why = _without_estimate(hardware, together), ""
     else:
         usual = data.tokens(data.longest_usual) if data.rows else settings["cutoff_len"]
-        found, why = _fastest(backbone, settings, hardware, together=together, usual=usual, folder=folder)
+        found, why = _fastest(
+            backbone, settings, hardware, together=together, usual=usual, folder=folder, evaluated=data.has_val
+        )
     micro = found["per_device_train_batch_size"]
     accumulation = max(1, round(together / (micro * world)))
     fitted = {
@@ -50,6 +52,23 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
         if key in found:
             fitted[key] = Choice(found[key], found.get("why", "") if key != "fsdp_config" else "")
     return fitted
+
+
+def loaded_in(stored: str, settings: Mapping[str, Any], hardware: Hardware) -> str:
+    """Return the precision that a model stored in `stored` is to be loaded in; "" where as stored is right.
+
+    LLaMA-Factory loads weights as they are stored. Hardware without bfloat16 arithmetic then emulates it (a training
+    step on a CPU with AVX2 took 35 times as long as in float32) or keeps a cast copy of every weight.
+    """
+    wanted = computed(settings)
+    return "" if hardware.real_bf16 or wanted == "bfloat16" or stored in ("", wanted) else wanted
+
+
+def memory_of(backbone: Backbone, settings: Mapping[str, Any], hardware: Hardware) -> Estimate:
+    """Estimate the peak on each device of a run of this backbone, whose shape must be known."""
+    assert backbone.shape is not None
+    dtype = loaded_in(backbone.dtype, settings, hardware) or backbone.dtype
+    return estimate(backbone.shape, settings, hardware, dtype, backbone.architecture)
 
 
 def sequences_together(settings: dict[str, Any], data: DataFacts) -> int:
@@ -84,13 +103,22 @@ def _without_estimate(hardware: Hardware, together: int) -> dict[str, Any]:
 
 
 def _fastest(
-    backbone: Backbone, settings: dict[str, Any], hardware: Hardware, *, together: int, usual: int, folder: str
+    backbone: Backbone,
+    settings: dict[str, Any],
+    hardware: Hardware,
+    *,
+    together: int,
+    usual: int,
+    folder: str,
+    evaluated: bool,
 ) -> tuple[dict[str, Any], str]:
     """Return the fastest settings that fit, else the most frugal ones, and why checkpointing is on or off.
 
     A sequence that still holds the usual row is shortened before the model is spread; rows are cut off last of all.
     """
-    assert backbone.shape is not None
+    settings = {**settings, "eval_strategy": settings.get("eval_strategy", "epoch" if evaluated else "no")}
+    if settings.get("neat_packing") and settings.get("flash_attn") == "fa2":
+        settings["per_device_eval_batch_size"] = 1
     lengths = list(_cutoffs(settings["cutoff_len"]))
     whole = [length for length in lengths if length >= usual] or lengths[:1]
     ways = [
@@ -103,10 +131,10 @@ def _fastest(
     for sharding, length in ways:
         for batch in _batches(settings, hardware, together, length):
             last = {**sharding, **batch, "cutoff_len": length}
-            needed = estimate(backbone.shape, {**settings, **last}, hardware)
+            needed = memory_of(backbone, {**settings, **last}, hardware)
             if needed.verdict(hardware.memory_gb) == "fits":
                 return last, _why(batch, needed, backbone, {**settings, **last}, hardware)
-    needed = estimate(backbone.shape, {**settings, **last}, hardware)
+    needed = memory_of(backbone, {**settings, **last}, hardware)
     return last, f"even so it takes about {needed.total:.0f} of {hardware.memory_gb:.0f} GiB: see `make plan`"
 
 
@@ -141,6 +169,5 @@ def _why(batch: dict[str, Any], needed: Estimate, backbone: Backbone, settings: 
     room = f"about {needed.total:.1f} of {on.memory_gb:.1f} GiB"
     if batch["disable_gradient_checkpointing"]:
         return f"{room} are needed without it; recomputing would cost a third more time"
-    assert backbone.shape is not None
-    without = estimate(backbone.shape, {**settings, "disable_gradient_checkpointing": True}, on)
+    without = memory_of(backbone, {**settings, "disable_gradient_checkpointing": True}, on)
     return f"{room} are needed with it, {without.total:.1f} without"

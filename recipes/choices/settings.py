@@ -90,19 +90,6 @@ def _precision(backbone: Backbone, method: Method, hardware: Hardware) -> Choice
     return choices
 
 
-def loaded_in(stored: str, settings: Mapping[str, Any], hardware: Hardware) -> str:
-    """Return the precision that a model stored in `stored` is to be loaded in; "" where as stored is right.
-
-    LLaMA-Factory loads weights as they are stored. Hardware without bfloat16 arithmetic then emulates it (a training
-    step on a CPU with AVX2 took 35 times as long as in float32) or keeps a cast copy of every weight.
-    """
-    computed = next((name for key, name in COMPUTED.items() if settings.get(key)), "float32")
-    return "" if hardware.real_bf16 or computed == "bfloat16" or stored in ("", computed) else computed
-
-
-COMPUTED = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
-
-
 def _attention(backbone: Backbone, hardware: Hardware) -> Choices:
     if not backbone.sdpa:
         kind = backbone.architecture or "this kind of model"

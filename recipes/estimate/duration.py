@@ -1,5 +1,6 @@
 """How long a training run takes: arithmetic over speed, good to about a factor of two. Pure."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,12 +28,14 @@ START_SECONDS = 40
 
 def seconds(shape: Shape, settings: Mapping[str, Any], hardware: Hardware, data: DataFacts) -> float:
     """Estimate the seconds of a run; 0 when the rows or the hardware's speed are not known."""
-    speed = tokens_a_second(shape, settings, hardware)
-    if not data.rows or not speed:
+    speed, most = tokens_a_second(shape, settings, hardware), settings.get("max_steps") or 0
+    rows = min(data.rows or data.raw_rows, settings.get("max_samples") or sys.maxsize)
+    if not speed or not (rows or most > 0):
         return 0.0
-    length = min(data.tokens(data.mean_characters), settings["cutoff_len"])
-    tokens = data.rows * length * settings["num_train_epochs"] / FILLED
-    return START_SECONDS + tokens / speed
+    if most > 0:  # wins over the epochs
+        return START_SECONDS + most * seconds_a_step(shape, settings, hardware, data)
+    length = min(data.mean_tokens, settings["cutoff_len"])
+    return START_SECONDS + rows * length * settings["num_train_epochs"] / FILLED / speed
 
 
 def seconds_a_step(shape: Shape, settings: Mapping[str, Any], hardware: Hardware, data: DataFacts) -> float:
@@ -40,7 +43,7 @@ def seconds_a_step(shape: Shape, settings: Mapping[str, Any], hardware: Hardware
     speed = tokens_a_second(shape, settings, hardware)
     rows = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * hardware.world
     cutoff = settings["cutoff_len"]
-    length = cutoff if settings.get("packing") or not data.rows else min(data.tokens(data.mean_characters), cutoff)
+    length = cutoff if settings.get("packing") or not data.rows else min(data.mean_tokens, cutoff)
     return rows * length / speed if speed else 0.0
 
 

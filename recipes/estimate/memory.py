@@ -7,7 +7,11 @@ it is tested against and its error for each family.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from recipes.catalog.catalog import Hardware, Shape
 
@@ -21,10 +25,17 @@ PROCESS_GIB = 1.4
 """What Python takes with torch and LLaMA-Factory in it, where all of it counts (measured on a CPU)."""
 LOGIT_BYTES = 14
 """Per token and vocabulary entry: half-precision logits, float32 copy, softmax and gradients. Measured: 7 to 17."""
+EVALUATED_LOGIT_BYTES = 10
+"""Without gradients: half-precision logits, float32 copy, softmax."""
 FUSED_LOGIT_BYTES = 0.5
 """With a fused loss (Liger, Unsloth) only a slice of the logits exists at any time."""
 STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, "adamw_bnb_8bit": 2, "adafactor": 0.1, "sgd": 0, "lion_32bit": 4}
 """Optimizer state per trained weight; AdamW's two float32 moments, 8 bytes, for all others."""
+COMPUTED = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
+WIDTH = {"float32": 4}
+"""Bytes of a weight; 2 in every other precision."""
+DORA = 1.3
+"""What DoRA's own products keep, as a share."""
 ANSWERED_AT_ONCE = 2
 """Concurrent requests assumed when serving; each TOKENS long, prompt included."""
 TOKENS = 2048
@@ -65,24 +76,34 @@ class Estimate:
         return f"{self.total:.1f} GiB, {self.low:.1f} to {self.high:.1f} ({parts})"
 
 
-def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = "") -> Estimate:
-    """Estimate the peak on each device of a run with these settings, the weights loaded in `dtype`."""
+def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = "", kind: str = "") -> Estimate:
+    """Estimate the peak on each device of a run with these settings.
+
+    Args:
+        shape: the model's sizes.
+        settings: the recipe's keys.
+        hardware: what it runs on.
+        dtype: the precision that its weights are loaded in; "" for half precision.
+        kind: transformers' model type.
+    """
     share = 1 / _shards(settings, hardware)
     whole = settings.get("fsdp") or _zero_stage(settings) == 3
     offloaded = _offloads(settings)
-    weights, trained = _weights(shape, settings) * (2 if dtype == "float32" else 1), trained_parameters(shape, settings)
-    state = trained * _state_bytes(settings, shape)
+    weights, trained = _weights(shape, settings, dtype), trained_parameters(shape, settings)
+    state = trained * _state_bytes(settings, shape, dtype)
     parts = {
         "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),
         "gathered layer": 2 * _block(shape) * 2 if whole else 0.0,
+        "cast copies": _cast(shape, settings, dtype),
         "reference": weights if settings.get("use_asft_loss") else 0.0,
         "trained": state * share * (0 if offloaded else 1),
-        "activations": _kept(shape, settings),
+        "activations": _kept(shape, settings, kind),
         "logits": _logits(shape, settings),
     }
-    scaled = {name: value * FRAGMENTATION / GIB for name, value in parts.items()}
-    overhead = CONTEXT_GIB if hardware.kind == "cuda" else PROCESS_GIB
-    return Estimate({**scaled, "overhead": overhead * FRAGMENTATION})
+    parts["evaluation"] = max(0.0, _evaluated(shape, settings) - parts["activations"] - parts["logits"])
+    on_card = hardware.kind == "cuda"
+    scaled = {name: value * (FRAGMENTATION if on_card else 1) / GIB for name, value in parts.items()}
+    return Estimate({**scaled, "overhead": CONTEXT_GIB * FRAGMENTATION if on_card else PROCESS_GIB})
 
 
 def served(shape: Shape) -> Estimate:
@@ -97,12 +118,12 @@ def served(shape: Shape) -> Estimate:
     )
 
 
-def held_in_ram(shape: Shape, settings: Settings) -> float:
+def held_in_ram(shape: Shape, settings: Settings, dtype: str = "") -> float:
     """Return the GiB of RAM that hold what a run takes off its cards, over all of them; 0 when it takes nothing off."""
     if not _offloads(settings):
         return 0.0
-    state = trained_parameters(shape, settings) * _state_bytes(settings, shape)
-    return (_weights(shape, settings) + state) / GIB
+    state = trained_parameters(shape, settings) * _state_bytes(settings, shape, dtype)
+    return (_weights(shape, settings, dtype) + state) / GIB
 
 
 def _offloads(settings: Settings) -> bool:
@@ -151,13 +172,13 @@ FUSED_NAMES = {
 """Layers that some families store as one matrix, or under another name."""
 
 
-def _weights(shape: Shape, settings: Settings) -> float:
+def _weights(shape: Shape, settings: Settings, dtype: str) -> float:
     """Bytes of the weights as they are loaded."""
     rest = shape.embeddings + shape.expert_weights
     linear = shape.parameters - rest
     bits = settings.get("quantization_bit")
     if not bits:
-        return 2 * shape.parameters
+        return WIDTH.get(dtype, 2) * shape.parameters
     scales = 0.127 if settings.get("double_quantization", True) else 0.5
     largest = max(rows * columns for rows, columns in matrices(shape).values())
     return 2 * rest + linear * (bits + scales) / 8 + 2 * largest  # one matrix is unpacked at a time
@@ -185,8 +206,19 @@ def trained_parameters(shape: Shape, settings: Settings) -> float:
     return shape.layers * (rank * sum(rows + columns for rows, columns in sizes) + magnitudes)
 
 
-def _state_bytes(settings: Settings, shape: Shape) -> float:
-    """Bytes a trained weight costs beyond its half-precision copy: master weight, gradient, optimizer state."""
+def _cast(shape: Shape, settings: Settings, dtype: str) -> float:
+    """Bytes of the copies that autocast makes of frozen weights loaded in another precision than it computes in.
+
+    Without checkpointing the backward pass holds all of them, else those of one block; the output layer's always.
+    """
+    if not dtype or settings.get("finetuning_type") == "full" or dtype == computed(settings) or not _is_mixed(settings):
+        return 0.0
+    layers = shape.layers if _keeps_all(settings) else 1
+    return 2 * (shape.vocabulary * shape.hidden + (0 if settings.get("quantization_bit") else layers * _block(shape)))
+
+
+def _state_bytes(settings: Settings, shape: Shape, dtype: str) -> float:
+    """Bytes a trained weight costs beyond its copy as loaded: master weight, gradient, optimizer state."""
     moments = STATE_BYTES.get(str(settings.get("optim", "adamw_torch")), 8)
     whole = settings.get("finetuning_type") in ("full", "freeze")
     if settings.get("use_badam"):  # only the block whose turn it is has gradient, master copy and moments
@@ -198,37 +230,94 @@ def _state_bytes(settings: Settings, shape: Shape) -> float:
         return gradient + (0 if settings.get("pure_bf16") else 2) + moments * rank / shape.hidden
     if settings.get("pure_bf16"):
         return (0 if whole else 2) + 2 + moments / 2
-    # LLaMA-Factory casts what is trained to float32; of a whole model the 2 bytes as loaded are counted already
-    return (4 if not whole else 2 + (2 if _is_mixed(settings) else 0)) + 4 + moments
+    # LLaMA-Factory casts what is trained to float32; of a whole model the bytes as loaded are counted already
+    cast = 2 if whole and _is_mixed(settings) else 0
+    return 4 - (WIDTH.get(dtype, 2) if whole else 0) + cast + 4 + moments
 
 
 def _is_mixed(settings: Settings) -> bool:
     return bool(settings.get("bf16") or settings.get("fp16"))
 
 
-def _kept(shape: Shape, settings: Settings) -> float:
+def computed(settings: Settings) -> str:
+    """Return the precision that a run computes in."""
+    return next((name for key, name in COMPUTED.items() if settings.get(key)), "float32")
+
+
+def _keeps_all(settings: Settings) -> bool:
+    """Tell whether every layer's activations are kept for the backward pass."""
+    return bool(settings.get("disable_gradient_checkpointing") and not settings.get("use_unsloth"))
+
+
+def _kept(shape: Shape, settings: Settings, kind: str) -> float:
     """Bytes of activations at the peak."""
     tokens = _tokens(settings)
-    if settings.get("neat_packing") and settings.get("flash_attn") != "fa2":  # the mask in four dimensions
-        mask = 2.0 * tokens * settings.get("cutoff_len", 2048)
-    else:
-        mask = 0.0
-    layer = tokens * _layer_bytes(shape, settings)
-    if settings.get("disable_gradient_checkpointing") and not settings.get("use_unsloth"):
-        return shape.layers * layer + mask
-    inputs = 0 if settings.get("use_unsloth_gc") or settings.get("use_unsloth") else shape.layers * 2 * shape.hidden
-    return inputs * tokens + layer + mask
+    packed = settings.get("neat_packing") and settings.get("flash_attn") != "fa2"  # the mask in four dimensions
+    mask = 2.0 * tokens * settings.get("cutoff_len", 2048) if packed else 0.0
+    layer = tokens * layer_bytes(shape, settings, kind)
+    if _keeps_all(settings):
+        frozen = settings.get("finetuning_type") == "freeze"
+        return (abs(settings.get("freeze_trainable_layers", 2)) if frozen else shape.layers) * layer + mask
+    way = _way(settings)
+    inputs = shape.layers * shape.hidden * (4 if "float32" in way or way == "full" else 2)
+    return (0 if settings.get("use_unsloth_gc") or settings.get("use_unsloth") else inputs) * tokens + layer + mask
 
 
-def _layer_bytes(shape: Shape, settings: Settings) -> float:
-    """Bytes a token that one block keeps for its backward pass (about 34 x hidden for Llama's proportions)."""
-    kept = (
-        14 * shape.hidden + 4 * shape.head * shape.kv_heads + 2 * shape.mlp_matrices * shape.mlp * (shape.active or 1)
-    )
+def _way(settings: Settings) -> str:
+    """Return how a layer is trained, as activations.yaml names it."""
+    whole = settings.get("finetuning_type") in ("full", "freeze")
+    if computed(settings) == "float32":
+        return "full float32" if whole else "lora float32"
+    if settings.get("pure_bf16"):
+        return "full half" if whole else "lora half"
+    if settings.get("quantization_bit"):
+        return "qlora"
+    return "full" if whole else "lora"
+
+
+@cache
+def measured() -> dict[str, dict[str, list[float]]]:
+    """Return bytes a token: kind -> way -> of hidden size, feed-forward, queries, keys, tokens x heads."""
+    text = Path(__file__).with_name("activations.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def layer_bytes(shape: Shape, settings: Settings, kind: str = "") -> float:
+    """Bytes a token that one block keeps for its backward pass (about 50 x hidden for LoRA on Llama 2)."""
+    way = _way(settings)
+    table = measured()
+    of_hidden, of_mlp, of_query, of_key, of_scores = table.get(kind, table["llama"])[way]
+    query, key = shape.head * shape.heads, shape.head * shape.kv_heads
     eager = settings.get("flash_attn") in ("disabled", "auto")
-    scores = 5 * shape.heads * settings.get("cutoff_len", 2048) if eager else 0
-    dora = 1.3 if settings.get("use_dora") else 1.0
-    return (kept + scores) * dora
+    if settings.get("flash_attn") != "fa2":  # under a mask, keys and values are repeated for each head of queries
+        of_query, of_key = of_query + of_key, 0.0
+    mlp = shape.mlp * (shape.active or 1)
+    kept = of_hidden * shape.hidden + of_mlp * mlp + of_query * query + of_key * key - _untrained(shape, settings)
+    scores = of_scores * shape.heads * settings.get("cutoff_len", 2048) if eager else 0
+    return (kept + scores) * (DORA if settings.get("use_dora") else 1)
+
+
+def _untrained(shape: Shape, settings: Settings) -> float:
+    """Bytes a token that are not kept since no adapter stands there: a layer's input, for the adapter's gradient."""
+    target = settings.get("lora_target") or "all"
+    if target == "all" or settings.get("finetuning_type", "lora") != "lora":
+        return 0.0
+    named = [inner for name in str(target).split(",") for inner in FUSED_NAMES.get(name.strip(), (name.strip(),))]
+    width = 4 if "float32" in _way(settings) else 2
+    groups = [("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)]
+    if _way(settings) == "lora":  # each adapter casts its input for itself
+        groups = [(name,) for group in groups for name in group]
+    known = matrices(shape)
+    left_out = [group[-1] for group in groups if not set(group) & set(named) and group[-1] in known]
+    return float(sum(width * known[name][0] for name in left_out if name != "o_proj" or _way(settings) == "lora"))
+
+
+def _evaluated(shape: Shape, settings: Settings) -> float:
+    """Bytes of the whole logits, which evaluation holds even where training, with a fused loss, never does."""
+    if settings.get("eval_strategy", "no") == "no":
+        return 0.0
+    tokens = settings.get("per_device_eval_batch_size", 2) * settings.get("cutoff_len", 2048)
+    return float(EVALUATED_LOGIT_BYTES * tokens * shape.vocabulary)
 
 
 def _logits(shape: Shape, settings: Settings) -> float:

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from common import tracking
 from common.errors import UserError, nearest
 from recipes.catalog.catalog import methods
+from recipes.catalog.datasets import TOKENS_UNTIL_KNOWN
+from recipes.catalog.prices import price_per_hour
 from recipes.catalog.unknown_model import template_hint
 from recipes.estimate.cutoff import warning
 from recipes.estimate.duration import in_words
+from recipes.estimate.memory import computed
 from recipes.preflight.conflicts import conflicts, wrong_form
 from recipes.preflight.expected import disk_gb, ram_held
-from recipes.preflight.suggest import suggestions
+from recipes.preflight.suggest import shorter, suggestions
 from recipes.preflight.surroundings import Surroundings
 from recipes.recipe import Recipe
 
+DAY = 86_400
 OK, BAD, OPEN = "✓", "✗", "⊘"
 RAY_CORES = 10
 """CPU cores that LLaMA-Factory's Ray mode reserves for each device; with fewer, it waits for them forever."""
-PRECISIONS = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,7 @@ def _hardware(recipe: Recipe, around: Surroundings) -> Check:
         return Check("hardware", BAD, f"{words} {around.cpu_cores}", "leave USE_RAY out: torchrun does without")
     many = f" x {hardware.devices} on {hardware.nodes} machines" if hardware.nodes > 1 else f" x {hardware.devices}"
     count = many if hardware.devices * hardware.nodes > 1 else ""
-    precision = next((name for key, name in PRECISIONS.items() if recipe.settings.get(key)), "float32")
-    return Check("hardware", OK, f"{hardware.title}{count}, {precision}; {recipe.hardware_why}")
+    return Check("hardware", OK, f"{hardware.title}{count}, {computed(recipe.settings)}; {recipe.hardware_why}")
 
 
 def _memory(recipe: Recipe, around: Surroundings) -> Check:
@@ -166,7 +168,14 @@ def _time(recipe: Recipe) -> Check:
     if not expected:
         return Check("time", OPEN, "rows, model or card are not known well enough")
     low, high = in_words(expected / 2), in_words(expected * 2)
-    return Check("time", OK, f"about {in_words(expected)} ({low} to {high}), downloads not counted")
+    words = f"about {in_words(expected)} ({low} to {high}), downloads not counted"
+    if not recipe.data.rows:
+        words += f"; for the {recipe.data.raw_rows:,} rows that there are, of {TOKENS_UNTIL_KNOWN} tokens"
+    if price := price_per_hour(recipe.hardware):
+        words += f"; ${recipe.dollars:.2f} at ${price.dollars:.2f} an hour ({price.source})"
+    if expected <= DAY:
+        return Check("time", OK, words)
+    return Check("time", OPEN, f"{words}: more than a day", "\n".join(shorter(recipe)))
 
 
 def _packages(recipe: Recipe, around: Surroundings) -> Check:

@@ -11,7 +11,7 @@ EXPORT_GIB = 2.0
 
 def ram_held(recipe: Recipe) -> float:
     """Return the GiB that a run holds in RAM in place of its cards."""
-    return held_in_ram(recipe.backbone.shape, recipe.settings) if recipe.backbone.shape else 0.0
+    return held_in_ram(recipe.backbone.shape, recipe.settings, recipe.backbone.dtype) if recipe.backbone.shape else 0.0
 
 
 def disk_gb(recipe: Recipe, downloaded: bool) -> float:

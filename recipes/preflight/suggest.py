@@ -1,9 +1,12 @@
-"""What would make a recipe fit that does not: other settings, another method, more cards. Pure."""
+"""What would make a recipe fit that does not, or end sooner: other settings or method, fewer rows, more cards. Pure."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from recipes.catalog.catalog import methods
+from recipes.catalog.catalog import hardware_profiles, methods
+from recipes.catalog.datasets import is_own
+from recipes.estimate.duration import in_words
 from recipes.estimate.memory import Estimate
 from recipes.preflight.expected import ram_held
 from recipes.recipe import Recipe
@@ -15,6 +18,40 @@ def suggestions(recipe: Recipe) -> list[str]:
     found = [(words, other, other.memory) for words, other in tries]
     fitting = [(words, other, needed) for words, other, needed in found if needed and _fits(other, needed)]
     return [f"{words}{_spread(other)} would take {needed.total:.1f} GiB" for words, other, needed in fitting][:3]
+
+
+EVENING = 4 * 3600
+"""Seconds that a run of more than a day is brought down to."""
+
+
+def shorter(recipe: Recipe) -> list[str]:
+    """Return what would bring the time down to an evening: fewer rows or passes, another card, more of them."""
+    share = EVENING / recipe.seconds
+    rows = (recipe.data.rows or recipe.data.raw_rows) * share
+    few = int(f"{rows:.1e}".partition("e")[0].replace(".", "")) * 10 ** max(0, int(math.log10(max(rows, 1))) - 1)
+    limit = f'SET="max_samples={few}"' if is_own(recipe.task) else f"LIMIT={few} (or max_samples={few} in SET)"
+    found = [f"{limit} would take about {in_words(EVENING)}"]
+    if (epochs := recipe.settings["num_train_epochs"]) > 1:
+        one = replace(recipe, overrides={**recipe.overrides, "num_train_epochs": 1.0})
+        found.append(f'SET="num_train_epochs=1" in place of {epochs:g}: about {in_words(one.seconds)}')
+    return found + _faster_cards(recipe)
+
+
+def _faster_cards(recipe: Recipe) -> list[str]:
+    """Return the hardware on which it is done in an evening, the slowest that does first; else the fastest."""
+    machines = [
+        (f"HARDWARE={name}" + (f" GPUS={count}" if count > 1 else ""), card.model_copy(update={"devices": count}))
+        for count in (1, 4, 8)
+        for name, card in hardware_profiles().items()
+        if card.kind == "cuda"
+    ]
+    ready = [(words, replace(recipe, hardware=card, hardware_name=words)) for words, card in machines]
+    timed = sorted(((other.seconds, words, other) for words, other in ready), key=lambda found: -found[0])
+    fitting = [(seconds, words) for seconds, words, other in timed if other.memory and _fits(other, other.memory)]
+    enough = [found for found in fitting if found[0] <= EVENING][:1] or fitting[-1:]
+    return [
+        f"{words} would take about {in_words(seconds)}" for seconds, words in enough if seconds < recipe.seconds / 2
+    ]
 
 
 def _fits(recipe: Recipe, needed: Estimate) -> bool:

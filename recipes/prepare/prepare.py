@@ -28,7 +28,7 @@ from recipes.prepare.probe import Probe, check, check_unknown
 MARKER = "prepared.json"
 
 
-class Preparation(Schema):
+class Preparation(Schema, use_attribute_docstrings=False):
     """What turns a backbone's files, as the hub ships them, into a folder that LLaMA-Factory can use."""
 
     gguf: dict[str, str] = Field(default_factory=dict)

@@ -29,7 +29,7 @@ TEXTS = (
 PLAIN = "The patient takes 2 tablets, twice a day."
 
 
-class Probe(Schema):
+class Probe(Schema, use_attribute_docstrings=False):
     """What must be true of a prepared folder."""
 
     file: str = ""

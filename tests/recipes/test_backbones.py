@@ -139,7 +139,7 @@ def test_a_new_backbone_is_one_entry(own_file: Path) -> None:
 def test_mistakes_in_an_entry_are_named(own_file: Path, text: str, message: str) -> None:
     own_file.write_text(text)
     with pytest.raises(UserError, match=message):
-        backbones()
+        dict(backbones())
 
 
 def test_the_modelscope_switch_of_llamafactory_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
             "room_gib": round(recipe.hardware.memory_gb, 1),
             "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
             "seconds": round(recipe.seconds),
+            "dollars": recipe.dollars,
             "ram_gb": ram_gb(recipe),
             "disk_gb": round(disk_gb(recipe, around.downloaded or recipe.model_path in fetched), 1),
         }
@@ -81,6 +82,8 @@ def table(plan: Plan) -> str:
     known = [run.expected["seconds"] for run in plan.runs if run.expected["seconds"]]
     unknown = f", {len(plan.runs) - len(known)} runs not counted" if len(known) < len(plan.runs) else ""
     training = f"{in_words(sum(known))} one after another{unknown}"
+    if dollars := [run.expected["dollars"] for run in plan.runs if run.expected["dollars"]]:
+        training += f", about ${sum(dollars):.2f} (PRICE_PER_HOUR= says another price)"
     if not known:
         training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
     return "\n".join([

@@ -1,6 +1,7 @@
 """The plan before training: each check, what it says when it fails, and that training then does not start."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from click.testing import CliRunner
 from common.errors import UserError
 from recipes.__main__ import main
 from recipes.catalog.catalog import Hardware, Shape
-from recipes.catalog.datasets import DataFacts
+from recipes.catalog.datasets import DataFacts, data_facts
+from recipes.catalog.prices import price_per_hour
 from recipes.estimate.duration import in_words, seconds, tokens_a_second
 from recipes.llamafactory.keys import known_templates
+from recipes.preflight import suggest
 from recipes.preflight.checks import BAD, OK, OPEN, Check, checks, refuse, text
 from recipes.preflight.expected import disk_gb
 from recipes.preflight.suggest import suggestions
@@ -199,6 +202,69 @@ def test_time_is_not_told_where_nothing_is_known() -> None:
         )
         == 0
     )
+
+
+LAW_ZH = DataFacts(language="zh", raw_rows=285_781)
+
+
+def test_before_conversion_the_known_rows_are_counted_and_limit_bounds_them() -> None:
+    whole, few = data_facts("law_zh"), data_facts("law_zh", limit=1000)
+    assert (whole.rows, whole.raw_rows, few.raw_rows) == (0, 285_781, 1000)
+    one_card = replace(recipe("qwen3-8b", "lora", "80gb"), data=whole)
+    assert one_card.seconds > 100 * replace(one_card, data=few).seconds / 2
+    assert "285,781 rows" in one("time", one_card).words
+
+
+def test_more_than_a_day_is_no_tick_and_says_what_would_be_an_evening() -> None:
+    made = replace(recipe("qwen3-8b", "qlora", "t4"), data=LAW_ZH)
+    check = one("time", made)
+    assert check.status == OPEN
+    limit = int(re.search(r"LIMIT=(\d+)", check.hint)[1])  # type: ignore[index]
+    assert replace(made, data=replace(LAW_ZH, raw_rows=limit)).seconds == pytest.approx(4 * 3600, rel=0.1)
+    assert "HARDWARE=" in check.hint
+    own = replace(made, task="mine")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suggest, "is_own", lambda task: True)
+        assert 'SET="max_samples=' in one("time", own).hint
+    assert one("time", replace(made, data=replace(LAW_ZH, raw_rows=500))).status == OK
+
+
+def test_steps_and_samples_that_are_set_count() -> None:
+    made = replace(recipe("qwen3-8b", "lora", "80gb"), data=replace(LAW_ZH, rows=285_781, mean_characters=600))
+
+    def with_set(**overrides: Any) -> float:
+        return replace(made, overrides=overrides).seconds
+
+    assert with_set(max_samples=1000) < with_set() / 50
+    assert with_set(max_steps=20) == pytest.approx(with_set(max_steps=10), rel=1)
+    assert with_set(max_steps=1000) - 40 == pytest.approx(100 * (with_set(max_steps=10) - 40), rel=0.01)
+
+
+def test_the_time_has_its_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = replace(recipe("qwen3-8b", "lora", "80gb"), data=replace(LAW_ZH, raw_rows=10_000))
+    monkeypatch.delenv("PRICE_PER_HOUR", raising=False)
+    listed = price_per_hour(made.hardware)
+    assert listed is not None
+    assert made.dollars == pytest.approx(made.seconds / 3600 * listed.dollars)
+    assert f"${made.dollars:.2f} at ${listed.dollars:.2f} an hour" in one("time", made).words
+    monkeypatch.setenv("PRICE_PER_HOUR", "$12")
+    assert made.dollars == pytest.approx(made.seconds / 300)
+    monkeypatch.setenv("PRICE_PER_HOUR", "cheap")
+    with pytest.raises(UserError, match="PRICE_PER_HOUR=cheap"):
+        one("time", made)
+
+
+def test_a_card_is_found_in_the_list_by_its_name_and_memory() -> None:
+    def card(title: str, memory_gb: float, devices: int = 1, kind: Any = "cuda") -> float | None:
+        found = price_per_hour(Hardware(name="auto", title=title, kind=kind, memory_gb=memory_gb, devices=devices), {})
+        return found and found.dollars
+
+    forty, eighty = card("NVIDIA A100-SXM4-40GB", 39.2), card("NVIDIA A100-SXM4-80GB", 78.4)
+    assert forty
+    assert eighty
+    assert card("NVIDIA A100-SXM4-80GB", 78.4, devices=8) == 8 * eighty
+    assert card("a card that nobody rents out", 11.0) is None
+    assert card("no GPU", 80.0, kind="cpu") is None
 
 
 def test_seconds_in_words() -> None:
