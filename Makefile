@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m converters|recipes|eval`, so all of it works without make.
 PYTHON ?= python3
 PY := .venv/bin/python
-VARIABLES = SWEEP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE LANGUAGE TRACK NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE_PER_HOUR
+VARIABLES = SWEEP SKIP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MODEL METHOD VARIANT HARDWARE SET SOURCE LIMIT FORMAT RUN WHO JUDGE QUESTIONS LM_EVAL BUDGET PRICE EXTRA MAX_TOKENS TEMPERATURE SORT DELETE LANGUAGE TRACK NAME N GENERATOR PROMPTS PORT PUSH GGUF CANARIES CASES GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE_PER_HOUR
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE PRICE_PER_HOUR EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
@@ -90,8 +90,8 @@ export: setup ## Merge what was trained into a model folder that anything can lo
 card: setup ## + Write the exported model's card anew, from what has been measured since.
 	@$(PY) -m recipes card $(RECIPE_OPTIONS)
 
-sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run JOBS=n EXECUTOR=ray|slurm).
-	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,TRACK,track) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(if $(call given,ONLY),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
+sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run SKIP=model JOBS=n EXECUTOR=ray|slurm).
+	@$(PY) -m recipes sweep $(call option,SWEEP,sweep) $(call option,NAME,name) $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,HARDWARE,hardware) $(call option,SET,set) $(DATA_OPTIONS) $(call option,TRACK,track) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(call option,SKIP,skip) $(if $(call given,ONLY),--only "$$ONLY") $(call option,JOBS,jobs) $(call option,EXECUTOR,executor)$(if $(DRY), --dry-run)$(if $(STATUS), --status) $(FORCED)
 
 webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus (PORT=7860).
 	@$(PY) -m recipes webui $(call option,PORT,port)

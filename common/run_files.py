@@ -165,6 +165,10 @@ class Metrics(TypedDict, total=False):
     comparisons: list[dict[str, Any]]
     ranking: dict[str, list[dict[str, Any]]]
     """Judge -> its ranking, of three contestants or more."""
+    seeds: list[dict[str, Any]]
+    """Judge and two recipes -> their win rate over several seeds."""
+    trained: list[str]
+    """Contestants that are tuned models of a sweep's runs."""
     agreement: list[dict[str, Any]]
     choice: Any
     texts: Any
@@ -267,6 +271,8 @@ class Plan:
     title: str = ""
     question: str = ""
     axes: dict[str, list[Any]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    """Why runs of the file are not among its runs."""
     source: str = ""
     limit: int | None = None
     judge: str = "auto"

@@ -9,7 +9,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256_of, write_json
 from common.paths import data_folder
-from common.process import only_one
+from common.process import is_held, only_one
 from converters.corpus.decide import Decision
 from converters.output.card import difference, identity_of, is_whole, make_card, read_card, steps
 from converters.output.dataset_info import register
@@ -50,6 +50,11 @@ def convert(
             print(f"{folder} is up to date: {card['files']['train']['rows']:,} training rows from {card['source']}")
             register()
             return card
+        if under_way := [path.parent for path in folder.glob("*/made_from.json") if is_held(path.parent)]:
+            raise UserError(
+                f"{under_way[0]} is being made from the rows of {task.name}, which would change under it",
+                "wait for it, or end it; then the same command goes on",
+            )
         if card:
             print(f"{folder} is converted again: {difference(card['made_from'], identity)}")
         for note in job.source.notes:

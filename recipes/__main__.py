@@ -279,6 +279,7 @@ def demo() -> None:
 @click.option("--judge", default="")
 @click.option("--questions", default="")
 @click.option("--max-tokens", type=click.IntRange(min=1))
+@click.option("--skip", default="", help="Runs, models, methods or values to leave out.")
 @click.option("--executor", default="local", show_default=True, help="local, ray or slurm.")
 @click.option("--jobs", default=0, help="Runs at a time (default: one a card; one on a CPU).")
 @click.option("--dry-run", "dry", is_flag=True, help="Show the plan and stop.")

@@ -15,10 +15,14 @@ HAN_DIGIT = {**{digit: value for value, digit in enumerate(DIGITS)}, "〇": 0, "
 HAN_SCALE = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 NUMERAL = f"[{DIGITS}〇两俩十百千万亿]+"
 ARABIC = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*([百千万亿])")
+SCALED = re.compile(
+    r"(?!401k)(\d+(?:,\d{3})*(?:\.\d+)?)\s*([百千万亿]|(?:k|thousand|million|billion)\b)", re.IGNORECASE
+)
+SCALE = {**HAN_SCALE, "k": 1_000, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+FRACTION = re.compile(rf"({NUMERAL}|\d+)\s*分之\s*({NUMERAL}|\d+(?:\.\d+)?)")
 MEASURE = (
     "(?:个?半?(?:工作日|自然日|月|年|小时|星期|周)|周?岁|[年月日天周次倍元万亿条款项级度克升米年届折成]"
-    "|分之|分钟|毫[克升米]|公斤)"
+    "|分钟|毫[克升米]|公斤)"
 )
 WITH_MEASURE = re.compile(
     rf"(?<![{DIGITS}〇两十百千万亿第唯统]){NUMERAL}(?={MEASURE})|(?<=第){NUMERAL}(?=[条款项章节编届])"
@@ -34,7 +38,7 @@ WORDS = {
 }
 TITLE = re.compile(r"《([^《》]{2,40})》")
 LATIN_IN_HAN = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,}")
-NAME = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][\w’'-]+|\b[A-Z]{2,}[a-z]?\b|\b[a-z]+[A-Z]\w*\b")
+NAME = re.compile(r"(?!OK\b)(?:(?<=[a-z0-9,;:] )[A-Z][\w’'-]+|\b[A-Z]{2,}[a-z]?\b|\b[a-z]+[A-Z]\w*\b)")
 """A capital letter inside a sentence, or several."""
 PROVISION = re.compile(
     rf"第\s*({NUMERAL}|\d+)\s*条"
@@ -43,7 +47,7 @@ PROVISION = re.compile(
 )
 AMOUNT = re.compile(
     rf"(?:[$€£¥￥]\s?({ARABIC}))"
-    rf"|({ARABIC})\s*(?:%|％|percent\b|[mµ]?g\b|m[lL]\b|IU\b|毫克|毫升|克|万?元|美元|dollars\b)",
+    rf"|({ARABIC})\s*(?:%|％|(?:percent|[mµ]?g|m[lL]|IU)(?![A-Za-z])|毫克|毫升|克|万?元|美元|dollars\b)",
     re.IGNORECASE,
 )
 OPTIONS = re.compile(r"(?:^|[\s（(：:。？?])([A-H])(?:[.、．:：)）]|\s+\S)")
@@ -85,10 +89,12 @@ def numbers(text: str, every: bool) -> set[float]:
     """Return the numbers of a text; `every` takes Chinese numerals without a measure, too."""
     lines = [line[mark.end() :] if (mark := ENUMERATOR.match(line)) else line for line in text.split("\n")]
     text = URL.sub(" ", "\n".join(lines))
-    scaled = {float(number) * HAN_SCALE[scale] for number, scale in SCALED.findall(text)}  # 5万 is 50000
-    text = text if every else SCALED.sub(" ", text)
-    found = scaled | {_value(number) for number in re.findall(ARABIC, text)}
-    found |= {number_of(numeral) for numeral in (re.compile(NUMERAL) if every else WITH_MEASURE).findall(text)}
+    found = {100 * _value(part) / _value(whole) for whole, part in FRACTION.findall(text) if _value(whole)}  # percent
+    text = FRACTION.sub(" ", text)
+    found |= {_value(number) * SCALE[scale.lower()] for number, scale in SCALED.findall(text)}  # 5万 is 50000
+    alone = SCALED.sub(" ", text)
+    found |= {_value(number) for number in re.findall(ARABIC, text if every else alone)}
+    found |= {number_of(numeral) for numeral in (re.compile(NUMERAL) if every else WITH_MEASURE).findall(alone)}
     return found | {float(WORDS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS}
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from common.errors import UserError
 from common.files import sha256_of
-from converters.generate.answers import folded, script
+from converters.generate.answers import folded, script, unframed
 from converters.generate.ask import EXCERPT, Call, Dropped, fault
 from converters.generate.known_rows import COPIED_LETTERS, Examples, HeldOut, Known
 from converters.generate.novelty import Novelty, tokens
@@ -119,7 +119,9 @@ class Selection:
         if not parsed.items and not parsed.broken:
             self._drop(call, ("no_items", f"no tasks in the reply: {reply.said[:EXCERPT]!r}"))
         self.items += len(parsed.items)
-        cleaned = (Item(*map(self._clean, (item.instruction, item.input, item.output))) for item in parsed.items)
+        cleaned = (
+            Item(*map(self._clean, (item.instruction, item.input, unframed(item.output)))) for item in parsed.items
+        )
         return [Found(call, place, item) for place, item in enumerate(cleaned)]
 
     def _passes(self, found: Found) -> bool:

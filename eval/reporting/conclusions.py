@@ -7,7 +7,7 @@ from eval.reporting.cases import best_run
 from eval.reporting.experiment import Experiment, RunFacts, loss_against
 from eval.reporting.language import Language
 from eval.reporting.tables import difference
-from eval.result.sentences import heldout, p_value, power, rate, verdict
+from eval.result.sentences import heldout, over_seeds, p_value, power, rate, verdict
 
 SURE = 0.05
 
@@ -62,7 +62,7 @@ def sentences(experiment: Experiment, tell: Language) -> list[str]:
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
         said = (*_losses(runs, tell), *_verdicts(experiment, runs, tell), *_baseline(experiment, task, tell))
-        said = (*said, *_seeds(experiment, runs, tell))
+        said = (*said, *_seeds(experiment, runs, tell), *_judged_over_seeds(experiment, task, tell))
         found += [tell("of task", task=task, said=line) if len(experiment.tasks) > 1 else line for line in said]
     return found + ([tell("each one seed")] if len(experiment.done) > 1 and not seeds.pooled(experiment) else [])
 
@@ -126,6 +126,12 @@ def _baseline(experiment: Experiment, task: str, tell: Language) -> list[str]:
             told[key].append(f"{run.name} ({difference(change)})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
     return [tell("baseline", of=len(compared), parts=parts)] if parts else []
+
+
+def _judged_over_seeds(experiment: Experiment, task: str, tell: Language) -> list[str]:
+    """Say the win rates over seeds, from where the task's models met."""
+    met = [meeting.result.get("seeds", []) for (_, of), meeting in experiment.meetings.items() if of == task]
+    return [over_seeds(row, tell.result) for rows in met for row in rows]
 
 
 def _seeds(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:

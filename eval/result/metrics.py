@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.files import sha256
+from common.files import read_jsonl, sha256
 from common.llm.prices import price_of
 from common.run_files import read_general, read_heldout
 from common.versions import versions
@@ -18,6 +18,7 @@ from eval.statistics import people
 from eval.statistics.agreement import Ratings, agreement_of
 from eval.statistics.outcomes import Outcome
 from eval.statistics.reference_scores import choice_scores, looping, text_scores
+from eval.statistics.seeds import over_seeds
 
 PANEL = "panel"  # the majority of the model judges
 MOST_UNUSABLE = 0.05  # share of a side's answers that may be cut off, empty or loops; above it there is no win rate
@@ -31,6 +32,7 @@ def build(folder: Folder) -> dict[str, Any]:
     contestants = {who: _contestant(rows, compared) for who, rows in answers.items()}
     comparisons: list[dict[str, Any]] = []
     agreement: list[dict[str, Any]] = []
+    rated: dict[tuple[str, str, str], dict[str, float]] = {}
     for a, b in pairs:
         by_judge = {judge: found for judge, rows in judged.items() if (found := stats.outcomes(rows, a, b))}
         voted = _votes(by_judge)
@@ -59,6 +61,8 @@ def build(folder: Folder) -> dict[str, Any]:
                     "corrected": None,
                     "withheld": why,
                 }
+            else:
+                rated[judge, a, b] = scores
             comparisons.append(row)
         if len(by_judge) > 1:
             agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
@@ -72,6 +76,8 @@ def build(folder: Folder) -> dict[str, Any]:
         "stale_judgments": folder.stale_judgments,
         "lost_votes": folder.lost_votes,
         "comparisons": comparisons,
+        "seeds": [row | {"kind": kind_of(row["judge"])} for row in over_seeds(rated, answers)],
+        "trained": _trained(folder),
         "agreement": agreement,
         "choice": choice_scores(folder.questions, answers),
         "texts": text_scores(folder.questions, answers),
@@ -86,6 +92,12 @@ def build(folder: Folder) -> dict[str, Any]:
     }
     result["warnings"] = caveats(result)
     return result
+
+
+def _trained(folder: Folder) -> list[str]:
+    """Return the contestants that are tuned models of a sweep's runs."""
+    first = {path.stem: next(read_jsonl(path), {}) for path in sorted(folder.path.glob("answers/*.jsonl"))}
+    return [who for who, row in first.items() if str(row.get("of", "")).endswith("tuned.jsonl")]
 
 
 def kind_of(judge: str) -> str:

@@ -19,7 +19,7 @@ from eval.records.judgments import pairs_judged
 from eval.records.questions import language_of
 from eval.result.metrics import build, kind_of
 from eval.result.sentences import caveats, sentences
-from eval.result.tables import blocks_of, comparisons
+from eval.result.tables import alone, blocks_of, comparisons
 from eval.statistics.outcomes import outcomes
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -50,9 +50,7 @@ def render(
     language = language_of([item["question"] for item in items])
     return template("result.html.jinja").render(
         language=language,
-        blocks=blocks_of(pooled, ranked, language)
-        if pooled
-        else blocks_of([], parts[0][1].get("ranking", {}), language, parts[0][1]["contestants"]),
+        blocks=blocks_of(pooled, ranked, language) if pooled else alone(parts[0][1], language),
         parts=[
             (result, comparisons(result, language), sentences(result, language), caveats(result, language))
             for _, result in parts

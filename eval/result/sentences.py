@@ -30,6 +30,7 @@ def sentences(result: dict[str, Any], language: str = "en") -> list[str]:
     """Return a result's findings: who is ahead, agreement, held-out loss, other scores, what was run, the files."""
     tell = partial(say, language)
     said = list(dict.fromkeys(verdict(row, tell, result["folder"]) for row in result["comparisons"]))
+    said += [over_seeds(row, tell) for row in result["seeds"]]
     said += [agreement(row, tell) for row in result["agreement"] if any(pair["items"] for pair in row["pairs"])]
     said.append(heldout(result["heldout"], tell))
     said += [*_scores(result, tell), *general(result["general"], tell)]
@@ -77,6 +78,16 @@ def power(row: dict[str, Any], n: int, tell: Say) -> str:
     """Say how large a difference so many questions, with so many ties, can show."""
     rate, ties = row["detectable_rate"], row["ties"]
     return tell("too few" if rate is None else "tied power" if ties else "power", n=n, rate=rate, ties=ties)
+
+
+def over_seeds(row: dict[str, Any], tell: Say) -> str:
+    """Say the win rate of one recipe against another over several seeds, and how much it varies with the seed."""
+    each = ", ".join(f"{one:.0%}" for one in row["rates"])
+    words = {**row, "rate": rate(row["win_rate"], row["interval"]), "n": row["seeds"], "each": each}
+    if row["a"] == row["b"]:
+        return tell("other seed", **words)
+    told = "likeness" if row["kind"] == "stand-in" else "seeds sure" if row["sure"] else "seeds unsure"
+    return tell("over seeds", **words, told=tell(told))
 
 
 def agreement(row: dict[str, Any], tell: Say) -> str:
@@ -173,6 +184,8 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
     found += forgotten(result["general"], tell)
     if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
         found.append(tell("settings"))
+    if len(result["trained"]) > 1 and not result["seeds"]:
+        found.append(tell("one seed"))
     return found
 
 

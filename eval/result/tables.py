@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import stdev
 from typing import Any
 
 from eval.result.sentences import corrected, equal, p_value, power, rate, sentences, share
@@ -25,7 +26,7 @@ def show(result: dict[str, Any]) -> None:
     """Print the comparisons, the held-out loss, the warnings and where the files are."""
     title = " ".join(filter(None, [result["task"], f"({result['folder']})"]))
     print(f"\nResult: {title}, {result['questions']} questions\n")
-    for block in blocks_of([], result.get("ranking", {}), "en", result["contestants"]):
+    for block in alone(result, "en"):
         print(block, end="\n\n")
     if result["comparisons"]:
         print(columns(comparisons(result, "en")), end="\n\n")
@@ -33,6 +34,19 @@ def show(result: dict[str, Any]) -> None:
         print(f"nothing has been judged here yet: make judge RUN={result['folder']}\n")
     for line in [*sentences(result), *(f"Note: {warning}" for warning in result["warnings"])]:
         print(line)
+
+
+def alone(result: dict[str, Any], language: str) -> list[Block]:
+    """Return the tables that stand before the comparisons of one folder: rankings, and recipes over several seeds."""
+    tell, blocks = partial(say, language), blocks_of([], result.get("ranking", {}), language, result["contestants"])
+    for judge in dict.fromkeys(row["judge"] for row in result["seeds"]):
+        lines = [
+            [tell("versus", **row), str(row["seeds"]), rate(row["win_rate"], row["interval"]), f"{row['sd']:.0%}",
+             ", ".join(f"{one:.0%}" for one in row["rates"])]
+            for row in result["seeds"] if row["judge"] == judge
+        ]  # fmt: skip
+        blocks.append(Block(tell("seeds title", judge=judge), [tell("seeds header").split("|"), *lines]))
+    return blocks
 
 
 def columns(rows: list[list[str]]) -> str:
@@ -81,6 +95,11 @@ def blocks_of(
         if row["corrected"]:
             notes.append(corrected(row["corrected"], tell))
         notes += equal(row, tell)
+        rates = [part["win_rate"] for part in row["tasks"] if part["win_rate"] is not None]
+        if len(rates) > 1:
+            notes.append(tell("between runs", sd=stdev(rates)))
         title = tell("pooled", a=row["a"], b=row["b"], judge=row["judge"])
         blocks.append(Block(title, [tell("pooled header").split("|"), *lines], notes))
+    if pooled:
+        blocks[-1].notes.append(tell("one seed"))
     return blocks

@@ -7,22 +7,25 @@ scipy takes as long as judging a task; the tests hold them against scipy and sta
 from collections.abc import Sequence
 from functools import cache
 from math import exp, lgamma, log, sqrt
+from statistics import NormalDist
 
 Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
-def wilson(successes: float, n: float) -> list[float]:
-    """Return Wilson's (1927) 95 % interval of a proportion; [0, 1] when nothing was tried."""
+def wilson(successes: float, n: float, z: float = Z95) -> list[float]:
+    """Return Wilson's (1927) interval of a proportion, 95 % by default; [0, 1] when nothing was tried."""
     if not n:
         return [0.0, 1.0]
-    p, z2 = successes / n, Z95 * Z95
+    p, z2 = successes / n, z * z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    half = z * sqrt(max(p * (1 - p), 0.0) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return [max(0.0, middle - half), min(1.0, middle + half)]
 
 
-def rate_interval(scores: Sequence[float]) -> list[float]:
+def rate_interval(scores: Sequence[float], comparisons: int = 1) -> list[float]:
     """Return the 95 % interval of the mean of question scores (0 to 1, ties in between).
+
+    Of so many `comparisons` all intervals together hold with 95 % (Bonferroni).
 
     Wilson's interval with so many questions as their spread is worth: ties vary less than wins and losses do. One
     question's worth of full spread is added, so that the interval does not collapse when all are ties or all are won.
@@ -32,7 +35,8 @@ def rate_interval(scores: Sequence[float]) -> list[float]:
         return [0.0, 1.0]
     p = sum(scores) / n
     spread = (sum((score - p) ** 2 for score in scores) + 1) / (n * p * (1 - p) + 1)
-    return wilson(sum(scores) / spread, n / spread)
+    z = NormalDist().inv_cdf(1 - 0.025 / comparisons) if comparisons > 1 else Z95
+    return wilson(sum(scores) / spread, n / spread, z)
 
 
 def binomial_tail(least: int, n: int, p: float = 0.5) -> float:

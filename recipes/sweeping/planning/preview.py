@@ -1,5 +1,6 @@
 """What a plan says before anything runs: what each run takes, whether it fits, what the judge will be asked."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from recipes.preflight.checks import BAD, OPEN, checks
 from recipes.preflight.expected import disk_gb, ram_held
 from recipes.preflight.surroundings import look_around
 from recipes.recipe import Recipe
-from recipes.sweeping.planning.resolve import content_key, recipe_of
+from recipes.sweeping.planning.resolve import content_key, recipe_of, without_repeats
 
 MOST_TO_COMPARE_ALL = 6
 """Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
@@ -23,10 +24,11 @@ OTHER_RAM_GB = 12
 def completed(plan: Plan) -> tuple[Plan, list[str]]:
     """Return the plan with what each run takes, and every run that cannot work, with the reason."""
     runs, problems = [], []
+    recipes = {run.id: recipe_of(run) for run in plan.runs}
     fetched: set[str] = set()
     free = float("inf")
     for run in plan.runs:
-        recipe = recipe_of(run)
+        recipe = recipes[run.id]
         around = look_around(recipe)
         found = checks(recipe, around)
         problems += [f"{run.name}: {check.title}: {check.words}" for check in found if check.status == BAD]
@@ -44,7 +46,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
         free = min(free, around.disk_free_gb)
         devices = recipe.hardware.devices if recipe.hardware.kind == "cuda" else 0
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
-    plan = replace(plan, runs=runs)
+    plan = without_repeats(replace(plan, runs=runs), recipes)
     if (needed := disk_of(plan)) > free:
         problems.append(f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free")
     return plan, problems
@@ -56,6 +58,15 @@ def ram_gb(recipe: Recipe) -> int | None:
     return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
 
 
+def dollars(seconds: float) -> str:
+    """Return what so long costs, where PRICE_PER_HOUR says what the machine does."""
+    price = os.environ.get("PRICE_PER_HOUR", "")
+    try:
+        return f", about ${float(price) * seconds / 3600:.2f} of machine" if price else ""
+    except ValueError:
+        raise UserError(f"PRICE_PER_HOUR={price!r} is no number", "dollars an hour of this machine: 0.35") from None
+
+
 def disk_of(plan: Plan) -> float:
     """Return what all runs leave on the disk, GB."""
     return sum(run.expected["disk_gb"] for run in plan.runs)
@@ -65,8 +76,15 @@ def refuse(plan: Plan, problems: list[str]) -> None:
     """Raise when a run surely cannot work, unless the user insists."""
     if problems and not plan.force:
         raise UserError(
-            "these runs cannot work:\n  - " + "\n  - ".join(problems), "change the sweep, or FORCE=1 tries all the same"
+            "these runs cannot work:\n  - " + "\n  - ".join(problems),
+            f"{way_on(problems)}; FORCE=1 tries all the same",
         )
+
+
+def way_on(problems: list[str]) -> str:
+    """Say how to go on without the runs that cannot work."""
+    names = dict.fromkeys(name for name, mark, _ in (problem.partition(": ") for problem in problems) if mark)
+    return f'SKIP="{" ".join(name for name in names if name != "disk")}" leaves them out'
 
 
 def table(plan: Plan) -> str:
@@ -88,8 +106,8 @@ def table(plan: Plan) -> str:
         training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
     return "\n".join([
         f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows),
-        f"training: {training}; disk: {disk_of(plan):.1f} GB, if all is kept",
-        *([_judging(plan)] if "judge" in plan.steps else []),
+        f"training: {training}{dollars(sum(known))}; disk: {disk_of(plan):.1f} GB, if all is kept",
+        *([_judging(plan)] if "judge" in plan.steps else []), *plan.left_out,
     ])  # fmt: skip
 
 

@@ -1,15 +1,16 @@
 """From drafts to runs: every name looked up, every recipe put together, all that cannot work told at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from common.errors import UserError
+from common.errors import UserError, nearest
 from common.files import sha256_of
-from common.overrides import as_set
+from common.overrides import as_set, unchecked
 from common.paths import data_folder, folder_name, questions_file, run_folder
 from common.run_files import Plan, Run
 from common.schema import invalid
+from converters.output.card import read_card
 from converters.registry import load_task
 from converters.settings import build_settings
 from converters.variants import OF_THE_BASE, named
@@ -54,9 +55,61 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     _refuse(path, [f"{run.name} is twice the same run" for run in built.values() if ids.count(run.id) > 1])
     runs = [replace(run, baseline=built[start].id) if (start := starts[number]) is not None else run
             for number, run in built.items()]  # fmt: skip
+    runs = _told_apart(runs)
+    _refuse(path, _skips_nothing(file.skip, runs))
+    skipped = {run.id: f"{run.name} is left out: SKIP" for run in runs if _called(run) & {*file.skip}}
     settings = {item.name: getattr(file, item.name) for item in fields(Plan) if item.name in SweepFile.model_fields}
     axes = {key: _values(runs, key) for key in varying}
-    return Plan(**settings | {"name": name, "file": path, "runs": _told_apart(runs), "axes": axes})
+    return without(Plan(**settings | {"name": name, "file": path, "runs": runs, "axes": axes}), skipped)
+
+
+def _called(run: Run) -> set[str]:
+    """Return what SKIP may call a run by: its name, its words, its values."""
+    return {run.name, run.contestant, run.model, run.method, run.task, *map(str, run.point.values())}
+
+
+def _skips_nothing(names: Iterable[str], runs: list[Run]) -> list[str]:
+    known = sorted({name for run in runs for name in _called(run)})
+    wrong = [f"skip: no run is {name!r} or has it; {nearest(name, known)}" for name in names if name not in known]
+    return wrong or (["skip: no run is left"] if all(_called(run) & {*names} for run in runs) else [])
+
+
+def without(plan: Plan, reasons: Mapping[str, str], instead: Mapping[str, str] | None = None) -> Plan:
+    """Return a plan without the runs of these ids, with the reasons; `instead` has the runs that stand for them."""
+    here = {run.id: run.id for run in plan.runs if run.id not in reasons} | dict(instead or {})
+    runs = [replace(run, baseline=here.get(run.baseline or "")) for run in plan.runs if run.id not in reasons]
+    axes = {key: [value for value in values if any(same(run.point.get(key), value) for run in runs)]
+            for key, values in plan.axes.items()}  # fmt: skip
+    return replace(plan, runs=runs, axes=axes, left_out=(*plan.left_out, *reasons.values()))
+
+
+def without_repeats(plan: Plan, recipes: Mapping[str, Recipe]) -> Plan:
+    """Return a plan without the runs that would train a model once more that another of its runs trains."""
+
+    def made(run: Run) -> tuple[Any, ...]:
+        settings: dict[str, Any] = dict(weights_of(identity(recipes[run.id]))) if run.key else {"id": run.id}
+        most, rows = settings.get("max_samples"), _training_rows(run.task)
+        passed_over = {"output_dir", *(["max_samples"] if most and most >= rows else [])}
+        kept = {key: value for key, value in settings.items() if key not in passed_over}
+        return sha256_of(kept), run.asked_task, run.model, run.method, run.hardware, run.gpus
+
+    first: dict[Any, Run] = {}
+    for run in sorted(plan.runs, key=lambda run: run.id != run.baseline):  # a baseline stays
+        first.setdefault(made(run), run)
+    instead = {run.id: other for run in plan.runs if (other := first[made(run)]) is not run}
+    reasons = {id_: f"{plan.run(id_).name} is left out: it is {other.name} once more{_few_rows(plan.run(id_))}"
+               for id_, other in instead.items()}  # fmt: skip
+    return without(plan, reasons, {id_: other.id for id_, other in instead.items()})
+
+
+def _few_rows(run: Run) -> str:
+    rows, most = _training_rows(run.task), unchecked(run.set).get("max_samples")
+    return f" ({run.task} has {rows:,} rows, max_samples is {most:,})" if rows and most and most >= rows else ""
+
+
+def _training_rows(task: str) -> int:
+    card = read_card(task)
+    return int(card["files"]["train"]["rows"]) if card else 0
 
 
 def _refuse(path: str, problems: list[str]) -> None:

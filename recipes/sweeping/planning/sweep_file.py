@@ -163,6 +163,8 @@ class SweepFile(Schema):
     mode: Literal["grid", "one-at-a-time"] = "grid"
     baseline: Settings = Field(default_factory=dict)
     """Axis -> the value that the others are compared with."""
+    skip: Words = ()
+    """Names of runs, models, methods or values whose runs are left out."""
     variant: Text = ""
     """In front of every run's own variant."""
     source: str = ""

@@ -1,12 +1,15 @@
 """The table of a sweep's runs while they run: state, step, loss, speed, time left, read from files on disk."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Self
 
 from rich.live import Live
 from rich.text import Text
 
+from common.overrides import as_set
 from common.run_files import (
     DONE,
     FAILED,
@@ -32,7 +35,26 @@ def lines(plan: Plan) -> list[str]:
     found = [(run, read_state(plan, run)) for run in plan.runs]
     done = sum(state.state == DONE for _, state in found)
     failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
-    return [f"{plan.name}: {done} of {len(found)} done", *aligned([HEAD, *(_row(*one) for one in found)]), *failed]
+    spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)]
+    return [
+        f"{plan.name}: {done} of {len(found)} done",
+        *aligned([HEAD, *(_row(*one) for one in found)]),
+        *spread,
+        *failed,
+    ]
+
+
+def _over_seeds(plan: Plan, found: list[tuple[Run, State]]) -> Iterator[str]:
+    """Yield the held-out loss of the done runs that differ in their seed alone: mean and standard deviation."""
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for run, state in found:
+        if "seed" in plan.axes and state.state == DONE and (loss := read_heldout(Path(run.folder)).get("tuned")):
+            rest = as_set({"": run.task} | {key: value for key, value in run.point.items() if key != "seed"})
+            groups.setdefault(rest, []).append((run.name, loss["loss"]))
+    for runs in groups.values():
+        if len(runs) > 1:
+            names, losses = zip(*runs, strict=True)
+            yield f"{', '.join(names)}: held-out {mean(losses):.3f}, SD {stdev(losses):.3f}"
 
 
 def _row(run: Run, state: State) -> tuple[str, ...]:

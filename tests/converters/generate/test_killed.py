@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from common.llm.cache import Cache
+from common.llm.prices import Budget
 from tests.converters.generate.conftest import ROOT, writes
 from tests.endpoint import Endpoint
 
@@ -17,9 +19,9 @@ AT_ONCE = 4
 ROWS = 240
 
 
-def start(command: str, endpoint: Endpoint, folder: Path) -> subprocess.Popen[bytes]:
+def start(command: str, endpoint: Endpoint, folder: Path, host: str = "127.0.0.1") -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "converters", *command.split(), "--task", "medical_en"]
-    words += ["--generator", f"fake@{endpoint.url}", "--concurrency", str(AT_ONCE)]
+    words += ["--generator", f"fake@{endpoint.url.replace('127.0.0.1', host)}", "--concurrency", str(AT_ONCE)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(words, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, **quiet)
 
@@ -59,6 +61,29 @@ def test_killed_and_run_again(endpoint: Endpoint, workplace: Path, command: str,
     ):
         assert (workplace / "data" / file).read_bytes() == (undisturbed / "data" / file).read_bytes()
     assert not list(workplace.rglob("*.part"))
+
+
+def test_calls_in_flight_at_a_kill_are_in_the_ledger(
+    endpoint: Endpoint, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their replies may be billed though nobody hears them: a server on another machine has a price."""
+    monkeypatch.setenv("PRICE", "1000 1000")
+    monkeypatch.chdir(workplace)
+    endpoint.latency = 5
+    command = "score --limit 12 --budget 100"
+    process = start(command, endpoint, workplace, host="127.0.0.2")
+    deadline = time.monotonic() + 30
+    while endpoint.in_flight < AT_ONCE and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    assert Cache().spent("data/medical_en/scored") == 0
+    endpoint.latency, endpoint.behaviour = 0, lambda body, number: '{"reason": "so", "score": 5}'
+    spent = Budget(Cache(), "data/medical_en/scored").spent
+    assert spent >= AT_ONCE * 0.3  # 300 tokens of output each, at 1,000 dollars a million
+    assert start(command, endpoint, workplace, host="127.0.0.2").wait(60) == 0
+    assert Cache().spent("data/medical_en/scored") > spent
+    assert len(endpoint.calls) == 12 + AT_ONCE
 
 
 def test_a_journal_that_was_broken_off_is_cut_back_to_whole_rounds(endpoint: Endpoint, workplace: Path) -> None:

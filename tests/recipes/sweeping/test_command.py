@@ -139,3 +139,35 @@ def test_make_passes_only_on_where_it_was_given(words, passed):
     line = f"make -n -o setup sweep SWEEP=x {words}"
     done = subprocess.run(line.split(), cwd=ROOT, capture_output=True, text=True, check=True)
     assert ("--only" in done.stdout) == passed
+
+
+def test_a_run_that_would_be_the_baseline_once_more_is_left_out_with_the_reason(tmp_path, monkeypatch):
+    """As many rows as there are, or more, are all of them."""
+    monkeypatch.chdir(tmp_path)
+    rows = {name: {"rows": 120, "sha256": name} for name in ("train", "val", "test")}
+    figures = {"mean": 90, "p50": 80, "p95": 200, "p99": 300, "max": 400}
+    write_json(
+        tmp_path / "data/medical_en/card.json",
+        {
+            "task": "medical_en",
+            "files": rows,
+            "lengths": dict.fromkeys(("prompt", "output", "total"), figures),
+            "format": "alpaca",
+            "source": "x",
+        },
+    )
+    content = {**SWEEP, "mode": "one-at-a-time", "compare": {"max_samples": [50, 120, 8000], "seed": [43]}}
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(content))
+    plan, _ = preview.completed(planned("s.yaml"))
+    assert [run.name for run in plan.runs] == ["baseline", "rows-50", "seed-43"]
+    assert plan.left_out[1] == (
+        "rows-8000 is left out: it is baseline once more (medical_en has 120 rows, max_samples is 8,000)"
+    )
+    assert plan.axes["max_samples"] == ["default", 50]
+    monkeypatch.setenv("PRICE_PER_HOUR", "3600")
+    told = preview.table(plan)
+    assert "of machine" in told
+    assert plan.left_out[0] in told
+    monkeypatch.setenv("PRICE_PER_HOUR", "a lot")
+    with pytest.raises(UserError, match="PRICE_PER_HOUR='a lot' is no number"):
+        preview.table(plan)

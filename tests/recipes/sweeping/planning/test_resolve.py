@@ -100,3 +100,21 @@ def test_what_is_mixed_with_a_tasks_rows_is_an_axis():
     assert [run.name for run in plan.runs] == ["real", "self_instruct-0.1", "scored-random4"]
     assert {run.baseline for run in plan.runs} == {plan.runs[0].id}
     assert plan.tasks == ["medical_en"]
+
+
+def test_runs_are_skipped_by_any_name_and_a_wrong_one_is_told():
+    content = {
+        "hardware": "cpu",
+        "compare": {"method": ["lora", "dora"], "lora_rank": [4, 8]},
+        "baseline": {"method": "lora"},
+    }
+    plan = resolve(sweep_file(**content, skip="dora"), "s", "s.yaml")
+    assert [run.name for run in plan.runs] == ["lora-rank-4", "lora-rank-8"]
+    assert plan.left_out == ("dora-rank-4 is left out: SKIP", "dora-rank-8 is left out: SKIP")
+    assert plan.axes["method"] == ["lora"]
+    plan = resolve(sweep_file(**content, skip="lora"), "s", "s.yaml")
+    assert [run.baseline for run in plan.runs] == [None, None]
+    with pytest.raises(UserError, match="did you mean dora"):
+        resolve(sweep_file(**content, skip="dorra"), "s", "s.yaml")
+    with pytest.raises(UserError, match="no run is left"):
+        resolve(sweep_file(**content, skip="lora dora"), "s", "s.yaml")
