@@ -9,8 +9,9 @@ import pytest
 
 from common.errors import UserError
 from common.llm.prices import Price
+from common.process import only_one
 from converters.__main__ import cli
-from tests.converters.generate.conftest import MORE, improves
+from tests.converters.generate.conftest import MORE, ROOT, improves
 from tests.endpoint import Endpoint, completion
 
 Run = Callable[..., None]
@@ -212,3 +213,15 @@ def test_many_unread_scores_are_told(endpoint: Endpoint, run: Run, capsys: pytes
     assert "warning: 2 replies hold no score" in capsys.readouterr().err
     run("score", "--limit", "40")
     assert "warning" not in capsys.readouterr().err
+
+
+def test_rows_that_a_part_is_being_made_from_are_not_replaced(endpoint: Endpoint, run: Run) -> None:
+    endpoint.behaviour = by_length
+    run("score", "--limit", "3")
+    rows = (BASE / "train.jsonl").read_bytes()
+    source = str(ROOT / "converters" / "examples" / "medical_en")
+    with only_one(BASE / "scored"), pytest.raises(UserError, match="is being made from the rows"):
+        convert("medical_en", "--source", source, "--set", "seed=3")
+    assert (BASE / "train.jsonl").read_bytes() == rows
+    convert("medical_en", "--source", source, "--set", "seed=3")
+    assert (BASE / "train.jsonl").read_bytes() != rows
