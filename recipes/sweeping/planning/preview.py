@@ -1,6 +1,5 @@
 """What a plan says before anything runs: what each run takes, whether it fits, what the judge will be asked."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -58,15 +57,6 @@ def ram_gb(recipe: Recipe) -> int | None:
     return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
 
 
-def dollars(seconds: float) -> str:
-    """Return what so long costs, where PRICE_PER_HOUR says what the machine does."""
-    price = os.environ.get("PRICE_PER_HOUR", "")
-    try:
-        return f", about ${float(price) * seconds / 3600:.2f} of machine" if price else ""
-    except ValueError:
-        raise UserError(f"PRICE_PER_HOUR={price!r} is no number", "dollars an hour of this machine: 0.35") from None
-
-
 def disk_of(plan: Plan) -> float:
     """Return what all runs leave on the disk, GB."""
     return sum(run.expected["disk_gb"] for run in plan.runs)
@@ -106,7 +96,7 @@ def table(plan: Plan) -> str:
         training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
     return "\n".join([
         f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows),
-        f"training: {training}{dollars(sum(known))}; disk: {disk_of(plan):.1f} GB, if all is kept",
+        f"training: {training}; disk: {disk_of(plan):.1f} GB, if all is kept",
         *([_judging(plan)] if "judge" in plan.steps else []), *plan.left_out,
     ])  # fmt: skip
 

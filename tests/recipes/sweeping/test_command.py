@@ -164,10 +164,4 @@ def test_a_run_that_would_be_the_baseline_once_more_is_left_out_with_the_reason(
         "rows-8000 is left out: it is baseline once more (medical_en has 120 rows, max_samples is 8,000)"
     )
     assert plan.axes["max_samples"] == ["default", 50]
-    monkeypatch.setenv("PRICE_PER_HOUR", "3600")
-    told = preview.table(plan)
-    assert "of machine" in told
-    assert plan.left_out[0] in told
-    monkeypatch.setenv("PRICE_PER_HOUR", "a lot")
-    with pytest.raises(UserError, match="PRICE_PER_HOUR='a lot' is no number"):
-        preview.table(plan)
+    assert plan.left_out[0] in preview.table(plan)
