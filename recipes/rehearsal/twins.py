@@ -107,11 +107,26 @@ def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Pat
     sees = type(config) in AutoModelForImageTextToText._model_mapping
     kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
     model = kind.from_config(config, trust_remote_code=bool(twin.code)).to(torch.bfloat16)
+    if sees:
+        _write_processor(backbone.architecture, folder)
     if not twin.code:
         config.architectures = [type(model).__name__]
         config.save_pretrained(folder)
     write_json(folder / "generation_config.json", ids)
     _save(model, folder / twin.weights)
+
+
+def _write_processor(kind: str, folder: Path) -> None:
+    """Write what LLaMA-Factory wants of a model that sees pictures, in training on text too."""
+    from transformers.models.auto import image_processing_auto, processing_auto, video_processing_auto
+
+    named: dict[str, Any] = {"processor_class": processing_auto.PROCESSOR_MAPPING_NAMES[kind]}
+    images = image_processing_auto.IMAGE_PROCESSOR_MAPPING_NAMES[kind]["torchvision"]
+    heard = {"feature_extractor_type": "Gemma4AudioFeatureExtractor"} if kind == "gemma4" else {}
+    write_json(folder / "preprocessor_config.json", {**named, "image_processor_type": images, **heard})
+    if videos := video_processing_auto.VIDEO_PROCESSOR_MAPPING_NAMES.get(kind):
+        write_json(folder / "video_preprocessor_config.json", {**named, "video_processor_type": videos})
+    write_json(folder / "processor_config.json", named)
 
 
 def _save(model: Any, path: Path) -> None:

@@ -113,7 +113,7 @@ EXPECTED = {
     "gemma4-e2b": (GEMMA4, "Hello there<turn|>\nSee you<turn|>\n"),
     "gemma4-31b": (GEMMA4, "Hello there<turn|>\nSee you<turn|>\n"),
     "mistral-nemo-12b": (MISTRAL, "Hello there</s>See you</s>"),
-    "mistral-small3-24b": (MISTRAL, "Hello there</s>See you</s>"),
+    "mistral-small3.2-24b": (MISTRAL, "Hello there</s>See you</s>"),
     "ministral3-3b": (MISTRAL, "Hello there</s>See you</s>"),
     # efficient_eos; the empty analysis stands in the prompt
     "gpt-oss-20b": (
@@ -128,13 +128,13 @@ EXPECTED = {
     ),
     "glm4.5-air-106b": (
         f"[gMASK]<sop><|user|>\nHi 你好 12<|assistant|>{THOUGHT}\nHello there<|user|>\nBye<|assistant|>{THOUGHT}"
-        "\nSee you<|user|>",
-        "\nHello there<|user|>\nSee you<|user|>",
+        "\nSee you<|endoftext|>",
+        "\nHello there<|endoftext|>\nSee you<|endoftext|>",
     ),
     "glm4.7-flash-30b": (
         "[gMASK]<sop><|user|>\nHi 你好 12<|assistant|></think>\nHello there<|user|>\nBye<|assistant|></think>"
-        "\nSee you<|user|>",
-        "\nHello there<|user|>\nSee you<|user|>",
+        "\nSee you<|endoftext|>",
+        "\nHello there<|endoftext|>\nSee you<|endoftext|>",
     ),
     "seed-oss-36b": (
         "<seed:bos>user\nHi 你好 12<seed:eos><seed:bos>assistant\n<seed:think></seed:think>Hello there<seed:eos>"
@@ -195,12 +195,13 @@ def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple
     from llamafactory.model import load_tokenizer
 
     arguments = ModelArguments(model_name_or_path=str(folder), trust_remote_code=backbone.trust_remote_code)
-    tokenizer = load_tokenizer(arguments)["tokenizer"]
+    loaded = load_tokenizer(arguments)
+    tokenizer, seeing = loaded["tokenizer"], loaded["processor"]
     settings = {key: value for key in ("template", "default_system") if (value := getattr(backbone, key))}
     settings |= {key: value for key, value in backbone.settings.items() if key == "default_system"}
     data = DataArguments(**settings, enable_thinking=not backbone.thinks, cutoff_len=2048)
     template = get_template_and_fix_tokenizer(tokenizer, data)
-    processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=None, data_args=data)
+    processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=seeing, data_args=data)
     asked = [("user", "Hi 你好 12"), ("assistant", "Hello there"), ("user", "Bye")]
     ids, labels = processor._encode_data_example(
         prompt=[{"role": role, "content": content} for role, content in asked],
@@ -217,7 +218,8 @@ def test_the_training_text_is_in_the_backbones_own_format(name: str, folders: An
     assert tokenizer.decode(ids) == text
     learnt = [label for label in labels if label != -100]
     assert tokenizer.decode(learnt) == answers
-    assert tokenizer.eos_token_id in learnt
+    end = "<|end_of_sentence|>" if name.startswith("ernie") else tokenizer.eos_token  # its eos is for documents
+    assert tokenizer.convert_tokens_to_ids(end) in learnt
     assert len(labels) == len(ids)
 
 
