@@ -12,7 +12,7 @@ from common import typed
 @click.option("--task", default="")
 @click.option("--who", multiple=True)
 @click.option("--max-tokens", type=int, default=512)
-@click.option("--temperature", type=float, default=0.0)
+@click.option("--per-minute", type=int, default=0)
 @click.option("--nodes", envvar="NNODES", type=int)
 @click.option("--force", is_flag=True)
 def answer(**_):
@@ -34,5 +34,5 @@ def test_words_are_those_of_make_and_one_of_the_same_kind_is_replaced(tmp_path, 
         "make answer TASK=a WHO='chatgpt gpt-4o'",
         "make answer TASK=a MAX_TOKENS=64",
     ]
-    assert note("--temperature", "0.7")[-1] == "answer --temperature 0.7"
-    assert note(WHETSTONE_WITHIN="1")[-1] == "answer --temperature 0.7"
+    assert note("--per-minute", "7")[-1] == "answer --per-minute 7"
+    assert note(WHETSTONE_WITHIN="1")[-1] == "answer --per-minute 7"
