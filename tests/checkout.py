@@ -21,7 +21,7 @@ class Checkout:
         for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MAKEFLAGS", "MAKELEVEL"):
             self.environment.pop(name, None)
 
-    def __call__(self, command: str, timeout: int = 600) -> str:
+    def __call__(self, command: str, timeout: int = 1800) -> str:
         """Run a command that must succeed; return what it printed."""
         done = self.run(command, timeout)
         assert done.returncode == 0, f"$ {command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -34,7 +34,7 @@ class Checkout:
         assert "Traceback" not in done.stderr + done.stdout
         return done.stderr
 
-    def run(self, command: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, timeout: int = 1800) -> subprocess.CompletedProcess[str]:
         """Run a command: `make ...` as it is, `python ...` with the environment's own Python."""
         return subprocess.run(
             self._arguments(command), **self._where(), check=False, capture_output=True, text=True, timeout=timeout

@@ -98,8 +98,8 @@ def test_the_embedded_backbone_learns_from_the_bundled_rows(tmp_path):
     """The demo's own first steps, on real weights: a few steps must already lower the held-out loss."""
     checkout = Checkout(tmp_path)
     words = "TASK=medical_en MODEL=smollm2-135m SET='max_steps=8 eval_strategy=no'"
-    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en", timeout=1200)
-    printed = checkout(f"make heldout {words}", timeout=1200)
+    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en", timeout=2400)
+    printed = checkout(f"make heldout {words}", timeout=2400)
     heldout = read_json(tmp_path / "runs/medical_en/smollm2-135m/lora/heldout.json")
     assert heldout["difference"]["high"] < 0
     assert "the tuned model is better" in printed

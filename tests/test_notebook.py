@@ -116,7 +116,7 @@ def execute(folder: Path, **form: Any) -> dict[str, str]:
         place = next(i for i, cell in enumerate(stored.cells) if cell.id == name)
         stored.cells.insert(place + 1, nbformat.v4.new_code_cell(source, id=f"after-{name}"))
     environment = {**colab(), "IPYTHONDIR": str(folder / ".ipython")}
-    client = NotebookClient(stored, timeout=300, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(stored, timeout=900, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
     return {cell.id: text_of(cell) for cell in stored.cells if cell.cell_type == "code"}
 

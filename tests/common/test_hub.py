@@ -25,7 +25,7 @@ def run(hub: Hub, what: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
     environment = {**os.environ, **hub.environment(), "PYTHONPATH": str(ROOT), "WHETSTONE_RETRY_SECONDS": "0", **more}
     return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

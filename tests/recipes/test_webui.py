@@ -106,7 +106,7 @@ def test_a_recipe_is_loaded_from_the_menu_and_trains(page, checkout):
     page.wait_for_function("element => element.value === '0.001'", arg=rate.element_handle())
 
     page.get_by_role("button", name="Start").first.click()
-    page.get_by_text("Finished.").first.wait_for(timeout=240_000)
+    page.get_by_text("Finished.").first.wait_for(timeout=900_000)
 
     (trained,) = checkout.folder.glob("saves/Custom/lora/train_*")
     assert (trained / "adapter_model.safetensors").is_file()

@@ -51,7 +51,7 @@ def ranks(folder: Path) -> list[str]:
 @pytest.mark.slow
 def test_two_processes_train_together_on_one_machine(workplace: Path) -> None:
     process = start(workplace, GPUS="2")
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     assert ranks(workplace) == ["0, world size: 2", "1, world size: 2"]
     folder = workplace / "runs" / "medical_en" / "twin" / "lora"
@@ -72,7 +72,7 @@ def test_two_machines_train_together(workplace: Path, tmp_path: Path) -> None:
     both = {"NNODES": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     first = start(workplace, **both, NODE_RANK="0")
     second = start(other, **both, NODE_RANK="1")
-    outputs = [process.communicate(timeout=400)[0] for process in (first, second)]
+    outputs = [process.communicate(timeout=1200)[0] for process in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), outputs
     assert ranks(workplace) == ["0, world size: 2"]
     assert ranks(other) == ["1, world size: 2"]

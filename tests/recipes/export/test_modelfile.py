@@ -138,6 +138,6 @@ def test_go_itself_renders_them_so(every_template) -> None:
         for system in ("", "Be brief.")
     ]
     command = ["go", "run", str(Path(__file__).with_name("ollama_template.go"))]
-    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=900, check=True)
     ours = [render(case["Template"], case["System"], case["Messages"]) for case in cases]
     assert json.loads(done.stdout) == ours

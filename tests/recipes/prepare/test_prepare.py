@@ -200,7 +200,7 @@ def prepare_command(
     environment = {**os.environ, **hub.environment(), "PYTHONPATH": str(ROOT), **more}
     command = [sys.executable, "-m", "recipes", "prepare", "--model", model]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
 
 
@@ -289,7 +289,7 @@ def test_the_same_weights_are_not_downloaded_twice(hub: Hub) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **hub.environment()},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["config.json", "model.safetensors", "tokenizer.model"], done.stderr
 
