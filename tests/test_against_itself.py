@@ -18,7 +18,11 @@ from recipes.render import serve_choices
 from tests.recipes.test_published_formats import recipe_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_templates")]
-FAMILIES = sorted(path.stem for path in (HERE / "backbones").glob("*.yaml"))
+CANNOT = {
+    "gpt-oss",  # LLaMA-Factory loads a kernel for it that this transformers has not
+    "minicpm4",  # its code comes from the hub
+}
+FAMILIES = sorted({path.stem for path in (HERE / "backbones").glob("*.yaml")} - CANNOT)
 QUESTIONS = load_questions(bundled("medical_en"), 4) + load_questions(bundled("medical_zh"), 4)
 
 
@@ -47,7 +51,7 @@ def test_it_says_the_same_and_wins_half(stem: str, tmp_path: Path) -> None:
     both = {who: answers(recipe_of(name), folder, who) for who in ("base", "again")}
     texts = [[given[question.id].answer for question in QUESTIONS] for given in both.values()]
     assert texts[0] == texts[1]
-    assert any(texts[0]) or stem in ("granite3", "phoenix"), "whose random weights end at once"
+    assert any(texts[0]) or stem in ("granite3", "hunyuan", "phoenix"), "whose random weights end at once"
     judged = judge_all(pairings(QUESTIONS, both, [("again", "base")]))
     result = counts(list(scored(outcomes(judged, "again", "base")).values()))
     assert (result["ties"], result["win_rate"]) == (len(QUESTIONS), 0.5)
