@@ -25,12 +25,13 @@ USER_CONFIG = Path("llamaboard_cache/user_config.yaml")
 def offer(recipe: Recipe) -> None:
     """Put a recipe among the UI's saved configurations, and its model where the UI looks for one of its own."""
     name = recipe.folder.removeprefix("runs/").replace("/", "--")
-    page = saved_configuration(recipe.settings)
+    # as it is stored: the folder that names another precision is only made when we train
+    page = saved_configuration(recipe.settings | {"model_name_or_path": recipe.model_path})
     page["train.dataset_dir"] = "." if is_own(recipe.task) else DATA.as_posix()
     write_text(CONFIGS / f"{name}.yaml", yaml.safe_dump(page, allow_unicode=True))
     known = _user_config()
     if CUSTOM not in known["path_dict"]:
-        known["path_dict"][CUSTOM] = recipe.loaded_path
+        known["path_dict"][CUSTOM] = recipe.model_path
         known["last_model"] = known["last_model"] or CUSTOM
         write_text(USER_CONFIG, yaml.safe_dump(known, allow_unicode=True))
 
