@@ -23,6 +23,7 @@ from common.files import read_json
 from recipes.catalog.datasets import DataFacts
 from recipes.catalog.lookup import find_backbone
 from recipes.estimate.duration import in_words
+from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT
 from tests.recipes.samples import recipe
 
@@ -124,14 +125,14 @@ def execute(folder: Path, **form: Any) -> dict[str, str]:
 @pytest.mark.slow
 def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) -> None:
     """On a CPU: takes about two minutes of two cores, most of it set-up, training and serving."""
-    questions = tmp_path / "mine.jsonl"
+    questions, twin = tmp_path / "mine.jsonl", make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     questions.write_text("".join(json.dumps(row) + "\n" for row in asked))
     form = {
         "REPOSITORY": f"file://{ROOT}", "TASK": "medical_en", "MODEL": "smollm2-135m", "METHOD": "lora", "LIMIT": 60,
         "SOURCE": str(ROWS), "SET": "max_steps=2 eval_strategy=no", "QUESTIONS": str(questions), "MAX_TOKENS": 8,
         "KEEP": str(tmp_path / "drive"), "ASK_THE_MODELS": "What is gout?",
-        "FIRST": f"MODEL=smollm2-135m VARIANT=first SOURCE={ROWS} LIMIT=40 QUESTIONS={questions} MAX_TOKENS=8 "
+        "FIRST": f"MODEL={twin} VARIANT=first SOURCE={ROWS} LIMIT=40 QUESTIONS={questions} MAX_TOKENS=8 "
         "SET='max_steps=1 eval_strategy=no'",
     }  # fmt: skip
     printed = execute(tmp_path / "first", **form)

@@ -25,6 +25,8 @@ SYSTEM = "Answer in brief."
 EMPTY = "<think>\n\n</think>\n\n"
 # What LLaMA-Factory writes otherwise, with no setting that changes it, and the same for base and tuned model:
 # published -> ours.
+NOT_SEEN = {"glm4.5-air-106b", "glm4.7-flash-30b"}
+"""Their twins have GLM-4's template: their own, with an empty thought, was not to be had."""
 KNOWN_DIFFERENCES = {
     # the space is part of the first word's token
     "llama2": [(" Well. </s>", "Well.</s>")],
@@ -131,7 +133,7 @@ def test_think_lets_both_sides_think_and_unteaches_it_to_none(name: str) -> None
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_templates")
 @pytest.mark.parametrize("system", ["", SYSTEM], ids=["no system message", "a system message"])
-@pytest.mark.parametrize("name", [name for name in NAMES if published(backbones()[name])])
+@pytest.mark.parametrize("name", [name for name in NAMES if published(backbones()[name]) and name not in NOT_SEEN])
 def test_it_reads_what_its_published_template_writes(name: str, system: str) -> None:
     backbone = backbones()[name]
     tokenizer = Texts(backbone)

@@ -92,6 +92,8 @@ def main() -> None:
     backbone = find_backbone("qwen3-0.6b")
     wider = {"hidden_size": 64, "intermediate_size": 128}  # bitsandbytes packs blocks of 64 weights
     make_twin(backbone.model_copy(update={"twin": {**backbone.twin, "config": wider}}), Path("twin"))
+    config = Path("twin/config.json")  # loaded in what is computed in, as the folder that a command makes
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}))
     write_rows()
     for name, method in methods().items():
         if missing(packages_of(method.needs, {})):
