@@ -24,6 +24,8 @@ def commands(checkout):
 @pytest.mark.slow
 def test_what_the_report_prints_does_it_again(tmp_path):
     """Trains two steps and answers two questions, twice: about three minutes on two cores."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
     first, second = (Checkout(tmp_path / name) for name in ("first", "second"))
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     for checkout in (first, second):
