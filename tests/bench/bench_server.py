@@ -34,7 +34,12 @@ class Bench:
                 start = fields.find(b"content-length:")
                 length = int(fields[start + 15 : fields.index(b"\r\n", start)]) if start >= 0 else 0
                 body = await reader.readexactly(length)
-                status, headers, answer = self.stats() if head.startswith(b"GET") else await self.chat(body)
+                if head.startswith(b"GET /stats"):
+                    status, headers, answer = self.stats()
+                elif head.startswith(b"GET"):  # the models, which are asked for once
+                    status, headers, answer = "404 Not Found", "", b"{}"
+                else:
+                    status, headers, answer = await self.chat(body)
                 writer.write(
                     f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n"
                     f"{headers}\r\n".encode()
