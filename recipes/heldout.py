@@ -21,7 +21,7 @@ from common.run_files import HeldOut, Interval, Loss, read_heldout, read_manifes
 from recipes.catalog.datasets import is_own
 from recipes.llamafactory.loading import load
 from recipes.manifest import data_identity
-from recipes.prepare.prepare import ensure_prepared
+from recipes.prepare.prepare import ensure_prepared, is_prepared
 from recipes.recipe import FORMAT_KEYS, Recipe
 
 BATCH = 4
@@ -49,7 +49,8 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
     if known and (known["identity"], known["split"]) == (trained_on, split):
         print(f"measured already: {path}")
         return known
-    ensure_prepared(recipe.backbone, recipe.settings.get("template") or "", recipe.dtype)
+    if not is_prepared(recipe.backbone, recipe.dtype):  # trained on another machine, or in another precision
+        ensure_prepared(recipe.backbone, recipe.settings.get("template") or "", recipe.dtype)
     with only_one(folder):
         began = time.monotonic()
         losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}
