@@ -93,10 +93,11 @@ def without_repeats(plan: Plan, recipes: Mapping[str, Recipe]) -> Plan:
         kept = {key: value for key, value in settings.items() if key not in passed_over}
         return sha256_of(kept), run.asked_task, run.model, run.method, run.hardware, run.gpus
 
+    what = {run.id: made(run) for run in plan.runs}
     first: dict[Any, Run] = {}
     for run in sorted(plan.runs, key=lambda run: run.id != run.baseline):  # a baseline stays
-        first.setdefault(made(run), run)
-    instead = {run.id: other for run in plan.runs if (other := first[made(run)]) is not run}
+        first.setdefault(what[run.id], run)
+    instead = {run.id: other for run in plan.runs if (other := first[what[run.id]]) is not run}
     reasons = {id_: f"{plan.run(id_).name} is left out: it is {other.name} once more{_few_rows(plan.run(id_))}"
                for id_, other in instead.items()}  # fmt: skip
     return without(plan, reasons, {id_: other.id for id_, other in instead.items()})

@@ -17,7 +17,6 @@ from common.process import only_one, run_logged
 from common.run_files import DONE, FAILED, RUNNING, WAITING, Plan, Run, State, read_state, write_state
 from common.subprocesses import call
 from recipes import pipeline
-from recipes.catalog.lookup import find_backbone
 from recipes.preflight.expected import disk_gb
 from recipes.preflight.surroundings import look_around
 from recipes.prepare.prepare import is_prepared
@@ -36,10 +35,10 @@ def prepare_shared(plan: Plan, runs: list[Run], anew: bool = False) -> None:
             with only_one(CACHE / "locks" / f"rows-{root_task(task)}", wait=True):
                 call("converters", "convert", task=task, set=settings)
     for model, run in {run.model: run for run in runs}.items():
-        backbone, dtype = find_backbone(model), recipe_of(run).dtype
-        with only_one(CACHE / "locks" / f"model-{folder_name(backbone.name)}", wait=True):
-            if not is_prepared(backbone, dtype):
-                call("recipes", "prepare", model=model, dtype=dtype)
+        recipe = recipe_of(run)
+        with only_one(CACHE / "locks" / f"model-{folder_name(recipe.backbone.name)}", wait=True):
+            if not is_prepared(recipe.backbone, recipe.dtype):
+                call("recipes", "prepare", model=model, dtype=recipe.dtype)
 
 
 def _has_rows(task: str) -> bool:
