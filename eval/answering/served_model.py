@@ -1,6 +1,7 @@
 """Which model a run's `serve/<who>.yaml` names: what it is called in the cache of answers, and its folder here."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ def settings_of(config: Path) -> dict[str, Any]:
     return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
 
 
-def thinking(config: Path) -> bool:
-    """Tell whether the model is served so that it thinks before it answers; LLaMA-Factory's default says nothing."""
-    return config.is_file() and settings_of(config).get("enable_thinking") is True
+def thinking(run: Path, who: Iterable[str]) -> bool:
+    """Tell whether one of a run's models is served so that it thinks first; LLaMA-Factory's default says nothing."""
+    configs = (run / "serve" / f"{name}.yaml" for name in who)
+    return any(config.is_file() and settings_of(config).get("enable_thinking") is True for config in configs)
 
 
 def identity(config: Path) -> str:

@@ -118,7 +118,7 @@ def command(
     task = place.task or folder.task
     asked = questions.load(task)
     system = options.system_of(folder, task, questions.system)
-    thinks = contestants.own and any(thinking(folder.path / "serve" / f"{name}.yaml") for name in names)
+    thinks = contestants.own and thinking(folder.path, names)
     if not sampling.max_tokens:
         room, why = room_for(asked, thinks)
         sampling = replace(sampling, max_tokens=room)

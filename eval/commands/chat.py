@@ -2,17 +2,14 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from common.errors import UserError
 from common.local_page import address, serve
-from eval.answering.ask import THOUGHT
 from eval.answering.chat import Side, Votes, sides
 from eval.answering.chat_page import Talk
-from eval.answering.served_model import thinking
 from eval.commands import options
 from eval.records.judgments import MARKS
 
@@ -34,8 +31,7 @@ def command(
     if len(set(names)) != len(names) or len(names) > 2:
         raise UserError(f"one or two different models can be talked to, got {', '.join(names)}", "WHO='base tuned'")
     folder = place.existing()
-    if any(thinking(folder.path / "serve" / f"{name}.yaml") for name in names):
-        sampling = replace(sampling, max_tokens=sampling.max_tokens + THOUGHT)
+    sampling = sampling.beside_thoughts(folder.path, names)
     votes, kept = Votes(folder.path / "chat"), 0
     with sides(folder.path, names, options.system_of(folder, place.task or folder.task, system)) as talked_to:
         if web:

@@ -1,6 +1,5 @@
 """`python -m eval general`."""
 
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -9,8 +8,7 @@ import click
 from common.llm.cache import Cache
 from common.llm.pool import Limits, Pool
 from common.run_files import General, write
-from eval.answering.ask import THOUGHT, own_answers, requests_for
-from eval.answering.served_model import thinking
+from eval.answering.ask import own_answers, requests_for
 from eval.commands import options
 from eval.general import lm_eval, score
 from eval.records.folder import Folder
@@ -33,8 +31,7 @@ def command(*, place: options.Place, tasks: str, sampling: options.Sampling, lim
     run, wanted = place.existing(), tasks.replace(",", " ").split()
     if wanted:
         lm_eval.program()
-    if any(thinking(run.path / "serve" / f"{who}.yaml") for who in WHO):
-        sampling = replace(sampling, max_tokens=sampling.max_tokens + THOUGHT)
+    sampling = sampling.beside_thoughts(run.path, WHO)
     kept, asked = Folder(run.path / "general"), score.questions()
     requests = requests_for(asked, "", sampling.settings)
     pool = Pool(Cache(), run.path, limits)

@@ -1,7 +1,7 @@
 """Options that several commands take, handed to them in groups."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from common.errors import UserError
 from common.llm.pool import Limits
 from common.options import existing_run, run_options
 from common.paths import RUNS, run_folder
+from eval.answering.ask import THOUGHT
+from eval.answering.served_model import thinking
 from eval.records.folder import Folder
 from eval.records.judgments import Pairing
 from eval.records.questions import Question, language_of, load_questions
@@ -89,6 +91,10 @@ class Sampling:
     def settings(self) -> dict[str, Any]:
         """Return what is sent with each request."""
         return {"temperature": self.temperature, "max_tokens": self.max_tokens}
+
+    def beside_thoughts(self, run: Path, who: Iterable[str]) -> "Sampling":
+        """Return the same with room for a thought, where one of a run's models thinks before it answers."""
+        return replace(self, max_tokens=self.max_tokens + THOUGHT) if thinking(run, who) else self
 
 
 place = grouped(
