@@ -46,9 +46,9 @@ def run_all(**options: Any) -> None:
     os.environ[typed.WITHIN] = "1"
     lines = commands(**options)
     steps = [step for step in TITLES if step in lines]
-    for number, (step, line) in enumerate(((step, lines[step]) for step in steps), 1):
-        print(f"\n[{number}/{len(steps)}] {TITLES[step]}\n  $ python {shlex.join(line[1:])}", flush=True)
-        run(line)
+    for number, step in enumerate(steps, 1):
+        print(f"\n[{number}/{len(steps)}] {TITLES[step]}\n  $ python {shlex.join(lines[step][1:])}", flush=True)
+        run(lines[step])
     del os.environ[typed.WITHIN]
     typed.note(run_folder(options["task"], options["model"], options.get("method", "lora"), options.get("variant", "")))
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}

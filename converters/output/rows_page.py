@@ -26,7 +26,7 @@ from converters.output.card import read_card
 from converters.registry import load_task
 from converters.rows.by_hand import ByHand, decisions_file, key_of, problem
 from converters.rows.formats import said_in
-from converters.task import Skip
+from converters.task import Record, Skip
 from converters.text.cleaning import cleaner
 from converters.text.sketch import Array
 
@@ -231,10 +231,11 @@ class Rows:
 
     def _converted(self, rejected: dict[str, Any]) -> dict[str, Any] | None:
         """Return what a rejected row would say, None when its converter makes no row of it."""
+        record: Record | None
         try:
             record = self._of_task.convert(rejected["row"], rejected["file"], self._card["made_from"]["options"])
         except Skip as skip:
-            record = skip.record  # type: ignore[assignment]
+            record = skip.record
         except Exception:  # a row that a user's own converter stumbles over
             return None
         if not record:

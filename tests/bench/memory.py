@@ -30,7 +30,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def compare(recipe: Recipe) -> str:
     """Train each way and return a Markdown table."""
-    ensure_prepared(recipe.backbone)
+    ensure_prepared(recipe.backbone, dtype=recipe.dtype)
     lines = [f"{recipe.backbone.name}, {recipe.method.name}, {recipe.hardware.title}, GiB",
              "| | expected | measured | error |", "|---|--:|--:|--:|"]  # fmt: skip
     for name, settings in WAYS.items():
