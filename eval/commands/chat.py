@@ -1,5 +1,6 @@
 """`python -m eval chat`."""
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -41,8 +42,9 @@ def command(
             serve(site)
             click.echo(f"{talk.kept} kept; make result RUN={folder.path}/chat" if talk.kept else "")
             return
-        click.echo(HELP if len(names) == 2 else "Type a question; /new starts over; Ctrl-D ends.")
-        while (text := _typed()) is not None:
+        told = HELP if len(names) == 2 else "Type a question; /new starts over; Ctrl-D ends."
+        click.echo(told)
+        while (text := _typed()) not in ("/quit", "/exit", "/bye"):
             if text in MARKS and len(names) == 2:
                 if not talked_to[0].turns:
                     click.echo("nothing to mark yet: ask something first")
@@ -53,18 +55,20 @@ def command(
             elif text == "/new":
                 for side in talked_to:
                     side.turns = []
+            elif re.fullmatch(r"/\w*", text):
+                click.echo(told)
             elif text:
                 _answer(talked_to, text, sampling.settings)
     if kept:
         click.echo(f"your votes: make result RUN={folder.path}/chat")
 
 
-def _typed() -> str | None:
-    """Return the next line, None at the end."""
+def _typed() -> str:
+    """Return the next line; at the end of the input, the word that ends the conversation."""
     try:
         return input("> " if sys.stdin.isatty() else "").strip()
     except (EOFError, KeyboardInterrupt):
-        return None
+        return "/quit"
 
 
 def _answer(talked_to: list[Side], text: str, settings: dict[str, Any]) -> None:

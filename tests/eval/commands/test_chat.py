@@ -39,6 +39,12 @@ def test_both_are_asked_the_same_and_marked_pairs_are_votes(run: Path, endpoint:
     assert "1/1/0" in shown
 
 
+def test_a_word_with_a_slash_is_no_question(run: Path, endpoint: Endpoint) -> None:
+    said = chat(run, "/help\n/quit\nWhat is gout?\n", f"one@{endpoint.url}", f"two@{endpoint.url}").output
+    assert said.count("/new starts over") == 2
+    assert endpoint.calls == []
+
+
 def test_nothing_is_marked_before_it_is_asked(run: Path, endpoint: Endpoint) -> None:
     said = chat(run, "1\n", f"one@{endpoint.url}", f"two@{endpoint.url}").output
     assert "nothing to mark yet" in said
