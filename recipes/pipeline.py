@@ -43,17 +43,20 @@ def run_all(**options: Any) -> None:
             "QUESTIONS=my.jsonl names yours (docs/judging.md); `make train` and `make heldout` need none",
         )
     began = time.monotonic()
+    alone = not os.environ.get(typed.WITHIN)
     os.environ[typed.WITHIN] = "1"
     lines = commands(**options)
     steps = [step for step in TITLES if step in lines]
     for number, step in enumerate(steps, 1):
         print(f"\n[{number}/{len(steps)}] {TITLES[step]}\n  $ python {shlex.join(lines[step][1:])}", flush=True)
         run(lines[step])
+    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s")
+    if not alone:
+        return
     del os.environ[typed.WITHIN]
     typed.note(run_folder(options["task"], options["model"], options.get("method", "lora"), options.get("variant", "")))
     given = {name: options.get(name) for name in ("task", "model", "method", "variant")}
     words = " ".join(f"{name.upper()}={value}" for name, value in given.items() if value and value != "lora")
-    print(f"\nall {len(steps)} steps done in {time.monotonic() - began:.0f} s")
     asked = Path(options.get("questions") or questions_file(options["task"]))
     print("\n".join(next_steps(words, options.get("judge", "auto"), sum(1 for _ in asked.open("rb")))))
 

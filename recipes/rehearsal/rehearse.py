@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from common import typed
 from common.errors import UserError
 from common.files import read_json, write_json, write_text
 from common.names import root_task
@@ -48,7 +49,8 @@ def rehearse(*, task: str, model: str, method: str, overrides: str, source: str,
         "recipes", "run", task=root_task(task), model=twin.as_posix(), method=method, hardware="cpu", force=True,
         set=as_set(settings), judge="reference", questions=_few(task, questions, folder), max_tokens=8, **rows,
     )  # fmt: skip
-    done = subprocess.run(line, cwd=folder, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), typed.WITHIN: "1"}
+    done = subprocess.run(line, cwd=folder, env=environment, check=False)
     if done.returncode:
         print(f"\nthe rehearsal stopped here, as the run would; what it wrote is in {folder}", file=sys.stderr)
         sys.exit(done.returncode)

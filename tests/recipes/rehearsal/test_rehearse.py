@@ -55,6 +55,7 @@ def test_a_whole_run_is_rehearsed_and_one_that_would_fail_stops_where_it_would(t
     said = checkout(f"{BASE} METHOD=dora SET='lora_rank=4'")
     assert "all 6 steps done" in said
     assert "nothing of it is kept" in said
+    assert "make chat" not in said, "it is deleted, so nothing comes next"
     assert not [*tmp_path.glob("cache/rehearsal-*"), *tmp_path.glob("data"), *tmp_path.glob("runs")]
     done = checkout.run(f"{BASE} SET='resume_from_checkpoint=nowhere'")
     assert done.returncode
