@@ -4,6 +4,8 @@ The only place that names their keys; recipes writes them, eval and the sweeps r
 not known when it was written. A file that is broken, or of a newer version, is a UserError that names it.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -305,9 +307,7 @@ class Plan:
                 return run
         names = [run.name for run in self.runs]
         hint = nearest(wanted, [*names, *(run.id for run in self.runs)])
-        raise UserError(
-            f"{self.name} has no run {wanted!r}", " ".join(filter(None, [hint, f"its runs: {', '.join(names)}"]))
-        )
+        raise UserError(f"{self.name} has no run {wanted!r}", f"{hint} its runs: {', '.join(names)}".strip())
 
     def log(self, run: Run) -> Path:
         """Return the file with all that the run's commands print."""
@@ -330,24 +330,15 @@ class Plan:
         write_json(self.folder / "sweep.json", asdict(self))
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Return a run's manifest, empty when there is none."""
-    return _read(folder / "manifest.json", Manifest) or Manifest()
+def _reader(name: str, kind: type[Kind]) -> Callable[[Path], Kind]:
+    return lambda folder: _read(folder / name, kind) or kind()
 
 
-def read_heldout(folder: Path) -> HeldOut:
-    """Return a run's held-out loss, empty when it was not measured."""
-    return _read(folder / "heldout.json", HeldOut) or HeldOut()
-
-
-def read_general(folder: Path) -> General:
-    """Return what was found of a run's general ability, empty when it was not measured."""
-    return _read(folder / "general.json", General) or General()
-
-
-def read_metrics(folder: Path) -> Metrics:
-    """Return the result of a folder's comparisons, empty when nothing was judged."""
-    return _read(folder / "metrics.json", Metrics) or Metrics()
+read_manifest = _reader("manifest.json", Manifest)
+read_heldout = _reader("heldout.json", HeldOut)
+read_general = _reader("general.json", General)
+read_metrics = _reader("metrics.json", Metrics)
+"""Return what a run's folder holds of a kind, empty where it was not measured."""
 
 
 def write(path: Path, content: Manifest | HeldOut | General | Metrics) -> None:
@@ -360,17 +351,13 @@ def read_log(adapter: Path, start: int = 0) -> list[LogRow]:
 
     What cannot be read is passed over: a line that is still being written, or was when the run was killed.
     """
-    path, rows = adapter / "trainer_log.jsonl", list[LogRow]()
-    if path.is_file():
-        with path.open("rb") as file:
-            file.seek(start)
-            for line in file:
-                try:
-                    row = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    continue
-                if isinstance(row, dict):
-                    rows.append(LogRow(**row))
+    rows: list[LogRow] = []
+    with suppress(FileNotFoundError), (adapter / "trainer_log.jsonl").open("rb") as file:
+        file.seek(start)
+        for line in file:
+            with suppress(orjson.JSONDecodeError):
+                row = orjson.loads(line)
+                rows += [row] if isinstance(row, dict) else []
     return rows
 
 

@@ -62,10 +62,9 @@ def headings(text: str) -> list[tuple[int, str]]:
     return [(len(marks), title) for marks, title in re.findall(r"^(#+) (.+)$", prose(text), re.M)]
 
 
-def anchors(text: str) -> set[str]:
-    """Return the anchors that GitHub gives the headings."""
-    names = (re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for _, title in headings(text))
-    return set(names)
+def anchors(text: str) -> list[str]:
+    """Return the anchor that GitHub gives each heading."""
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for _, title in headings(text)]
 
 
 def links(text: str) -> list[str]:

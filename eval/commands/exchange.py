@@ -157,7 +157,7 @@ def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answ
     if not path.is_file():
         raise UserError(f"there is no file {path}", "give model_answer/MODEL.jsonl or model_outputs.json")
     by_text = {question.text.strip(): question for question in questions}
-    rows = list(_alpaca_rows(path) if path.suffix == ".json" else _fastchat_rows(path))
+    rows = list(_rows(path))
     found: dict[str, dict[str, Answer]] = {}
     for model, text, said in rows:
         question, who = by_text.get(text.strip()), folder_name(model)
@@ -181,43 +181,52 @@ def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answ
 
 def _said(value: Any) -> str | None:
     """Return an answer's text, None where there is none; arena-hard wraps it: {"content": ...}, {"answer": ...}."""
-    if isinstance(value, dict):
+    while isinstance(value, dict):
         value = value.get("content", value.get("answer"))
     return value if isinstance(value, str) and value.strip() != FAILED else None
 
 
-def _fastchat_rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
-    """Yield (model, question text, answer) of a model_answer file.
+def _rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
+    """Yield (model, question text, answer) of each row, whichever of the three layouts it has.
 
     FastChat numbers the questions of the question.jsonl beside model_answer/; arena-hard's newer rows hold the chat.
     """
-    beside = path.parent.parent / "question.jsonl"
     texts: dict[Any, str] = {}
-    for line, row in enumerate(rows_of(path, ()), 1):
+    for number, row in enumerate(_raw(path), 1):
         try:
             if "messages" in row:
-                asked, *_, answered = row["messages"]
-                yield str(row["model"]), str(asked["content"]), _said(answered["content"])
-                continue
-            if not texts:
-                if not beside.exists():
-                    raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
-                texts = {
-                    each["question_id"]: str(each["turns"][0]) for each in rows_of(beside, ("question_id", "turns"))
-                }
-            yield str(row["model_id"]), texts[row["question_id"]], _said(row["choices"][0]["turns"][0])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UserError(f"{path} line {line} is not one of FastChat's answers: no {error}") from None
+                model, said = row["model"], row["messages"][-1]["content"]
+                text = next(turn["content"] for turn in row["messages"][:-1] if turn.get("role", "user") == "user")
+            elif "instruction" in row:
+                model, text, said = row.get("generator", path.parent.name), row["instruction"], row["output"]
+            else:
+                texts = texts or _numbered(path.parent.parent / "question.jsonl")
+                model, text, said = row["model_id"], texts[row["question_id"]], row["choices"][0]["turns"][0]
+            if not isinstance(model, str) or not isinstance(text, str):
+                raise TypeError(f"model and question are no texts: {model!r:.40}, {text!r:.40}")
+        except (KeyError, IndexError, TypeError, AttributeError, StopIteration) as error:
+            why = f"no {error}" if isinstance(error, KeyError) else str(error) or "nothing was asked"
+            raise UserError(
+                f"{path} row {number} is not an answer of FastChat, arena-hard or alpaca_eval: {why}",
+                "delete the row, or write a file of your own: docs/judging.md",
+            ) from None
+        yield model, text, _said(said)
 
 
-def _alpaca_rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
-    """Yield (model, question text, answer) of a model_outputs file."""
+def _raw(path: Path) -> Iterator[Any]:
+    """Yield the rows of JSON Lines, or of one JSON array."""
+    if path.suffix != ".json":
+        yield from rows_of(path, ())
+        return
     try:
         rows = read_json(path)
     except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON: {error}") from None
-    for place, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
-        try:
-            yield str(row.get("generator", path.parent.name)), str(row["instruction"]), _said(row["output"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} entry {place} is not one of alpaca_eval's outputs: no {error}") from None
+        raise UserError(f"{path} is not JSON: {error}", "correct or replace it") from None
+    yield from rows if isinstance(rows, list) else [rows]
+
+
+def _numbered(beside: Path) -> dict[Any, str]:
+    """Return FastChat's question_id -> the question's first turn."""
+    if not beside.exists():
+        raise UserError(f"there is no {beside}", "FastChat keeps it beside model_answer/")
+    return {row["question_id"]: row["turns"][0] for row in rows_of(beside, ("question_id", "turns")) if row["turns"]}

@@ -11,8 +11,6 @@ from typing import Any
 from eval.records.questions import HAN
 from eval.statistics.reference_scores import words as words_of
 
-Check = Callable[[str, Any], bool]
-CHECKS: dict[str, Check] = {}
 LETTER = re.compile(r"[^\W\d_]")
 LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 COMMON = {  # words that nearly every sentence of a language holds
@@ -23,12 +21,6 @@ COMMON = {  # words that nearly every sentence of a language holds
 }
 SENTENCE_END = re.compile(r"[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+")
 BULLET, NUMBER = re.compile(r"[-*•]\s+\S"), re.compile(r"(\d+)[.)、．]\s*\S")
-
-
-def check(function: Check) -> Check:
-    """Register a check under its name."""
-    CHECKS[function.__name__.rstrip("_")] = function
-    return function
 
 
 def passes(answer: str, wanted: dict[str, Any]) -> dict[str, bool]:
@@ -68,6 +60,27 @@ def _found(word: str, text: str) -> int:
     return len(re.findall(pattern if HAN.search(word) else rf"(?<!\w){pattern}(?!\w)", text.lower()))
 
 
+def _numbered(text: str, wanted: Any) -> bool:
+    found = [int(match[1]) for line in _lines(text) if (match := NUMBER.match(line))]
+    return found == list(range(1, len(found) + 1)) and _within(len(found), wanted)
+
+
+def _table(text: str, wanted: list[int]) -> bool:
+    rows = [line.strip("|").split("|") for line in _lines(text) if line.startswith("|")]
+    rule = len(rows) > 1 and all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in rows[1])
+    return rule and [len(rows) - 2, len(rows[0])] == wanted and len({len(row) for row in rows}) == 1
+
+
+def _language(text: str, wanted: str) -> bool:
+    """Tell a language: zh by its characters, the others by their commonest words."""
+    han, latin = len(HAN.findall(text)), len(LATIN.findall(text))
+    if wanted == "zh":
+        return han > latin
+    said = re.findall(r"[^\W\d_]+", text.lower())
+    counts = {name: sum(word in common.split() for word in said) for name, common in COMMON.items()}
+    return latin > han and counts[wanted] > 0 and counts[wanted] == max(counts.values())
+
+
 COUNTS: dict[str, Callable[[str], int]] = {
     "words": lambda text: len(words_of(text)),
     "characters": lambda text: len(HAN.findall(text)),  # Chinese ones
@@ -78,128 +91,26 @@ COUNTS: dict[str, Callable[[str], int]] = {
 }
 """What is counted; lines and paragraphs only where they hold anything."""
 
-
-@check
-def numbered(text: str, wanted: Any) -> bool:
-    """A list numbered from 1 to so many."""
-    found = [int(match[1]) for line in _lines(text) if (match := NUMBER.match(line))]
-    return found == list(range(1, len(found) + 1)) and _within(len(found), wanted)
-
-
-@check
-def parts(text: str, wanted: dict[str, Any]) -> bool:
-    """So many parts (`count`), none empty, with a mark (`mark`) between them."""
-    found = text.split(wanted["mark"])
-    return all(part.strip() for part in found) and _within(len(found), wanted["count"])
-
-
-@check
-def json_keys(text: str, wanted: list[str]) -> bool:
-    """A JSON object with these keys and no others."""
-    value = _json(text)
-    return isinstance(value, dict) and sorted(value) == sorted(wanted)
-
-
-@check
-def json_list(text: str, wanted: Any) -> bool:
-    """A JSON list of so many entries."""
-    value = _json(text)
-    return isinstance(value, list) and _within(len(value), wanted)
-
-
-@check
-def table(text: str, wanted: list[int]) -> bool:
-    """A Markdown table of so many rows below its header, and so many columns."""
-    rows = [line.strip("|").split("|") for line in _lines(text) if line.startswith("|")]
-    rule = len(rows) > 1 and all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in rows[1])
-    return rule and [len(rows) - 2, len(rows[0])] == wanted and len({len(row) for row in rows}) == 1
-
-
-@check
-def language(text: str, wanted: str) -> bool:
-    """Written in a language: zh by its characters, the others by their commonest words."""
-    han, latin = len(HAN.findall(text)), len(LATIN.findall(text))
-    if wanted == "zh":
-        return han > latin
-    said = re.findall(r"[^\W\d_]+", text.lower())
-    counts = {name: sum(word in common.split() for word in said) for name, common in COMMON.items()}
-    return latin > han and counts[wanted] > 0 and counts[wanted] == max(counts.values())
-
-
-@check
-def includes(text: str, wanted: list[str]) -> bool:
-    """All of these words."""
-    return all(_found(word, text) for word in wanted)
-
-
-@check
-def excludes(text: str, wanted: list[str]) -> bool:
-    """None of these words."""
-    return not any(_found(word, text) for word in wanted)
-
-
-@check
-def times(text: str, wanted: dict[str, Any]) -> bool:
-    """Each of these words so many times."""
-    return all(_within(_found(word, text), count) for word, count in wanted.items())
-
-
-@check
-def without(text: str, wanted: str) -> bool:
-    """None of these characters, in either case."""
-    return not set(wanted.lower()) & set(text.lower())
-
-
-@check
-def starts(text: str, wanted: str) -> bool:
-    """Begins with this, in this spelling."""
-    return text.startswith(wanted)
-
-
-@check
-def ends(text: str, wanted: str) -> bool:
-    """Ends with this, in this spelling."""
-    return text.endswith(wanted)
-
-
-@check
-def case(text: str, wanted: str) -> bool:
-    """All letters are `upper` or `lower`."""
-    return bool(LATIN.search(text)) and text == getattr(text, wanted)()
-
-
-@check
-def one_of(text: str, wanted: list[str]) -> bool:
-    """Is one of these, and nothing more; case, quotes and full stop aside."""
-    return _bare(text) in map(_bare, wanted)
-
-
-@check
-def matches(text: str, wanted: str) -> bool:
-    """All of it matches a regular expression."""
-    return bool(re.fullmatch(wanted, text))
-
-
-@check
-def sorted_(text: str, wanted: bool) -> bool:
-    """Its lines (two or more) are in alphabetical order."""
-    found = [line.lower() for line in _lines(text)]
-    return (len(found) > 1 and found == sorted(found)) == wanted
-
-
-@check
-def acrostic(text: str, wanted: str) -> bool:
-    """The first letters of its lines spell a word."""
-    return "".join(line[0] for line in _lines(text)).lower() == wanted.lower()
-
-
-@check
-def each_line(text: str, wanted: str) -> bool:
-    """A regular expression matches all of every line."""
-    return all(re.fullmatch(wanted, line) for line in _lines(text))
-
-
-@check
-def code(text: str, wanted: str) -> bool:
-    """One fenced code block, marked with this language."""
-    return re.findall(r"^```(\w*)", text, re.M) == [wanted, ""]
+CHECKS: dict[str, Callable[[str, Any], bool]] = {
+    "numbered": _numbered,  # a list numbered from 1 to so many
+    "parts": lambda text, wanted: all(part.strip() for part in text.split(wanted["mark"]))  # with a mark between them
+    and _within(len(text.split(wanted["mark"])), wanted["count"]),
+    "json_keys": lambda text, wanted: isinstance(value := _json(text), dict) and sorted(value) == sorted(wanted),
+    "json_list": lambda text, wanted: isinstance(value := _json(text), list) and _within(len(value), wanted),
+    "table": _table,  # Markdown's: [rows below its header, columns]
+    "language": _language,
+    "includes": lambda text, wanted: all(_found(word, text) for word in wanted),
+    "excludes": lambda text, wanted: not any(_found(word, text) for word in wanted),
+    "times": lambda text, wanted: all(_within(_found(word, text), count) for word, count in wanted.items()),
+    "without": lambda text, wanted: not set(wanted.lower()) & set(text.lower()),  # these characters, in either case
+    "starts": str.startswith,
+    "ends": str.endswith,
+    "case": lambda text, wanted: bool(LATIN.search(text)) and text == getattr(text, wanted)(),  # upper or lower
+    "one_of": lambda text, wanted: _bare(text) in map(_bare, wanted),  # and nothing more
+    "matches": lambda text, wanted: bool(re.fullmatch(wanted, text)),  # all of it, a regular expression
+    "each_line": lambda text, wanted: all(re.fullmatch(wanted, line) for line in _lines(text)),
+    "sorted": lambda text, wanted: len(lines := _lines(text.lower())) > 1 and (lines == sorted(lines)) == wanted,
+    "acrostic": lambda text, wanted: "".join(line[0] for line in _lines(text)).lower() == wanted.lower(),
+    "code": lambda text, wanted: re.findall(r"^```(\w*)", text, re.M) == [wanted, ""],  # one block of this language
+}
+"""What an answer must be or hold, and what the check wants to know."""

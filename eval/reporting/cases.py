@@ -64,48 +64,26 @@ def _held(said: set[str], of: set[str], weight: Callable[[str], float]) -> float
 def choose(pairs: list[dict[str, Any]], most: int = 1) -> dict[str, list[dict[str, Any]]]:
     """Return kind -> at most so many cases, from the judged pairs (`eval.result.page.pairs`) of base and tuned model.
 
-    A case holds the pair as seen from the tuned model, and every judge's verdict on it.
+    A case holds the question, both answers, and every judge's verdict on them.
     """
-    cases = _by_question(pairs)
-    wins = [case for case in cases if case["votes"] > 0]
-    losses = [case for case in cases if case["votes"] < 0]
-    chosen = {
-        "win": sorted(wins, key=lambda case: (-case["votes"], -case["distance"], case["id"])),
-        "loss": sorted(losses, key=lambda case: (case["votes"], case["distance"], case["id"])),
-        "inconsistent": sorted((case for case in cases if case["wavered"]), key=lambda case: case["id"]),
-    }
-    return {kind: found[:most] for kind, found in chosen.items()}
-
-
-def _by_question(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    cases: dict[str, dict[str, Any]] = {}
     for pair in pairs:
         if {pair["a"], pair["b"]} != {"base", "tuned"}:
             continue
-        tuned_first = pair["a"] == "tuned"
-        tuned, base = pair["answers"] if tuned_first else pair["answers"][::-1]
-        case = found.setdefault(
-            pair["id"],
-            {key: pair[key] for key in ("id", "category", "question", "reference")}
-            | {
-                "tuned": tuned,
-                "base": base,
-                "votes": 0,
-                "win": 0,
-                "loss": 0,
-                "wavered": False,
-                "judges": [],
-                "distance": 0.0,
-            },
-        )
-        sign = {"win": 1, "loss": -1}.get(pair["verdict"], 0)
-        sign = sign if tuned_first else -sign
-        case["votes"] += sign
-        case["win"] += sign > 0
-        case["loss"] += sign < 0
+        answers = dict(zip((pair["a"], pair["b"]), pair["answers"], strict=True))
+        case = cases.setdefault(pair["id"], pair | answers | {"said": [], "judges": [], "wavered": False})
+        won = {"win": pair["a"], "loss": pair["b"]}.get(pair["verdict"])
+        case["said"].append({"tuned": "win", "base": "loss"}.get(won or "", ""))
         case["wavered"] |= pair["disagree"]
         case["judges"].append({"judge": pair["judge"], "orders": pair["orders"]})
-    for case in found.values():
-        if case["reference"]:
-            case["distance"] = chrf(case["tuned"], case["reference"]) - chrf(case["base"], case["reference"])
-    return list(found.values())
+    for case in cases.values():
+        case |= {kind: case["said"].count(kind) for kind in ("win", "loss")}
+        near = {who: chrf(case[who], case["reference"]) for who in ("base", "tuned")} if case["reference"] else {}
+        case["distance"] = near["tuned"] - near["base"] if near else 0.0
+    votes = {id_: case["win"] - case["loss"] for id_, case in cases.items()}
+    chosen = {
+        "win": sorted((-votes[id_], -case["distance"], id_) for id_, case in cases.items() if votes[id_] > 0),
+        "loss": sorted((votes[id_], case["distance"], id_) for id_, case in cases.items() if votes[id_] < 0),
+        "inconsistent": sorted((id_,) for id_, case in cases.items() if case["wavered"]),
+    }
+    return {kind: [cases[place[-1]] for place in found[:most]] for kind, found in chosen.items()}

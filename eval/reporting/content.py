@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -22,18 +21,6 @@ LONGEST = 420
 MOST_CAVEATS = 8
 
 
-@dataclass(frozen=True)
-class Case:
-    """One case study, ready to be shown."""
-
-    title: str
-    question: str
-    why: str
-    """Why it was chosen, and what is wrong with either answer."""
-    texts: list[tuple[str, str]]
-    judged: list[tuple[str, str]]
-
-
 def render(
     experiment: Experiment, words: dict[str, str], figures: dict[str, Drawn], most_cases: int, tell: Language
 ) -> str:
@@ -43,14 +30,13 @@ def render(
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape, tell), "case": case_text}
+    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape, tell)}
     shown, more = case_list(experiment, most_cases, tell)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
     text = environment.get_template("report.md.jinja").render(
         experiment=experiment, tell=tell, words=words, figures=figures, in_short=in_short(experiment, tell),
         shared=", ".join(f"{key} {tables.value(value)}" for key, value in same.items()),
-        design=design(experiment, tell),
-        evaluation=evaluation(experiment, tell), implementation=implementation(experiment, tell),
+        evaluation=evaluation(experiment, tell),
         findings=sentences(experiment, tell), cases=shown, more_cases=more, caveats=caveats(experiment, tell),
         tables={make.__name__: make(experiment) for make in tables.TABLES}, rankings=tables.rankings(experiment),
     )  # fmt: skip
@@ -61,16 +47,6 @@ def escape(text: Any) -> str:
     """Return a text that Pandoc shows as it stands: nothing in it is markup, and it stays on one line."""
     plain = "".join(char if char.isprintable() else " " for char in str(text))
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", plain)).strip()
-
-
-def design(experiment: Experiment, tell: Language) -> str:
-    """Say what was compared, in one or two sentences."""
-    return tell(
-        "design", n=len(experiment.runs), tasks=experiment.tasks,
-        varied=[f"{axis} ({', '.join(map(str, values))})" for axis, values in experiment.axes.items()],
-        starts=[run.name for run in experiment.runs if run.baseline == run.name],
-        hardware=list(dict.fromkeys(run.manifest["hardware"] for run in experiment.done if run.manifest)),
-    )  # fmt: skip
 
 
 def evaluation(experiment: Experiment, tell: Language) -> str:
@@ -90,12 +66,6 @@ def evaluation(experiment: Experiment, tell: Language) -> str:
     return tell.join(said) or tell("nothing measured")
 
 
-def implementation(experiment: Experiment, tell: Language) -> str:
-    """Say what the code did, in one or two sentences."""
-    found = dict.fromkeys(run.manifest["versions"].get("llamafactory", "") for run in experiment.done if run.manifest)
-    return tell("implementation", cards=experiment.cards, versions=list(found))
-
-
 def caveats(experiment: Experiment, tell: Language) -> list[str]:
     """Return every warning of the runs' results once, with how many of them it was given for."""
     from eval.result.sentences import caveats as warnings
@@ -108,10 +78,10 @@ def caveats(experiment: Experiment, tell: Language) -> list[str]:
     return found[:MOST_CAVEATS] + ([tell("more", n=left_out)] if left_out > 0 else [])
 
 
-def case_list(experiment: Experiment, most: int, tell: Language) -> tuple[list[Case], list[Case]]:
+def case_list(experiment: Experiment, most: int, tell: Language) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the case studies of the main part (the first of each kind) and those of the appendix."""
-    main: list[Case] = []
-    more: list[Case] = []
+    main: list[dict[str, Any]] = []
+    more: list[dict[str, Any]] = []
     for task in experiment.tasks:
         run = case_studies.best_run(experiment, task, experiment.lead_judge)
         if run is None or not most:
@@ -125,14 +95,15 @@ def case_list(experiment: Experiment, most: int, tell: Language) -> tuple[list[C
     return main, more
 
 
-def _case(kind: str, case: dict[str, Any], run: RunFacts, several: bool, tell: Language) -> Case:
+def _case(kind: str, case: dict[str, Any], run: RunFacts, several: bool, tell: Language) -> dict[str, Any]:
+    """Return one case study, ready to be shown."""
     folder = Folder(run.folder)
     questions = {question.id: question for question in folder.judged_questions}
     weight = word_weights(question.reference for question in questions.values())
     wrong = {}
     for who in ("base", "tuned"):
         key, facts = case_studies.error(folder.answers[who][case["id"]], questions[case["id"]], weight)
-        facts = facts | ({"lacking": f"“{_cut(facts['lacking'], 60, tell)}”"} if facts.get("lacking") else {})
+        facts = facts | ({"lacking": f"“{cut(facts['lacking'], 60, tell)}”"} if facts.get("lacking") else {})
         wrong[who] = tell(f"error {key}", **facts)
     why = tell(f"why {kind}", votes=case.get(kind, 0), of=len(case["judges"]))
     judged = []
@@ -142,23 +113,19 @@ def _case(kind: str, case: dict[str, Any], run: RunFacts, several: bool, tell: L
             for order in said["orders"]
         ]
         reasons = [text for order in said["orders"][:1] for text in order["texts"][-1:] if text]
-        judged.append((f"{said['judge']}: {tell.names(orders)}", _cut(reasons[0], LONGEST, tell) if reasons else ""))
+        judged.append((f"{said['judge']}: {tell.names(orders)}", cut(reasons[0], LONGEST, tell) if reasons else ""))
     texts = [("Base", case["base"]), ("Tuned", case["tuned"])]
     texts += [("Reference", case["reference"])] if case["reference"] else []
-    return Case(
-        tell("case title", kind=tell(kind), run=run.name if several else "", id=case["id"]),
-        _cut(case["question"], LONGEST, tell),
-        f"{why} {tell('error', **wrong)}",
-        [(tell(who), _cut(text, LONGEST, tell) or tell("empty")) for who, text in texts],
-        judged,
-    )
+    return {
+        "title": tell("case title", kind=tell(kind), run=run.name if several else "", id=case["id"]),
+        "question": cut(case["question"], LONGEST, tell),
+        "why": f"{why} {tell('error', **wrong)}",
+        "texts": [(tell(who), cut(text, LONGEST, tell) or tell("empty")) for who, text in texts],
+        "judged": judged,
+    }
 
 
-def _cut(text: str, most: int, tell: Language) -> str:
-    return cut(text, most, lambda n: tell("characters", n=f"{n:,}"))
-
-
-def cut(text: str, most: int, length: Any = "{:,} characters".format) -> str:
+def cut(text: str, most: int, tell: Language) -> str:
     """Return a text on one line, its end left out where it takes more room than so many letters (Chinese takes two)."""
     line = " ".join(text.split())
     room, end = 0, 0
@@ -169,12 +136,4 @@ def cut(text: str, most: int, length: Any = "{:,} characters".format) -> str:
     else:
         return line
     blank = line.rfind(" ", end - 30, end)
-    return f"{line[: blank if blank > 0 else end]} … ({length(len(line))})"
-
-
-def case_text(case: Case) -> str:
-    """Return a case study in Pandoc's Markdown."""
-    lines = [f"**{escape(case.title)}.** *{escape(case.question)}* {escape(case.why)}", ""]
-    lines += [f"> **{escape(who)}:** {escape(text)}\n>" for who, text in case.texts]
-    lines += [f"> *{escape(who)}.*" + (f" “{escape(text)}”" if text else "") + "\n>" for who, text in case.judged]
-    return "\n".join([*lines, ""])
+    return f"{line[: blank if blank > 0 else end]} … ({tell('characters', n=f'{len(line):,}')})"

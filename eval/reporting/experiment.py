@@ -114,6 +114,16 @@ class Experiment:
         return list(dict.fromkeys(run.base_task for run in self.runs))
 
     @property
+    def varied(self) -> list[str]:
+        """The axes with their values."""
+        return [f"{axis} ({', '.join(map(str, values))})" for axis, values in self.axes.items()]
+
+    @property
+    def starts(self) -> list[str]:
+        """The names of the baselines."""
+        return [run.name for run in self.runs if run.baseline == run.name]
+
+    @property
     def judges(self) -> dict[str, str]:
         """Judge -> its kind, of all that judged anywhere; a panel after its members."""
         found: dict[str, str] = {}

@@ -18,7 +18,8 @@ import click
 from eval.result.tables import columns
 from tests.checkout import ROOT
 
-QUESTIONS, LATENCY, IN_FLIGHT = 120, 0.2, 32
+QUESTIONS = int(os.environ.get("QUESTIONS", "120"))
+LATENCY, IN_FLIGHT = 0.2, 32
 CALLS = 2 * QUESTIONS
 LIMIT = ceil(CALLS / IN_FLIGHT) * LATENCY
 # ru_maxrss is in kilobytes on Linux, in bytes on macOS.

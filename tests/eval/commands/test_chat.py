@@ -9,8 +9,11 @@ from click.testing import CliRunner, Result
 
 from common.errors import UserError
 from common.files import read_jsonl, write_json, write_text
+from common.paths import folder_name
 from eval.__main__ import main
 from eval.answering.chat import config_of
+from recipes.catalog.lookup import find_backbone
+from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command
@@ -84,16 +87,17 @@ def test_without_a_merged_model_the_adapter_is_served() -> None:
 
 @pytest.mark.slow
 def test_a_real_run_talks_without_being_exported(tmp_path: Path) -> None:
-    """With an adapter of two steps: the base's and the tuned model's own words, side by side."""
-    checkout = Checkout(tmp_path)
+    """With an adapter of one step on a tiny model: both really answer, and the mark is kept."""
+    checkout, twin = Checkout(tmp_path), make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
     source = ROOT / "converters/examples/medical_en"
     checkout(
-        f"python -m recipes train --task medical_en --model smollm2-135m --source {source} --set "
-        "'max_steps=2 eval_strategy=no cutoff_len=64'"
+        f"python -m recipes train --task medical_en --model {twin} --source {source} --limit 40 --set "
+        "'max_steps=1 eval_strategy=no cutoff_len=64'"
     )
     said = checkout(
-        "printf 'What is gout?\\n2\\n' | python -m eval chat --task medical_en --model smollm2-135m --max-tokens 12"
+        f"printf 'What is gout?\\n2\\n' | python -m eval chat --task medical_en --model {twin} --max-tokens 8"
     )
     assert "1: base" in said
-    row = next(read_jsonl(tmp_path / "runs/medical_en/smollm2-135m/lora/chat/answers/tuned.jsonl"))
-    assert len(row["answer"].split()) >= 3
+    run = tmp_path / "runs/medical_en" / folder_name(str(twin)) / "lora"
+    assert next(read_jsonl(run / "chat/answers/tuned.jsonl"))["answer"]
+    assert [row["winner"] for row in read_jsonl(run / "chat/judgments/human-chat.jsonl")] == ["tuned"]

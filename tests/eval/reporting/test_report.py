@@ -32,7 +32,10 @@ def longer_wins(body: dict, number: int) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two working directories, made once: a small sweep, and one on English and Chinese questions with two judges."""
+    """Two working directories, made once: a small sweep, and one on English and Chinese questions with two judges.
+
+    The second has its report, with all cases, in English (runs/reports/rank) and in Chinese (runs/reports/zh).
+    """
     place, endpoint = tmp_path_factory.mktemp("made"), Endpoint()
     endpoint.behaviour = longer_wins
     judges = ("reference", f"gpt-x@{endpoint.url}")
@@ -41,6 +44,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (place / name).mkdir()
             patch.chdir(place / name)
             make_sweep(*asked)
+        patch.setattr(write, "ENGINES", ())
+        told = report("--sweep", "rank", "--cases", "20")
+        Path("runs/reports/told.txt").write_text(told, encoding="utf-8")
+        Path("runs/reports/zh").mkdir()
+        Path("runs/reports/zh/words.md").write_text("# Conclusion\nIt pays.\n# 研究主题\n秩的大小。\n", encoding="utf-8")
+        report("--sweep", "rank", "--language", "zh", "--name", "zh")
     endpoint.stop()
     return place
 
@@ -67,8 +76,8 @@ def report(*words: str) -> str:
     return done.output
 
 
-def test_it_has_the_assignments_sections_and_only_measured_figures(judged: None, no_tex: None) -> None:
-    output = report()
+def test_it_has_the_assignments_sections_and_only_measured_figures(judged: None) -> None:
+    output = Path("runs/reports/told.txt").read_text(encoding="utf-8")
     text = (REPORT / "report.md").read_text(encoding="utf-8")
     found = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert found == [*SECTIONS, "Acknowledgement", "Appendix A: Reproducibility", "Appendix B: More cases"]
@@ -95,8 +104,7 @@ def test_it_has_the_assignments_sections_and_only_measured_figures(judged: None,
     assert all(f"figures/{name}.svg" in text for name in ("curves", "wins", "sensitivity", "ranking"))
 
 
-def test_nothing_that_a_model_said_becomes_markup(judged: None, no_tex: None) -> None:
-    report("--sweep", "rank", "--cases", "20")
+def test_nothing_that_a_model_said_becomes_markup(judged: None) -> None:
     page = (REPORT / "report.html").read_text(encoding="utf-8")
     assert "alert(1)" in page
     assert "<script" not in page
@@ -111,10 +119,9 @@ def test_nothing_that_a_model_said_becomes_markup(judged: None, no_tex: None) ->
 
 
 def test_the_same_files_give_the_same_report(judged: None, no_tex: None) -> None:
-    report()
     names = ["report.md", "report.html", "report.tex", *(f"figures/{name}.svg" for name in ("curves", "wins"))]
     before = {name: (REPORT / name).read_bytes() for name in names}
-    report()
+    report("--sweep", "rank", "--cases", "20")
     assert {name: (REPORT / name).read_bytes() for name in names} == before
 
 
@@ -229,23 +236,18 @@ def test_escaped_text_stays_on_one_line() -> None:
 
 
 def test_a_long_text_ends_at_a_blank_and_chinese_takes_two_places() -> None:
-    assert cut("one two three", 20) == "one two three"
-    assert cut("one two three four", 12).startswith("one two … ")
-    assert cut("好" * 30, 20).startswith("好" * 10 + " … (30")
+    tell = Language("en")
+    assert cut("one two three", 20, tell) == "one two three"
+    assert cut("one two three four", 12, tell).startswith("one two … ")
+    assert cut("好" * 30, 20, tell).startswith("好" * 10 + " … (30")
 
 
 HAN = re.compile("[\u4e00-\u9fff]")
 
 
-def test_the_chinese_report_says_the_same_and_its_words_stand_under_headings_of_either_language(
-    judged: None, no_tex: None
-) -> None:
-    report()
+def test_the_chinese_report_says_the_same_and_its_words_stand_under_headings_of_either_language(judged: None) -> None:
     english = (REPORT / "report.md").read_text(encoding="utf-8")
-    words = REPORT / "words.md"
-    words.write_text("# Conclusion\nIt pays.\n# 研究主题\n秩的大小。\n", encoding="utf-8")
-    report("--sweep", "rank", "--language", "zh")
-    chinese = (REPORT / "report.md").read_text(encoding="utf-8")
+    chinese = Path("runs/reports/zh/report.md").read_text(encoding="utf-8")
     assert "It pays." in chinese
     assert "秩的大小。" in chinese
     assert [line.count("|") for line in chinese.splitlines() if line.startswith("|")] == [
@@ -254,9 +256,9 @@ def test_the_chinese_report_says_the_same_and_its_words_stand_under_headings_of_
     for heading in re.findall("^#+ (.+)$", chinese, re.MULTILINE)[1:]:
         assert HAN.search(heading), heading
     for line in re.findall("^[|] (.+) [|]$", chinese, re.MULTILINE):
-        if ":--" not in line and line.split("|")[0].strip() in ("运行", "任务", "回答者", "评判者"):
+        if ":--" not in line and line.split("|")[0].strip() in ("运行", "任务", "回答者", "评测者"):
             assert not re.search("[a-z]{4,} [a-z]{4,}", line), line
-    assert 'lang="zh-Hans"' in (REPORT / "report.html").read_text(encoding="utf-8")
+    assert 'lang="zh-Hans"' in Path("runs/reports/zh/report.html").read_text(encoding="utf-8")
     assert "提交前" in author.blank(Language("zh"))
 
 
