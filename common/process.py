@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import UserError
@@ -129,8 +129,19 @@ def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Hold a folder beside others that use it: meanwhile `only_one` stops and `is_held` is true."""
+    import fcntl
+
+    with (folder / ".lock").open("a") as lock:
+        with suppress(OSError):  # held by only_one already, or on a drive without locks
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+
+
 def is_held(folder: Path) -> bool:
-    """Tell whether a process holds a folder by `only_one`."""
+    """Tell whether a process holds a folder by `only_one` or `in_use`."""
     from filelock import FileLock, Timeout
 
     if not (folder / ".lock").exists():

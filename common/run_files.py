@@ -357,7 +357,8 @@ def read_log(adapter: Path, start: int = 0) -> list[LogRow]:
         for line in file:
             with suppress(orjson.JSONDecodeError):
                 row = orjson.loads(line)
-                rows += [row] if isinstance(row, dict) else []
+                if isinstance(row, dict):
+                    rows.append(LogRow(**row))
     return rows
 
 

@@ -212,7 +212,9 @@ def test_a_chinese_page_follows_the_english_one(chinese):
 
 
 def test_every_page_is_there_in_chinese():
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} == {page.name for page in (ROOT / "docs/zh").glob("*.md")}
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} == {
+        page.name for page in (ROOT / "docs/zh").glob("*.md")
+    }
 
 
 def test_every_page_and_every_target_is_named_in_the_readme():

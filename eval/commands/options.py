@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.llm.pool import Limits
 from common.options import existing_run, run_options
 from common.paths import RUNS, run_folder
+from common.process import in_use
 from eval.answering.ask import THOUGHT
 from eval.answering.served_model import thinking
 from eval.records.folder import Folder
@@ -51,8 +52,10 @@ class Place:
     run: str
 
     def existing(self) -> Folder:
-        """Return the folder of a run; UserError when it is not there."""
-        return Folder(existing_run(self.run, self.task, self.model, self.method, self.variant))
+        """Return the folder of a run, in use until the command ends; UserError when it is not there."""
+        folder = existing_run(self.run, self.task, self.model, self.method, self.variant)
+        click.get_current_context().with_resource(in_use(folder))
+        return Folder(folder)
 
     def any(self) -> Folder:
         """Return a folder that need not be there: an endpoint or a file answers without a run."""

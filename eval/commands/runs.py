@@ -88,6 +88,10 @@ def _delete(what: str, runs: list[Path], yes: bool) -> None:
 
 def _parts(run: Path, what: str) -> list[Path]:
     """Return what there is to delete: checkpoints only of a training that ended, since others resume from them."""
-    if "train" not in read_manifest(run).get("steps", {}):
+    try:
+        trained = "train" in read_manifest(run).get("steps", {})
+    except UserError:  # a broken manifest, which the table names
+        return []
+    if not trained:
         return []
     return [path for pattern in PARTS[what] for path in run.glob(pattern) if path.is_dir()]

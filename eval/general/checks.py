@@ -93,8 +93,10 @@ COUNTS: dict[str, Callable[[str], int]] = {
 
 CHECKS: dict[str, Callable[[str, Any], bool]] = {
     "numbered": _numbered,  # a list numbered from 1 to so many
-    "parts": lambda text, wanted: all(part.strip() for part in text.split(wanted["mark"]))  # with a mark between them
-    and _within(len(text.split(wanted["mark"])), wanted["count"]),
+    "parts": lambda text, wanted: (
+        all(part.strip() for part in text.split(wanted["mark"]))  # with a mark between them
+        and _within(len(text.split(wanted["mark"])), wanted["count"])
+    ),
     "json_keys": lambda text, wanted: isinstance(value := _json(text), dict) and sorted(value) == sorted(wanted),
     "json_list": lambda text, wanted: isinstance(value := _json(text), list) and _within(len(value), wanted),
     "table": _table,  # Markdown's: [rows below its header, columns]

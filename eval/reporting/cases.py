@@ -80,10 +80,11 @@ def choose(pairs: list[dict[str, Any]], most: int = 1) -> dict[str, list[dict[st
         case |= {kind: case["said"].count(kind) for kind in ("win", "loss")}
         near = {who: chrf(case[who], case["reference"]) for who in ("base", "tuned")} if case["reference"] else {}
         case["distance"] = near["tuned"] - near["base"] if near else 0.0
-    votes = {id_: case["win"] - case["loss"] for id_, case in cases.items()}
+        case["votes"] = case["win"] - case["loss"]
+    ranked = sorted(cases.values(), key=lambda case: (-case["votes"], -case["distance"], case["id"]))
     chosen = {
-        "win": sorted((-votes[id_], -case["distance"], id_) for id_, case in cases.items() if votes[id_] > 0),
-        "loss": sorted((votes[id_], case["distance"], id_) for id_, case in cases.items() if votes[id_] < 0),
-        "inconsistent": sorted((id_,) for id_, case in cases.items() if case["wavered"]),
+        "win": [case for case in ranked if case["votes"] > 0],
+        "loss": [case for case in reversed(ranked) if case["votes"] < 0],
+        "inconsistent": sorted((case for case in ranked if case["wavered"]), key=lambda case: case["id"]),
     }
-    return {kind: [cases[place[-1]] for place in found[:most]] for kind, found in chosen.items()}
+    return {kind: found[:most] for kind, found in chosen.items()}

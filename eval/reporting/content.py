@@ -10,7 +10,6 @@ from eval.reporting import cases as case_studies
 from eval.reporting import tables
 from eval.reporting.conclusions import in_short, sentences
 from eval.reporting.experiment import Experiment, RunFacts, shared_settings
-from eval.reporting.figures import Drawn
 from eval.reporting.language import TEMPLATES, Language
 from eval.result.page import pairs
 from eval.statistics.reference_scores import word_weights
@@ -22,7 +21,7 @@ MOST_CAVEATS = 8
 
 
 def render(
-    experiment: Experiment, words: dict[str, str], figures: dict[str, Drawn], most_cases: int, tell: Language
+    experiment: Experiment, words: dict[str, str], figures: dict[str, dict[str, Any]], most_cases: int, tell: Language
 ) -> str:
     """Return the report's text; `most_cases` of each kind are shown, the first of each in the main part."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -74,10 +74,6 @@ class Meeting:
     folder: Folder
     result: dict[str, Any]
 
-    def comparison(self, judge: str, a: str, b: str) -> dict[str, Any]:
-        """Return a judge's comparison of two contestants as seen from `a`; empty when they did not meet."""
-        return _between(self.result, judge, a, b)
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -159,7 +155,7 @@ class Experiment:
         start, meeting = self.run(run.baseline), self.meetings.get((run.group, run.base_task))
         if not start or not meeting or start.name == run.name:
             return {}
-        return meeting.comparison(judge, run.contestant, start.contestant)
+        return _between(meeting.result, judge, run.contestant, start.contestant)
 
 
 def joined(parts: list[Experiment]) -> Experiment:
@@ -216,6 +212,7 @@ def _called(run: RunFacts) -> RunFacts:
 
 
 def _between(result: dict[str, Any], judge: str, a: str, b: str) -> dict[str, Any]:
+    """Return a judge's comparison of two contestants as seen from `a`; empty when they did not meet."""
     for row in result.get("comparisons", []):
         if row["judge"] == judge and {row["a"], row["b"]} == {a, b}:
             return row if row["a"] == a else turned(row)

@@ -1,7 +1,6 @@
 """The report's figures, drawn by matplotlib: SVG for pages, PDF for LaTeX."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,16 +30,11 @@ LEAST_SPAN = 0.1
 Term = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A figure that was drawn: its caption, and how much of the text's width it takes, percent."""
+def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, dict[str, Any]]:
+    """Draw every figure there is data for into `folder`, which holds no other after.
 
-    caption: str
-    width: int = 100
-
-
-def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, Drawn]:
-    """Draw every figure there is data for into `folder`, which holds no other after; return name -> what was drawn."""
+    Return name -> its caption, and how much of the text's width it takes (percent).
+    """
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager
 
@@ -55,7 +49,8 @@ def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, 
             made = make(experiment, labels.term)
             if made:
                 facts, figure = made
-                found[name] = Drawn(tell(f"figure {name}", **facts), round(100 * figure.get_figwidth() / WIDTH))
+                width = round(100 * figure.get_figwidth() / WIDTH)
+                found[name] = {"caption": tell(f"figure {name}", **facts), "width": width}
                 _save(figure, folder / name)
     for path in folder.glob("*.*"):
         if path.stem not in found:

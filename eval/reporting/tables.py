@@ -240,33 +240,26 @@ def _figure(number: float | None, form: str = ".1f") -> str:
 def judges(experiment: Experiment) -> Table | None:
     """Return how steady each judge was over everything that it judged, and what it took."""
     results = [run.result for run in experiment.done] + [meeting.result for meeting in experiment.meetings.values()]
-    said = pd.DataFrame(
-        {"judge": judge, "kind": entry["kind"]} | {key: entry[key] for key in ("judgments", "asked_again", "dollars")}
-        for result in results
-        for judge, entry in result.get("judges", {}).items()
-    )
-    met = pd.DataFrame(row for result in results for row in result.get("comparisons", []))
-    if said.empty or met.empty:
-        return None
-    met["counted"] = met["questions"] - met["unparsed"]
-    taken = said.groupby(["judge", "kind"], sort=False)
-    sums = taken.sum(min_count=1).reset_index()
-    by = met.groupby("judge")
-    steady = 1 - by["inconsistent"].sum(min_count=1) / by["counted"].sum()
-    first, unread = by["first_share"].mean(), by["unparsed"].sum()
-    rows = [
-        {
-            "judge": row.judge,
-            "kind": row.kind,
-            "judgments": f"{row.judgments:,}",
-            "orders agree": share(_known(steady.get(row.judge))),
-            "first-position wins": share(_known(first.get(row.judge))),
-            "no verdict": str(unread.get(row.judge, 0)),
-            "asked again": str(row.asked_again),
-            "US dollars": _figure(_known(row.dollars), ".2f"),
-        }
-        for row in sums.itertuples()
-    ]
+    rows = []
+    for judge in experiment.judges:
+        asked = [result["judges"][judge] for result in results if judge in result.get("judges", {})]
+        met = pd.DataFrame(row for result in results for row in result.get("comparisons", []) if row["judge"] == judge)
+        if not asked:  # a panel was asked by its members
+            continue
+        counted = (met["questions"] - met["unparsed"]).sum()
+        dollars = [entry["dollars"] for entry in asked if entry["dollars"] is not None]
+        rows.append(
+            {
+                "judge": judge,
+                "kind": asked[0]["kind"],
+                "judgments": f"{sum(entry['judgments'] for entry in asked):,}",
+                "orders agree": share(_known(1 - met["inconsistent"].sum(min_count=1) / counted)),
+                "first-position wins": share(_known(met["first_share"].mean())),
+                "no verdict": str(met["unparsed"].sum()),
+                "asked again": str(sum(entry["asked_again"] for entry in asked)),
+                "US dollars": _figure(sum(dollars), ".2f"),
+            }
+        )
     return _table("judges", rows, "kind")
 
 

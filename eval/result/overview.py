@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas
 
+from common.errors import UserError
 from common.paths import RUNS
 from common.process import is_held
+from common.progress import notice
 from common.run_files import Manifest, read_general, read_heldout, read_manifest, read_metrics
 
 COLUMNS = {
@@ -24,8 +26,18 @@ PARTS = {"checkpoints": ("adapter/checkpoint-*",), "exports": ("export", "gguf")
 def table(root: Path = RUNS) -> "pandas.DataFrame":
     """Return a row for each run below `root`, the newest first; its index is the runs' folders."""
     manifests = sorted(root.glob("*/*/*/manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    rows = {path.parent.as_posix(): _row(path.parent) for path in manifests}
+    rows = {path.parent.as_posix(): _row_or_why(path.parent) for path in manifests}
     return pandas.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
+
+
+def _row_or_why(folder: Path) -> dict[str, Any]:
+    """Return a run's row; of one with a broken file what its folder's name says, and that it is broken."""
+    try:
+        return _row(folder)
+    except UserError as error:
+        notice(str(error))
+        task, model, method = folder.parts[-3:]
+        return {"task": task, "model": model, "method": method, "state": "broken", "disk": size([folder]) / 1e9}
 
 
 def _row(folder: Path) -> dict[str, Any]:

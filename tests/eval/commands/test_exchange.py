@@ -111,9 +111,14 @@ def test_what_is_not_in_their_layout_is_told(judged: Path, workplace: Path) -> N
     with pytest.raises(UserError, match=r"bad\.jsonl row 1 is not an answer of FastChat, .*: no 'model_id'"):
         import_answers(Path("out/model_answer/bad.jsonl"), questions)
     for row in (
-        '{"question_id": 1, "model_id": "m", "choices": []}', '{"question_id": 1, "model_id": null, "choices": [{"turns": [""]}]}',
-        '{"model": "m", "messages": []}', '{"model": "m", "messages": [{"role": "assistant", "content": "x"}]}', '"text"', "5",
-        '{"instruction": null, "output": "x"}', '{"model": "m", "messages": null}',
+        '{"question_id": 1, "model_id": "m", "choices": []}',
+        '{"question_id": 1, "model_id": null, "choices": [{"turns": [""]}]}',
+        '{"model": "m", "messages": []}',
+        '{"model": "m", "messages": [{"role": "assistant", "content": "x"}]}',
+        '"text"',
+        "5",
+        '{"instruction": null, "output": "x"}',
+        '{"model": "m", "messages": null}',
     ):
         Path("out/model_answer/bad.jsonl").write_text(row + "\n")
         with pytest.raises(UserError, match=r"bad\.jsonl row 1 is not an answer of FastChat"):
@@ -144,7 +149,11 @@ def test_what_is_no_text_is_a_missing_answer_and_never_judged(workplace: Path) -
     assert [(row["answer"], row["error"]) for row in found] == [
         ("Two.", ""), ("", "none in m.jsonl"), ("", "none in m.jsonl"),
     ]  # fmt: skip
-    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How long?"}, {"role": "assistant", "content": {"answer": "A week."}}]
+    chat = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "How long?"},
+        {"role": "assistant", "content": {"answer": "A week."}},
+    ]
     Path("model_answer/new.jsonl").write_text(json.dumps({"uid": "x", "model": "new", "messages": chat}) + "\n")
     given = import_answers(Path("model_answer/new.jsonl"), load_questions(Path("mine.csv")))
     assert [(answer.id, answer.answer) for answer in given["new"]] == [("2", "A week.")]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from common.errors import UserError
 from common.files import read_json
-from common.process import only_one
+from common.process import in_use, only_one
 from eval.__main__ import main
 from eval.result.overview import table
 from tests.eval.commands.test_judge import eval_command
@@ -71,6 +71,8 @@ def test_deleting_says_how_much_and_frees_it() -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_what_runs_is_never_deleted() -> None:
+    with in_use(QLORA), in_use(QLORA), pytest.raises(UserError, match="running now"):  # as answer, judge and chat do
+        eval_command("runs", "--delete", str(QLORA), "--yes")
     with only_one(QLORA):
         assert table().loc[str(QLORA)].state == "running"
         with pytest.raises(UserError, match="running now: runs/medical_en/m-1b/qlora-less"):
@@ -95,3 +97,15 @@ def test_the_page_sorts_and_filters(browser: Any) -> None:
     assert page.locator("#count").inner_text() == "1 of 2"
     assert page.locator("a").first.get_attribute("href") == "medical_en/m-1b/lora/result.html"
     page.close()
+
+
+@pytest.mark.usefixtures("runs")
+def test_one_broken_run_does_not_hide_the_others() -> None:
+    (QLORA / "manifest.json").write_text("{")
+    shown = eval_command("runs").output
+    assert "runs/medical_en/m-1b/qlora-less/manifest.json is broken" in shown
+    assert sorted(table().state) == ["broken", "judged"]
+    eval_command("runs", "--delete", "checkpoints", "--yes")
+    assert (QLORA / "adapter/checkpoint-10").is_dir()
+    eval_command("runs", "--delete", str(QLORA), "--yes")
+    assert not QLORA.exists()

@@ -48,7 +48,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         told = report("--sweep", "rank", "--cases", "20")
         Path("runs/reports/told.txt").write_text(told, encoding="utf-8")
         Path("runs/reports/zh").mkdir()
-        Path("runs/reports/zh/words.md").write_text("# Conclusion\nIt pays.\n# 研究主题\n秩的大小。\n", encoding="utf-8")
+        Path("runs/reports/zh/words.md").write_text(
+            "# Conclusion\nIt pays.\n# 研究主题\n秩的大小。\n", encoding="utf-8"
+        )
         report("--sweep", "rank", "--language", "zh", "--name", "zh")
     endpoint.stop()
     return place
@@ -217,8 +219,8 @@ def test_a_sweep_of_which_nothing_is_done(small: None) -> None:
 
 
 def test_a_heading_that_has_no_place_is_an_error_and_nothing_is_lost(small: None, no_tex: None) -> None:
-    report()
     words = REPORT / "words.md"
+    words.parent.mkdir(parents=True)
     words.write_text("# Conclusoin\nIt pays.\n", encoding="utf-8")
     with pytest.raises(UserError, match="Conclusoin") as told:
         report()
@@ -290,7 +292,7 @@ def test_it_begins_with_the_verdict_and_how_sure_it_is(small: None, no_tex: None
 
 
 def test_words_that_cannot_be_read_are_one_error(small: None, no_tex: None) -> None:
-    report()
+    REPORT.mkdir(parents=True)
     (REPORT / "words.md").write_bytes("# 结论".encode("gbk"))
     with pytest.raises(UserError, match=r"words.md cannot be read"):
         report()
