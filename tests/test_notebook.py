@@ -107,7 +107,7 @@ def put_programs() -> None:
 
 
 def execute(folder: Path, left_out: tuple[str, ...] = (), **form: Any) -> dict[str, str]:
-    """Run every code cell but those left out, in an empty folder, with these values in the form; return their output."""
+    """Run every code cell but those left out, in an empty folder with these form values; return what each printed."""
     folder.mkdir()
     stored = book()
     stored.cells = [cell for cell in stored.cells if cell.id not in left_out]
