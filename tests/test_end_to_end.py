@@ -70,7 +70,7 @@ def test_from_the_hub_to_the_judged_result_and_again_in_no_time(checkout, hub):
 
 
 def test_training_that_was_killed_goes_on_from_its_last_checkpoint(checkout):
-    command = "make train TASK=medical_en MODEL=qwen3-0.6b SET='max_steps=60 save_steps=5'"
+    command = "make train TASK=medical_en MODEL=qwen3-0.6b SET='max_steps=30 save_steps=5'"
     process = checkout.start(f"exec {command}")
     adapter = checkout.folder / RUN / "adapter"
     wait_for(lambda: any(adapter.glob("checkpoint-*/trainer_state.json")), process)
@@ -81,7 +81,7 @@ def test_training_that_was_killed_goes_on_from_its_last_checkpoint(checkout):
 
     checkout(command)
     steps = [row["current_steps"] for row in read_jsonl(adapter / "trainer_log.jsonl") if "loss" in row]
-    assert sorted(set(steps)) == list(range(1, 61))
+    assert sorted(set(steps)) == list(range(1, 31))
     assert sorted(step for step in steps if step <= reached) == list(range(1, reached + 1)), "a step was done again"
     assert read_json(checkout.folder / RUN / "manifest.json")["status"] == "trained"
 
@@ -97,8 +97,8 @@ def wait_for(condition, process, seconds=240):
 def test_the_embedded_backbone_learns_from_the_bundled_rows(tmp_path):
     """The demo's own first steps, on real weights: a few steps must already lower the held-out loss."""
     checkout = Checkout(tmp_path)
-    words = "TASK=medical_en MODEL=smollm2-135m SET='max_steps=8 eval_strategy=no'"
-    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en", timeout=2400)
+    words = "TASK=medical_en MODEL=smollm2-135m SET='max_steps=6 eval_strategy=no cutoff_len=128'"
+    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en LIMIT=80", timeout=2400)
     printed = checkout(f"make heldout {words}", timeout=2400)
     heldout = read_json(tmp_path / "runs/medical_en/smollm2-135m/lora/heldout.json")
     assert heldout["difference"]["high"] < 0
