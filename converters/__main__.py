@@ -105,7 +105,7 @@ def new(
     """Make a task of your own: look at rows, propose a mapping, show three converted rows, write tasks/NAME.yaml."""
     import sys
 
-    from converters.new_task import new as run
+    from converters.new_task.command import new as run
 
     chosen = {"instruction": instruction, "input": given, "output": output}
     chosen |= {"conversations": conversations, "language": language, "domain": domain, "system": system}

@@ -4,7 +4,7 @@ docs/custom_tasks.md describes the keys. Everything that is wrong in a file is r
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,30 +14,14 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from common.errors import UserError
 from common.schema import Schema, Text, Texts, build, unknown_key
+from converters.read.messages import ASSISTANT, in_turns, last_turn, messages_in
 from converters.settings import Settings
-from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan, read_literal
+from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 NO_VALUE = ("nan", "NaN", "<noinput>")
 """What other programs write for nothing."""
 LETTERS = "ABCDEFGHIJ"
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "at_least": lambda value, wanted: (number := _number(value)) is not None and number >= wanted,
-    "at_most": lambda value, wanted: (number := _number(value)) is not None and number <= wanted,
-    "one_of": lambda value, wanted: str(value) in map(str, wanted),
-    "none_of": lambda value, wanted: str(value) not in map(str, wanted),
-    "matches": lambda value, wanted: bool(wanted.search(str(value or ""))),
-    "not_matches": lambda value, wanted: not wanted.search(str(value or "")),
-    "min_length": lambda value, wanted: len(str(value or "")) >= wanted,
-    "max_length": lambda value, wanted: len(str(value or "")) <= wanted,
-}
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 class Filter(Schema):
@@ -56,22 +40,42 @@ class Filter(Schema):
     @model_validator(mode="after")
     def _tests(self) -> Self:
         if not self.wanted:
-            raise ValueError(f"needs one of {', '.join(OPERATORS)}")
+            raise ValueError(f"needs one of {', '.join(PASSES)}")
         return self
 
     @property
     def wanted(self) -> dict[str, Any]:
-        """The operators of this filter, each with its operand."""
-        return {name: value for name in OPERATORS if (value := getattr(self, name)) is not None}
+        """The tests of this filter, each with its operand."""
+        return {name: value for name, value in self if name in PASSES and value is not None}
 
     def refuses(self, row: Row) -> str:
         """Return why a row does not pass, "" when it does."""
         value = value_at(row, self.column)
         for name, wanted in self.wanted.items():
-            if not OPERATORS[name](value, wanted):
+            if not PASSES[name](value, wanted):
                 operand = getattr(wanted, "pattern", list(wanted) if isinstance(wanted, tuple) else wanted)
                 return f"{self.column} is {str(value)[:60]!r}, wanted {name} {operand!r}"
         return ""
+
+
+def _number(value: Any) -> float:
+    """Return a value as a number; NaN, which passes no test, when it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+PASSES: dict[str, Callable[[Any, Any], bool]] = {
+    "at_least": lambda value, wanted: _number(value) >= wanted,
+    "at_most": lambda value, wanted: _number(value) <= wanted,
+    "one_of": lambda value, wanted: str(value) in map(str, wanted),
+    "none_of": lambda value, wanted: str(value) not in map(str, wanted),
+    "matches": lambda value, wanted: bool(wanted.search(str(value or ""))),
+    "not_matches": lambda value, wanted: not wanted.search(str(value or "")),
+    "min_length": lambda value, wanted: len(str(value or "")) >= wanted,
+    "max_length": lambda value, wanted: len(str(value or "")) <= wanted,
+}
 
 
 class Columns(Schema):
@@ -160,16 +164,14 @@ def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
     custom = build(CustomTask, about, where, problems=problems if isinstance(settings, dict) else ())
     columns = custom.columns
     # Many a row of JSON Lines has no `input` or `system` when there is nothing to say in it.
-    needed = named_columns([columns.instruction, columns.output, custom.conversations])
-    needed = tuple(dict.fromkeys([*needed, *(rule.column for rule in custom.filters if rule.wanted.keys() - MAYBE)]))
-    choices = [columns.choices] if isinstance(columns.choices, str) else columns.choices
-    optional = tuple(column for column in named_columns([*columns.named.values(), *choices]) if column not in needed)
-    listed = custom.files
-    pairs = (
-        [(file, split) for split, files in listed.items() for file in ([files] if isinstance(files, str) else files)]
-        if isinstance(listed, dict)
-        else [(file, "") for file in listed]
+    tested = [rule.column for rule in custom.filters if rule.wanted.keys() - MAYBE]
+    needed = tuple(
+        dict.fromkeys([*named_columns([columns.instruction, columns.output, custom.conversations]), *tested])
     )
+    others = named_columns([*columns.named.values(), *_listed(columns.choices)])
+    optional = tuple(column for column in others if column not in needed)
+    by_split = custom.files.items() if isinstance(custom.files, dict) else [("", custom.files)]
+    files = [File(file, needed, split, optional) for split, names in by_split for file in _listed(names)]
 
     def convert(row: Row, file: str, options: Options) -> Record:
         return to_record(row, custom)
@@ -179,7 +181,7 @@ def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
         title=custom.title or name,
         language=custom.language,
         domain=custom.domain,
-        files=tuple(File(file, needed, split, optional) for file, split in pairs),
+        files=tuple(files),
         columns=needed,
         optional=optional,
         convert=convert,
@@ -194,6 +196,10 @@ def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
         has_history=bool(custom.conversations or columns.history),
         has_system=bool(custom.conversations or columns.system),
     )
+
+
+def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
 
 
 MAYBE = {"max_length", "none_of", "not_matches"}
@@ -235,6 +241,8 @@ def _add_choices(record: Record, row: Row, column: str | tuple[str, ...], first:
     found = value_at(row, column) if isinstance(column, str) else [value_at(row, name) for name in column]
     if isinstance(found, dict) and isinstance(found.get("text"), list):
         found = dict(zip(found.get("label") or LETTERS, found["text"], strict=False))
+    if isinstance(found, list) and all(isinstance(one, dict) and {"label", "text"} <= one.keys() for one in found):
+        found = {one["label"]: one["text"] for one in found}
     if isinstance(found, list):
         found = dict(zip(LETTERS, [as_text(one, "choices") for one in found], strict=False))
     if not isinstance(found, dict):
@@ -243,12 +251,12 @@ def _add_choices(record: Record, row: Row, column: str | tuple[str, ...], first:
     record.instruction = "\n".join([record.instruction, *shown])
     if first is not None:
         number = _number(record.output)
-        if number is None or not 0 <= number - first < len(found):
+        if not 0 <= number - first < len(found):
             raise Skip("columns", f"the answer {record.output!r} is none of {len(found)} choices")
         record.output = list(found)[int(number) - first]
 
 
-def named_columns(values: Any) -> tuple[str, ...]:
+def named_columns(values: Iterable[Any]) -> tuple[str, ...]:
     """Return the columns that some columns, paths and templates name."""
     places = [place for value in values if value for place in (PLACE.findall(value) or [value])]
     return tuple(dict.fromkeys(places))
@@ -290,90 +298,3 @@ def as_text(value: Any, path: str) -> str:
         if [role for role, _ in said] == [ASSISTANT]:
             return said[0][1]
     raise Skip("columns", f"{path} holds {type(value).__name__}, not text")
-
-
-USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
-ROLES = {
-    "human": USER, "user": USER, "prompter": USER, "用户": USER,
-    "gpt": ASSISTANT, "assistant": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "chatgpt": ASSISTANT,
-    "助手": ASSISTANT, "system": SYSTEM, "developer": SYSTEM,
-}  # fmt: skip
-TOOLS = ("function_call", "observation", "tool", "function", "tool_call", "tool_response", "ipython")
-TURN_KEYS = ("role", "from", "content", "value")
-ASKED = ("human", "user", "input", "question", "instruction", "query", "prompt")
-TOLD = ("assistant", "gpt", "output", "answer", "response", "bot")
-TRANSCRIPT = re.compile(r"(?:^|\n)\s*(?:#+\s*)?(Human|User|Assistant)\s*:[^\S\n]*")
-
-Said = list[tuple[str, str]]
-"""(role, text) of each message."""
-
-
-def messages_in(conversation: Any) -> Said:
-    """Return the messages of a conversation, whichever way it is written.
-
-    Known are sharegpt's from/value, OpenAI's role/content (with parts), objects with a question and its answer each
-    (Firefly, xtuner), pairs, texts in turn, and a transcript (Human: ... Assistant: ...). Skip for what is none.
-    """
-    if isinstance(conversation, str):
-        parts = TRANSCRIPT.split(conversation)
-        if len(parts) > 2 and not parts[0].strip():
-            return [(ROLES[who.lower()], what.strip()) for who, what in zip(parts[1::2], parts[2::2], strict=True)]
-        conversation = read_literal(conversation) or conversation
-    if not isinstance(conversation, list) or not conversation:
-        raise Skip("columns", f"the conversation is {type(conversation).__name__ if conversation != [] else 'empty'}")
-    if all(isinstance(message, str) for message in conversation):
-        return [((USER, ASSISTANT)[number % 2], text) for number, text in enumerate(conversation)]
-    return [said for message in conversation for said in _said(message)]
-
-
-def _said(message: Any) -> Said:
-    if isinstance(message, list) and len(message) == 2:
-        return [(USER, _content(message[0])), (ASSISTANT, _content(message[1]))]
-    if not isinstance(message, dict):
-        raise Skip("columns", f"a message is {type(message).__name__}, not an object")
-    if not any(key in message for key in TURN_KEYS):
-        asked = next((key for key in ASKED if key in message), "")
-        told = next((key for key in TOLD if key in message), "")
-        if not asked or not told:
-            raise Skip("columns", f"a turn with {', '.join(map(str, message)) or 'nothing'}")
-        before: Said = [(SYSTEM, _content(message["system"]))] if message.get("system") else []
-        return [*before, (USER, _content(message[asked])), (ASSISTANT, _content(message[told]))]
-    role = message.get("from", message.get("role"))
-    if (isinstance(role, str) and role.lower() in TOOLS) or message.get("tool_calls"):
-        raise Skip("columns", f"a tool call ({role}): tool use cannot be trained on from here")
-    if not isinstance(role, str) or role.lower() not in ROLES:
-        raise Skip("columns", f"unknown role {role!r}")
-    return [(ROLES[role.lower()], _content(message.get("value", message.get("content"))))]
-
-
-def _content(content: Any) -> str:
-    if isinstance(content, list):
-        parts = [part if isinstance(part, dict) else {"type": "text", "text": part} for part in content]
-        if other := [part for part in parts if part.get("type") != "text" or not isinstance(part.get("text"), str)]:
-            raise Skip("columns", f"a message with a part of type {other[0].get('type')}: only text is trained on")
-        return "\n".join(part["text"] for part in parts)
-    if not isinstance(content, str):
-        raise Skip("columns", f"a message's content is {type(content).__name__}, not text")
-    return content
-
-
-def in_turns(said: Said) -> Said:
-    """Return (question, answer) of each turn; Skip when user and assistant do not take turns to the end."""
-    for number, (role, _) in enumerate(said):
-        if role != (USER, ASSISTANT)[number % 2]:
-            raise Skip("columns", f"turn {number + 1} is {role}'s; user and assistant must take turns")
-    if len(said) % 2:
-        raise Skip("columns", "the conversation does not end with an answer")
-    return [(said[i][1], said[i + 1][1]) for i in range(0, len(said), 2)]
-
-
-def last_turn(said: Said) -> Record:
-    """Return a conversation's last answer, what led to it, and its system prompt."""
-    spoken = [(role, content) for role, content in said if role != SYSTEM]
-    while spoken and spoken[0][0] == ASSISTANT:  # a greeting before anything was asked
-        spoken = spoken[1:]
-    if len(spoken) < 2:
-        raise Skip("empty", "no question and answer in the conversation")
-    *history, (asked, told) = in_turns(spoken)
-    system = "\n".join(content for role, content in said if role == SYSTEM)
-    return Record(asked, "", told, system=system, history=history)

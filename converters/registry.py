@@ -80,7 +80,7 @@ def _load(path: Path, _changed: int) -> Task:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UserError(f"{path} cannot be loaded: {type(error).__name__}: {error}", "mend that file") from error
+        raise UserError(f"{path} cannot be loaded: {type(error).__name__}: {error}", "fix that file") from error
     task = getattr(module, "TASK", None)
     if not isinstance(task, Task) or task.name != path.stem:
         raise UserError(

@@ -107,24 +107,15 @@ def _by_hand(job: Job, stage: Stage, decision: Decision) -> dict[str, int]:
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Say in words what makes a conversion necessary again."""
-    told = []
-    for key in ("source", "limit"):
-        if before[key] != now[key]:
-            told.append(f"{key} was {before[key]}, is {now[key]}")
-    for group in ("settings", "options"):
-        told += [
-            f"{name} was {before[group].get(name)!r}, is {now[group].get(name)!r}"
-            for name in sorted({*before[group], *now[group]})
-            if before[group].get(name) != now[group].get(name)
-        ]
+    old, new = (
+        {"source": one["source"], "limit": one["limit"], **one["settings"], **one["options"]} for one in (before, now)
+    )
+    names = sorted(old.keys() | new.keys())
+    told = [f"{name} was {old.get(name)!r}, is {new.get(name)!r}" for name in names if old.get(name) != new.get(name)]
     if not told and before["source_files"] != now["source_files"]:
         told.append("the source has changed")
-    for key, what in (
-        ("questions", "the judged questions"),
-        ("by_hand", "decisions.jsonl"),
-        ("converter", "the converter"),
-    ):
-        told += [f"{what} changed since"] if before.get(key) != now[key] else []
+    parts = {"questions": "the judged questions", "by_hand": "decisions.jsonl", "converter": "the converter"}
+    told += [f"{what} changed since" for part, what in parts.items() if before.get(part) != now[part]]
     return "; ".join(told) or "asked for, or a file is missing"
 
 
@@ -188,7 +179,6 @@ def converter_hash(task: Task) -> str:
     here = Path(__file__).parents[1]
     shared = [path for name in MADE_BY for path in (sorted((here / name).rglob("*.py")) or [here / name])]
     own = task_file(task.name)
-    beside = sorted(own.parent.glob(f"{own.stem}*.t[sx][vt]")) if own else []  # words and weights that it reads
-    for path in [*shared, own, *beside]:
+    for path in [*shared, own, own and own.with_suffix(".tsv")]:  # beside a task: the words and weights that it reads
         digest.update(path.read_bytes() if path and path.is_file() else b"")
     return digest.hexdigest()

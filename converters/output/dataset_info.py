@@ -67,14 +67,13 @@ def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> No
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
     try:
-        found = read_json(path)
+        found = read_json(path) if path.is_file() else {}
+        wrong = "" if isinstance(found, dict) else "does not hold an object"
     except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}", "mend it, or move it away, and run the same again") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path} does not hold an object", "mend it, or move it away, and run the same again")
+        wrong = f"is not JSON: {error}"
+    if wrong:
+        raise UserError(f"{path} {wrong}", "fix it, or move it away; the same command then goes on")
     return found
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from common.hub import Repository
 from common.paths import data_folder
 from converters.rows.formats import entry
 
+PAGES = Path(__file__).parents[1] / "pages"
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 """Our splits, and what `datasets` calls them."""
 
@@ -43,36 +45,13 @@ def dataset_card(card: dict[str, Any], repository: str) -> str:
     }  # fmt: skip
     used = entry(card["format"], "", card["system"], card["history"])
     del used["file_name"]
-    registered = json.dumps({card["task"]: {"hf_hub_url": repository, **used}}, indent=2)
-    steps = "\n".join(f"| {step['step']} | {step['dropped']:,} |" for step in card["steps"] if step["dropped"])
-    source = card["url"] or Path(card["source"]).name
-    return f"""---
-{yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)}---
-
-# {card["title"]}
-
-Rows of {source} ({card["rows"]:,}), cleaned and split for fine-tuning with LLaMA-Factory, {card["format"]} format.
-Licence of the source: {card["licence"] or "not given"}. It holds for these rows, too.
-
-| split | rows |
-|---|---:|
-{chr(10).join(f"| {SPLITS[split]} | {card['files'][split]['rows']:,} |" for split in splits)}
-
-What was left out, by step:
-
-| step | rows |
-|---|---:|
-{steps or "| none | 0 |"}
-
-```python
-from datasets import load_dataset
-
-rows = load_dataset("{repository}")
-```
-
-To train on them, enter this in LLaMA-Factory's `dataset_info.json`:
-
-```json
-{registered}
-```
-"""
+    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=False, undefined=StrictUndefined)
+    return environment.get_template("dataset_card.md.jinja").render(
+        card=card,
+        facts=yaml.safe_dump(facts, sort_keys=False, allow_unicode=True),
+        source=card["url"] or Path(card["source"]).name,
+        splits=splits,
+        names=SPLITS,
+        repository=repository,
+        registered=json.dumps({card["task"]: {"hf_hub_url": repository, **used}}, indent=2),
+    )

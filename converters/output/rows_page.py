@@ -25,7 +25,7 @@ from converters.corpus.splits import SPLITS
 from converters.output.card import read_card
 from converters.registry import load_task
 from converters.rows.by_hand import ByHand, decisions_file, key_of, problem
-from converters.rows.formats import said_in
+from converters.rows.formats import said_in, turns_of
 from converters.task import Record, Skip
 from converters.text.cleaning import cleaner
 from converters.text.sketch import Array
@@ -77,9 +77,8 @@ class Index:
         row = orjson.loads(line)
         if file != REJECTED:
             asked, told = said_in(row)
-            turns = len(row["conversations"]) // 2 if "conversations" in row else 1 + len(row.get("history", ()))
             key = int(row["id"][-16:], 16)
-            return file, start, len(line), len(asked) + len(told), 0, turns, hash(asked) or 1, key
+            return file, start, len(line), len(asked) + len(told), 0, len(turns_of(row)), hash(asked) or 1, key
         if row["step"] not in self.steps:
             self.steps.append(row["step"])
         known_by: str = row["id"] if row["step"] == "by_hand" else key_of(line[line.index(b',"row":') + 7 : -1])
@@ -157,8 +156,7 @@ def text_of(row: dict[str, Any]) -> dict[str, Any]:
     system = {"system": row["system"]} if "system" in row else {}
     if "conversations" not in row:
         return {name: row[name] for name in ("instruction", "input", "output", "history") if name in row} | system
-    values = [turn["value"] for turn in row["conversations"]]
-    *history, (asked, told) = zip(values[::2], values[1::2], strict=True)
+    *history, (asked, told) = turns_of(row)
     return {"instruction": asked, "input": "", "output": told, **({"history": history} if history else {}), **system}
 
 

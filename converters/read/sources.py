@@ -180,7 +180,7 @@ def _data_files(task: Task, names: list[str]) -> tuple[File, ...]:
     """Return all data files of the hub's repository, for a task that names none."""
     found = [name for name in names if _is_data_file(name)]
     if not found:
-        raise UserError(f"{task.hub} has no file of a kind that can be read", f"it needs one of {', '.join(SUFFIXES)}")
+        raise UserError(f"{task.hub} has no supported file", f"it needs one of {', '.join(SUFFIXES)}")
     return tuple(File(name, task.columns, split_of(Path(name)), task.optional) for name in found)
 
 

@@ -109,54 +109,31 @@ def read_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[st
     lost: reading goes on with the next one.
     """
     csv.field_size_limit(sys.maxsize)
-    feed = _Feed(lines)
-    while True:
-        try:
-            for cells in csv.reader(feed, delimiter=delimiter, strict=True):
-                if cells:
-                    yield cells, "".join(feed.record), feed.number
-                feed.record.clear()
-            return
-        except csv.Error as error:
-            wrong = f"broken CSV: {error}" if feed.lasted else "a quote is opened and never closed"
-            yield wrong, feed.take_back(), feed.number
+    feed, again, number = iter(lines), deque[str](), 0
+
+    def following() -> str | None:
+        return again.popleft() if again else next(feed, None)
+
+    while (first := following()) is not None:
+        record, size, quotes, found = [first], len(first), first.count('"'), _parsed(first, delimiter)
+        while found is None and size < LONGEST_RECORD and (line := following()) is not None:
+            record.append(line)
+            size, quotes = size + len(line), quotes + line.count('"')
+            if quotes % 2 == 0:
+                found = _parsed("".join(record), delimiter)
+        if isinstance(found, list):
+            number += len(record)
+            if found:
+                yield found, "".join(record), number
+        else:
+            number += 1
+            again.extendleft(reversed(record[1:]))
+            yield found or "a quote is opened and never closed", first, number
 
 
-class _Feed:
-    """Gives a CSV reader its lines, and keeps those of the record under way.
-
-    A reader that asks for another line in the middle of a record is inside quotes.
-    """
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._again: deque[str] = deque()
-        self.record: list[str] = []
-        self.number = 0
-        self.lasted = True
-        """Whether there was always another line to give inside quotes."""
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if not self.record:
-            self._size, self.lasted = 0, True
-        line = None
-        if self._size < LONGEST_RECORD:
-            line = self._again.popleft() if self._again else next(self._lines, None)
-        if line is None:
-            self.lasted = not self.record
-            raise StopIteration
-        self.number += 1
-        self._size += len(line)
-        self.record.append(line)
-        return line.replace("\0", "")
-
-    def take_back(self) -> str:
-        """Return the first line of the record under way, and give the others once more."""
-        first, *others = self.record
-        self._again.extendleft(reversed(others))
-        self.number -= len(others)
-        self.record.clear()
-        return first
+def _parsed(record: str, delimiter: str) -> list[str] | str | None:
+    """Return the cells of a record, why it has none, or None when a quote is still open at its end."""
+    try:
+        return next(csv.reader([record.replace("\0", "")], delimiter=delimiter, strict=True), [])
+    except csv.Error as error:
+        return None if str(error) == "unexpected end of data" else f"broken CSV: {error}"

@@ -48,13 +48,19 @@ def sharegpt(record: Record, name: str, system: bool, history: bool) -> dict[str
     return row
 
 
+def turns_of(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (question, answer) of each turn of a written row, in either format."""
+    if "conversations" in row:
+        said = [turn["value"] for turn in row["conversations"]]
+        return list(zip(said[::2], said[1::2], strict=True))
+    last = (f"{row['instruction']}\n{row['input']}".strip(), row["output"])
+    return [*((asked, told) for asked, told in row.get("history", ())), last]
+
+
 def said_in(row: dict[str, Any]) -> tuple[str, str]:
     """Return all that a written row asks, and all that it answers."""
-    if "conversations" in row:
-        values = [turn["value"] for turn in row["conversations"]]
-        return "\n".join(values[::2]), "\n".join(values[1::2])
-    turns = [*row.get("history", []), (f"{row['instruction']}\n{row['input']}".strip(), row["output"])]
-    return "\n".join(asked for asked, _ in turns), "\n".join(told for _, told in turns)
+    asked, told = zip(*turns_of(row), strict=True)
+    return "\n".join(asked), "\n".join(told)
 
 
 WRITERS = {"alpaca": alpaca, "sharegpt": sharegpt}

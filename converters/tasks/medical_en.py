@@ -13,9 +13,9 @@ What is odd about it, and what is done:
   the institute at the end, sentences with a link, remarks about a video, digits of footnotes.
 - Tables of signs and symptoms become lists, without the modes of inheritance among them and without the 900 characters
   on their source that follow each. A list that names only the disease itself is dropped.
-- The source lost dashes, accents and apostrophes. "dont" is "don't" again; of words run together those that
-  medical_en_glued.txt lists are separated: rare ones, both halves of which are frequent words of these very answers,
-  checked by eye. Others stay.
+- The source lost dashes, accents and apostrophes. medical_en.tsv lists the words that become right again ("dont"), and
+  of words run together those that are separated: rare ones, both halves of which are frequent words of these very
+  answers, checked by eye. Others stay.
 - 1,086 answers begin with "These resources": lists of links without the links. They are dropped as boilerplate, and so
   are tables of contents and addresses (SET boilerplate=false keeps all these). Answers of less than 20 characters
   ("Topics") and of more than 8,000 go too.
@@ -83,12 +83,6 @@ NO_SIGN = re.compile(
     r"|Genetic heterogeneity|Contiguous gene syndrome|(?:Inc|C)omplete penetrance|Variable expressivity)$"
 )
 """Entries of such a table that say how a disease is handed down."""
-NOT = "do does did is are was were have has had would could should ca wo"
-APOSTROPHES = """
-you're they're you'll they'll you've they've woman's women's child's children's today's Alzheimer's Parkinson's Crohn's
-Peyronie's Hashimoto's
-"""
-ACCENTS = {"Mnire": "Ménière", "Mntriers": "Ménétrier's", "Sjgren": "Sjögren", "Szary": "Sézary", "Behet": "Behçet"}
 WORD = re.compile(r"[A-Za-z]{4,}")
 TEMPLATE = """
 what symptoms treatments causes diagnosed prevented inherited people affected many genetic changes related outlook risk
@@ -100,12 +94,10 @@ TEMPLATE_WORDS = frozenset(TEMPLATE.split())
 
 @functools.cache
 def _repairs() -> dict[str, str]:
-    """Return what a word should be that lost its apostrophe, or that two were run together to."""
-    right = [*APOSTROPHES.split(), *(f"{word}n't" for word in NOT.split())]
-    repairs = {word.replace("'", ""): word for word in right} | ACCENTS
-    for line in Path(__file__).with_name("medical_en_glued.txt").read_text(encoding="utf-8").splitlines():
-        repairs[line.replace(" ", "")] = line
-    return repairs | {wrong.capitalize(): word[0].upper() + word[1:] for wrong, word in repairs.items()}
+    """Return what a word should be that lost its apostrophe or accent, or that two were run together to."""
+    lines = Path(__file__).with_suffix(".tsv").read_text(encoding="utf-8").splitlines()
+    repairs = dict(line.split("\t") for line in lines)
+    return repairs | {wrong.capitalize(): right[0].upper() + right[1:] for wrong, right in repairs.items()}
 
 
 def question(raw: str, templates: bool = False) -> str:

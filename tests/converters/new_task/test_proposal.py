@@ -7,7 +7,8 @@ import pytest
 
 from common.errors import UserError
 from converters.custom_task import build_task
-from converters.new_task import Looked, new
+from converters.new_task.command import new
+from converters.new_task.proposal import Proposal
 from converters.registry import load_task
 from converters.task import Skip
 
@@ -64,7 +65,7 @@ def test_new_proposes_by_name_and_by_length(rows, wanted, capsys):
     ],
 )
 def test_rows_of_the_usual_shapes_are_understood(row, wanted):
-    assert Looked([row] * 5).propose()["columns"] == wanted
+    assert Proposal([row] * 5).about["columns"] == wanted
 
 
 def test_new_asks_again_for_a_column_that_is_not_there(monkeypatch, capsys):
@@ -106,7 +107,7 @@ def test_what_the_user_names_goes_before_the_proposal():
 
 def proposed(rows):
     """Return what is proposed for rows, and the first record that comes of it."""
-    about = Looked(rows).propose()
+    about = Proposal(rows).about
     task = build_task("mine", {"source": "x", **about}, "mine.yaml")
     return about, task.convert(rows[0], "", {})
 
