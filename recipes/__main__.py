@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +19,40 @@ def main() -> None:
     """What to train and how: backbones, methods and hardware as data; LLaMA-Factory does the training."""
 
 
-def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that decide a recipe."""
-    for option in (
-        click.option("--think", is_flag=True, help="Let base and tuned think before they answer."),
-        click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
-        click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
-        click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'),
-        click.option(
-            "--hardware", default="auto", type=NAME, show_default=True, help="auto, cpu, t4, 24gb ... (see list)."
-        ),
-    ):
-        command = option(command)
-    return run_options(command)
+Command = Callable[..., Any]
 
 
-def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which rows; without them those already converted, or else the hub's."""
-    for option in (
-        click.option("--limit", type=click.IntRange(min=1), help="Convert only so many rows."),
-        click.option("--source", default="", help="A local file or folder in the hub's schema, instead of the hub."),
-    ):
-        command = option(command)
-    return command
+def taking(*options: Command) -> Command:
+    """Return a decorator that gives a command these options."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
-force_option = click.option(
-    "--force", is_flag=True, help="Replace a run of another recipe in the same folder, or train a finished one anew."
+model_option = click.option("--model", default="", type=NAME, help="A backbone's name.")
+set_option = click.option(
+    "--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'
 )
-
-
-track_option = click.option(
-    "--track", type=click.Choice(list(TRACKERS)), help="Log to this tracker, held-out loss and win rates too."
+limit_option = click.option("--limit", type=click.IntRange(min=1), help="Convert only so many rows.")
+questions_option = click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
+recipe_options = taking(
+    run_options,
+    click.option(
+        "--hardware", default="auto", type=NAME, show_default=True, help="auto, cpu, t4, 24gb ... (see list)."
+    ),
+    set_option,
+    click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
+    click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
+    click.option("--think", is_flag=True, help="Let base and tuned think before they answer."),
 )
+"""The options that decide a recipe."""
+training_options = taking(
+    click.option("--source", default="", help="A local file or folder in the hub's schema, instead of the hub."),
+    limit_option,
+    click.option(
+        "--track", type=click.Choice(list(TRACKERS)), help="Log to this tracker, held-out loss and win rates too."
+    ),
+    click.option("--force", is_flag=True, help="Replace a run of another recipe here, or train a finished one anew."),
+)
+"""Which rows (without --source and --limit those converted already, else the hub's), and how they are trained on."""
 
 
 def tracked(overrides: str, track: str | None) -> str:
@@ -59,20 +61,13 @@ def tracked(overrides: str, track: str | None) -> str:
 
 
 @main.command("list")
-@click.option("--markdown", is_flag=True, help="The backbones alone, as the table of docs/backbones.md.")
-@click.option("--memory", type=click.Choice(["short", "all"]), help="Expected memory, as Markdown: README's or all.")
-@click.option("--model", default="", type=NAME, help="All that is known of this one.")
-def list_command(markdown: bool, memory: str | None, model: str) -> None:
+@model_option
+def list_command(model: str) -> None:
     """Show every backbone, method, hardware profile and task, or one backbone in full."""
     from recipes.catalog.lookup import find_backbone
-    from recipes.listing import SHORT, backbone_table, details, listing, memory_table
+    from recipes.listing import details, listing
 
-    if model:
-        click.echo(details(find_backbone(model)))
-    elif memory:
-        click.echo(memory_table(SHORT if memory == "short" else ()))
-    else:
-        click.echo(backbone_table() if markdown else listing())
+    click.echo(details(find_backbone(model)) if model else listing())
 
 
 @main.command()
@@ -89,9 +84,7 @@ def render(**names: Any) -> None:
 
 @main.command()
 @recipe_options
-@data_options
-@track_option
-@force_option
+@training_options
 def train(source: str, limit: int | None, force: bool, track: str | None, **names: Any) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import run, webui
@@ -109,7 +102,7 @@ def train(source: str, limit: int | None, force: bool, track: str | None, **name
 
 @main.command("plan")
 @recipe_options
-@click.option("--limit", type=click.IntRange(min=1), help="How many rows will be converted, for the time.")
+@limit_option
 def plan_command(**names: Any) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
     from recipes.preflight.checks import refuse
@@ -123,7 +116,7 @@ def show_plan(recipe: Any) -> Any:
     from recipes.preflight.checks import checks, text
     from recipes.preflight.surroundings import look_around
 
-    found = checks(recipe, look_around(recipe))
+    found = checks(recipe, look_around(recipe, thorough=True))
     click.echo(text(found))
     return found
 
@@ -141,8 +134,7 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
     from recipes.export import model_card
     from recipes.recipe import make_recipe
 
-    kind = gguf.lower()
-    if kind:
+    if kind := gguf.lower():
         gguf_export.check_kind(kind)
     recipe = make_recipe(**names)
     if if_it_fits and recipe.why_four_bits and (why := run.too_big_to_merge(recipe)):
@@ -182,7 +174,7 @@ def heldout(split: str, **names: Any) -> None:
 
 
 @main.command()
-@click.option("--model", required=True, type=NAME)
+@model_option
 @click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
 @click.option("--dtype", default="", help="The precision to load it in, where that is not what it is stored in.")
 def prepare(model: str, template: str, dtype: str) -> None:
@@ -196,7 +188,7 @@ def prepare(model: str, template: str, dtype: str) -> None:
 
 
 @main.command()
-@click.option("--model", required=True, type=NAME, help="A backbone's name.")
+@model_option
 @click.option("--out", default="", help="Where to put it (default: models/twins/NAME).")
 @click.option("--seed", default=0, show_default=True)
 def twin(model: str, out: str, seed: int) -> None:
@@ -213,11 +205,11 @@ def twin(model: str, out: str, seed: int) -> None:
 
 @main.command()
 @click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ...")
-@click.option("--model", default="", type=NAME, help="A backbone's name.")
+@model_option
 @click.option("--method", default="lora", type=NAME, show_default=True, help="How to train: lora, qlora, full ...")
-@click.option("--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".')
+@set_option
 @click.option("--source", default="", help="A local file or folder, instead of what was converted before, or the hub.")
-@click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
+@questions_option
 def rehearse(**words: str) -> None:
     """Go the whole way on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU, before paying for a GPU."""
     from recipes.rehearsal.rehearse import rehearse
@@ -234,24 +226,22 @@ def webui(port: int) -> None:
     launch(port)
 
 
+judging_options = taking(
+    click.option("--judge", default="", help="reference, or a model of an OpenAI-compatible endpoint (default: auto)."),
+    questions_option,
+    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens."),
+)
+
+
 @main.command("run")
 @recipe_options
-@data_options
-@track_option
-@force_option
-@click.option(
-    "--judge",
-    default="auto",
-    show_default=True,
-    help="reference, or a model of an OpenAI-compatible endpoint.",
-)
-@click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens.")
-def run_command(**options: Any) -> None:
+@training_options
+@judging_options
+def run_command(judge: str, **options: Any) -> None:
     """Go the whole way: convert, train, held-out loss, export, answers, judgement. Finished steps are passed over."""
     from recipes.pipeline import run_all
 
-    run_all(**options)
+    run_all(judge=judge or "auto", **options)
 
 
 @main.command()
@@ -263,22 +253,15 @@ def demo() -> None:
 
 
 @main.command()
-@click.option(
-    "--sweep", required=True, help="A sweep file (recipes/sweeps/methods.yaml), or the name of a started one."
-)
+@click.option("--sweep", required=True, help="A sweep file (recipes/sweeps/methods.yaml), or a started one's name.")
 @click.option("--name", default="", help="What the sweep is called (default: the file's name).")
-@click.option(
-    "--task", default="", type=NAME, help="In place of the file's; several with spaces between. So the next ones."
-)
+@click.option("--task", default="", type=NAME, help="In place of the file's; several with spaces between. So the next.")
 @click.option("--model", default="", type=NAME)
 @click.option("--method", default="", type=NAME)
 @click.option("--hardware", default="", type=NAME)
 @click.option("--set", "overrides", default="", help="Recipe keys that win over the file's.")
-@click.option("--source", default="")
-@click.option("--limit", type=click.IntRange(min=1))
-@click.option("--judge", default="")
-@click.option("--questions", default="")
-@click.option("--max-tokens", type=click.IntRange(min=1))
+@training_options
+@judging_options
 @click.option("--skip", default="", help="Runs, models, methods or values to leave out.")
 @click.option("--executor", default="local", show_default=True, help="local, ray or slurm.")
 @click.option("--jobs", default=0, help="Runs at a time (default: one a card; one on a CPU).")
@@ -286,8 +269,6 @@ def demo() -> None:
 @click.option("--status", is_flag=True, help="Show how far a started sweep is.")
 @click.option("--only", help="Do this run alone, by its id or name.")
 @click.option("--compare", is_flag=True, help="Only compare what is done.")
-@track_option
-@force_option
 def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, track: str | None, **options: Any) -> None:
     """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
     from recipes.sweeping import command
@@ -304,15 +285,10 @@ def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, track: s
 
 
 @main.command()
-@click.option("--list", "show", is_flag=True, help="Print the table instead of making it.")
-def keys(show: bool) -> None:
-    """Make the tables of LLaMA-Factory's keys and models anew (after another was pinned), or print the first."""
-    from recipes.llamafactory import models_table
-    from recipes.llamafactory.keys import known_keys, write_table
+def keys() -> None:
+    """Print every key that SET takes, with its type."""
+    from recipes.llamafactory.keys import known_keys
 
-    if not show:
-        click.echo(f"wrote {write_table()} and {models_table.write_table()}")
-        return
     for key, entry in known_keys().items():
         kind = "|".join(entry["choices"]) if entry.get("choices") else entry["type"]
         click.echo(f"{key:<48} {kind}{' or null' if entry['optional'] else ''}")

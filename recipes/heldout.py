@@ -40,10 +40,10 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
         raise UserError(f"{folder} has not been trained yet", recipe.command("train"))
     files = data_identity(recipe.task)["files"]
     if not files.get(split, {}).get("rows"):
-        how = (
-            "only a task's rows are split" if is_own(recipe.task) else f"make convert TASK={recipe.task} with more rows"
+        how = f"make convert TASK={recipe.task} with more rows"
+        raise UserError(
+            f"{recipe.task} has no {split} rows", "only a task's rows are split" if is_own(recipe.task) else how
         )
-        raise UserError(f"{recipe.task} has no {split} rows", how)
     trained_on = sha256_of([read_manifest(folder)["identity"], files[split]])
     known = read_heldout(folder)
     if known and (known["identity"], known["split"]) == (trained_on, split):
@@ -93,18 +93,14 @@ def _summary(losses: list[RowLoss]) -> Loss:
 
 def sentence(result: HeldOut) -> str:
     """Say in one sentence what was found."""
-    difference = result["difference"]
-    verdict = (
-        "the tuned model is better"
-        if difference["high"] < 0
-        else "the tuned model is worse"
-        if difference["low"] > 0
-        else "no difference can be told"
-    )
+    change = result["difference"]
+    verdict = "no difference can be told"
+    if change["low"] > 0 or change["high"] < 0:
+        verdict = f"the tuned model is {'better' if change['high'] < 0 else 'worse'}"
     return (
         f"held-out loss on {result['rows']} {result['split']} rows: {result['base']['loss']:.3f} before, "
-        f"{result['tuned']['loss']:.3f} after; difference {difference['mean']:+.3f} "
-        f"[{difference['low']:+.3f}, {difference['high']:+.3f}]: {verdict}"
+        f"{result['tuned']['loss']:.3f} after; difference {change['mean']:+.3f} "
+        f"[{change['low']:+.3f}, {change['high']:+.3f}]: {verdict}"
     )
 
 

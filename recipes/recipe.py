@@ -24,6 +24,7 @@ from recipes.choices.choice import Choice, Choices, values
 from recipes.choices.settings import choose
 from recipes.estimate import duration
 from recipes.estimate.memory import Estimate, served
+from recipes.estimate.weights import saved_bytes
 from recipes.llamafactory.keys import read_settings
 from recipes.prepare.download import ensure_config
 from recipes.prepare.prepare import model_path
@@ -202,8 +203,8 @@ class Recipe:
         shape, every, minutes = self.backbone.shape, self._logging, 0.0
         step = duration.seconds_a_step(shape, chosen, self.hardware, self.data) if shape else 0.0
         if step:
-            weights = 0 if self.method.adapter else 7 * 2 * shape.parameters / 1e9  # type: ignore[union-attr]
-            between = max(SAVE_SECONDS, weights / DISK_GB_A_SECOND / SAVING_SHARE)
+            size = saved_bytes(shape, chosen)[1] / 1e9  # type: ignore[arg-type]
+            between = max(SAVE_SECONDS, size / DISK_GB_A_SECOND / SAVING_SHARE)
             every *= max(1, round(between / step / every))
             minutes = every * step / 60
         else:

@@ -33,7 +33,7 @@ SECTIONS = {
         "load_best", "metric_for", "greater_is", "early_stopping",
     ),
     "speed and memory": (
-        "use_cpu", "bf16", "fp16", "pure_bf16", "optim", "enable_liger", "disable_gradient", "deepspeed", "fsdp",
+        "use_cpu", "bf16", "fp16", "pure_bf16", "optim", "enable_liger", "disable_gradient", "deepspeed",
         "dataloader",
     ),
     "output": ("output_dir", "overwrite_output_dir", "logging", "save", "eval", "plot_loss", "report_to", "include"),

@@ -10,7 +10,6 @@ import pytest
 from converters.registry import task_names
 from eval.records.questions import load_questions
 from recipes.catalog.catalog import backbones, hardware_profiles, methods
-from recipes.listing import SHORT, memory_table
 from tests.checkout import PACKAGES, ROOT, Checkout
 from tests.document_commands import TARGETS, every_option, misnamed, wrong
 from tests.documents import (
@@ -29,6 +28,7 @@ from tests.documents import (
     table,
     text_of,
 )
+from tests.model_tables import SHORT, memory_table
 
 README, CHINESE = (text_of(ROOT / name) for name in ("README.md", "README.zh.md"))
 TROUBLES = text_of(ROOT / "docs/troubleshooting.md")
@@ -37,9 +37,9 @@ CHEAP = {"make help", "make list", "make new-task", "make convert", "make data-r
 QUESTIONS = "tasks/treatments.questions.jsonl"
 """Where docs/custom_tasks.md puts its questions."""
 TABLES = [
-    ("README.md", "python -m recipes list --memory short", lambda: memory_table(SHORT)),
-    ("README.zh.md", "python -m recipes list --memory short", lambda: memory_table(SHORT)),
-    ("docs/backbones.md", "python -m recipes list --memory all", memory_table),
+    ("README.md", "python -m tests.model_tables short", lambda: memory_table(SHORT)),
+    ("README.zh.md", "python -m tests.model_tables short", lambda: memory_table(SHORT)),
+    ("docs/backbones.md", "python -m tests.model_tables memory", memory_table),
 ]
 IN_HERE = (*(f"{folder}/" for folder in PACKAGES), "tests/", "docs/")
 INSTALLED = Path(sysconfig.get_path("purelib"))

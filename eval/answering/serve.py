@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -40,7 +41,7 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
                     name,
                     f"http://127.0.0.1:{port}/v1",
                     key,
-                    identity=f"{identity(config)} {model}",
+                    identity=" ".join([identity(config), model, *backend()]),
                     timeout=1800,
                 )
                 return
@@ -55,7 +56,7 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
 
 
 def _start(config: Path, log: Path, *, port: int, name: str, key: str, concurrency: int) -> subprocess.Popen[bytes]:
-    command = tool("llamafactory-cli")
+    words = [tool("llamafactory-cli"), "api", str(config), *backend()]
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
@@ -66,7 +67,17 @@ def _start(config: Path, log: Path, *, port: int, name: str, key: str, concurren
         "API_VERBOSE": "0",
         "MAX_CONCURRENT": str(concurrency),
     }
-    return supervised([command, "api", str(config)], log, environment)
+    return supervised(words, log, environment)
+
+
+def backend() -> list[str]:
+    """Return the words for LLaMA-Factory's server where VLLM=1 asks for another backend than the files name."""
+    if os.environ.get("VLLM", "") in ("", "0"):
+        return []
+    if not find_spec("vllm"):
+        hint = "serve RUN/export with vLLM from an environment of its own, and name it: WHO=model@URL (docs/judging.md)"
+        raise UserError("VLLM=1 takes vllm, which is not installed beside LLaMA-Factory", hint)
+    return ["infer_backend=vllm"]
 
 
 def _wait(process: subprocess.Popen[bytes], config: Path, *, port: int, name: str, key: str, timeout: float) -> bool:

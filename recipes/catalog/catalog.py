@@ -204,52 +204,39 @@ Kind = TypeVar("Kind", bound=Entry)
 
 
 class Catalogue(Mapping[str, Kind]):
-    """The entries of a folder by name: a file is read, and an entry of it checked, only when it is asked for."""
+    """The entries of a folder by name, each checked only when it is asked for."""
 
     def __init__(self, kind: type[Kind]) -> None:
-        self._kind, self._folder = kind, HERE / FOLDERS[kind]
+        self._kind = kind
         self._made: dict[str, Kind] = {}
-        self._read: dict[Path, dict[str, dict[str, Any]]] = {}
 
     @functools.cached_property
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.yaml"))
-
-    def _entries(self, path: Path) -> dict[str, dict[str, Any]]:
-        """Return the entries of a file: itself, or its `models`, with its `defaults` under each."""
-        if path not in self._read:
+    def _entries(self) -> dict[str, tuple[dict[str, Any], Path]]:
+        """Return entry and file of each name: a file is an entry, or of backbones its `models` over its `defaults`."""
+        found: dict[str, tuple[dict[str, Any], Path]] = {}
+        for path in sorted((HERE / FOLDERS[self._kind]).glob("*.yaml")):
             content = read_yaml(path, dict)
-            if wrong := sorted(set(content) - {"defaults", "models"}) if self._kind is Backbone else []:
+            if self._kind is not Backbone:
+                content = {"models": {path.stem: content}}
+            if wrong := sorted(set(content) - {"defaults", "models"}):
                 raise UserError(
                     f"{path}: {unknown_key(wrong[0], ['defaults', 'models'])}", "its keys: defaults, models"
                 )
-            models = content["models"] if self._kind is Backbone else {path.stem: content}
-            defaults = content.get("defaults", {}) if self._kind is Backbone else {}
-            self._read[path] = {name: {**defaults, **entry} for name, entry in models.items()}
-        return self._read[path]
-
-    def _path_of(self, name: object) -> Path:
-        """Return the file with this entry, those first that have its name in them."""
-        if self._kind is not Backbone:
-            likely = [path for path in self._files if path.stem == name]
-        else:
-            likely = sorted(self._files, key=lambda path: f"{name}:" not in path.read_text(encoding="utf-8"))
-        for path in likely:
-            if name in self._entries(path):
-                return path
-        raise KeyError(name)
+            for name, entry in content["models"].items():
+                found[name] = {**content.get("defaults", {}), **entry, "name": name}, path
+        return found
 
     def __getitem__(self, name: str) -> Kind:
         if name not in self._made:
-            path = self._path_of(name)
-            self._made[name] = build(self._kind, {**self._entries(path)[name], "name": name}, f"{name} in {path}")
+            entry, path = self._entries[name]
+            self._made[name] = build(self._kind, entry, f"{name} in {path}")
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for path in self._files for name in self._entries(path))
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._entries)
 
 
 FOLDERS: dict[type[Entry], str] = {Backbone: "backbones", Method: "methods", Hardware: "hardware"}

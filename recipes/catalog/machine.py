@@ -101,6 +101,12 @@ def nvidia_cards() -> list[Card]:
     return chosen
 
 
+def nvidia_driver() -> str:
+    """Return the version of the NVIDIA driver, "" where there is none."""
+    answer = _answer(os.environ.get("PATH", ""), "--query-gpu=driver_version", "--format=csv,noheader")
+    return (answer.splitlines() or [""])[0]
+
+
 @functools.cache
 def _answer(path: str, *words: str) -> str:
     """Ask nvidia-smi, once for a command: it takes up to seconds on a machine with many cards."""

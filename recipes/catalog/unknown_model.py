@@ -4,16 +4,18 @@ With its shape the plan can tell whether it fits; with its kind (model_type) it 
 our backbones of that kind. Of another kind, it gets the ones that are right for any.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from common.errors import UserError
+from common.files import read_json
 from common.hub import snapshot
-from recipes.catalog.catalog import Backbone, Shape, backbones
-from recipes.catalog.known_models import known_models
+from recipes.catalog.catalog import HERE, Backbone, Shape, backbones
 
+TABLE = HERE / "llamafactory" / "llamafactory_models.json"
 WEIGHTS = ("*.safetensors", "*.bin")
 DTYPES = ("bfloat16", "float16", "float32")
 NAMES = {
@@ -24,6 +26,15 @@ NAMES = {
     "vocabulary": ("vocab_size",),
 }
 """What configs call the sizes; the first that is there counts."""
+
+
+@cache
+def known_models() -> dict[str, dict[str, Any]]:
+    """Return what LLaMA-Factory knows: hub id, in lower case -> template, id on ModelScope, whether it thinks.
+
+    `python -m tests.recipes.llamafactory.tables` makes the table anew; a test compares.
+    """
+    return read_json(TABLE)
 
 
 def from_folder(name: str) -> Backbone:

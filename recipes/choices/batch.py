@@ -23,34 +23,28 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
     """Choose batch, accumulation, checkpointing, sharding, and a shorter cutoff where nothing else helps."""
     settings = values(choices)
     together = sequences_together(settings, data)
-    world = hardware.world
+    on_cpu = hardware.kind == "cpu"
     if backbone.shape is None or not hardware.memory_gb:
-        found, why = _without_estimate(hardware, together), ""
+        found: dict[str, Any] = {
+            "per_device_train_batch_size": min(together, 8) if on_cpu else 1, "disable_gradient_checkpointing": on_cpu,
+        }  # fmt: skip
+        why = "the size of this model or card is not known, so memory is saved"
+        why = "RAM is enough; recomputing would cost a third more time" if on_cpu else why
     else:
-        usual = data.tokens(data.longest_usual) if data.rows else settings["cutoff_len"]
-        found, why = _fastest(
-            backbone, settings, hardware, together=together, usual=usual, folder=folder, evaluated=data.has_val
-        )
+        found, why = _fastest(backbone, settings, hardware, data, together=together, folder=folder)
     micro = found["per_device_train_batch_size"]
-    accumulation = max(1, round(together / (micro * world)))
+    accumulation = max(1, round(together / (micro * hardware.world)))
     fitted = {
-        "per_device_train_batch_size": Choice(micro, _step_sentence(settings, data, micro, accumulation, world)),
-        "gradient_accumulation_steps": Choice(accumulation),
-        "disable_gradient_checkpointing": Choice(
-            found["disable_gradient_checkpointing"],
-            why
-            or (
-                "RAM is enough; recomputing would cost a third more time"
-                if hardware.kind == "cpu"
-                else "the size of this model or card is not known, so memory is saved"
-            ),
+        "per_device_train_batch_size": Choice(
+            micro, _step_sentence(settings, data, micro, accumulation, hardware.world)
         ),
+        "gradient_accumulation_steps": Choice(accumulation),
+        "disable_gradient_checkpointing": Choice(found["disable_gradient_checkpointing"], why),
     }
     if found.get("cutoff_len", settings["cutoff_len"]) != settings["cutoff_len"]:
         fitted["cutoff_len"] = Choice(found["cutoff_len"], f"{settings['cutoff_len']} would not fit the card")
-    for key in ("deepspeed", "fsdp", "fsdp_config"):
-        if key in found:
-            fitted[key] = Choice(found[key], found.get("why", "") if key != "fsdp_config" else "")
+    if "deepspeed" in found:
+        fitted["deepspeed"] = Choice(found["deepspeed"], found["why"])
     return fitted
 
 
@@ -97,26 +91,15 @@ def _step_sentence(settings: dict[str, Any], data: DataFacts, micro: int, accumu
     return f"{why}: about {math.ceil(sequences / (micro * accumulation * world))} an epoch ({data.rows} rows{packed})"
 
 
-def _without_estimate(hardware: Hardware, together: int) -> dict[str, Any]:
-    on_cpu = hardware.kind == "cpu"
-    return {"per_device_train_batch_size": min(together, 8) if on_cpu else 1, "disable_gradient_checkpointing": on_cpu}
-
-
 def _fastest(
-    backbone: Backbone,
-    settings: dict[str, Any],
-    hardware: Hardware,
-    *,
-    together: int,
-    usual: int,
-    folder: str,
-    evaluated: bool,
+    backbone: Backbone, settings: dict[str, Any], hardware: Hardware, data: DataFacts, *, together: int, folder: str
 ) -> tuple[dict[str, Any], str]:
     """Return the fastest settings that fit, else the most frugal ones, and why checkpointing is on or off.
 
     A sequence that still holds the usual row is shortened before the model is spread; rows are cut off last of all.
     """
-    settings = {**settings, "eval_strategy": settings.get("eval_strategy", "epoch" if evaluated else "no")}
+    usual = data.tokens(data.longest_usual) if data.rows else settings["cutoff_len"]
+    settings = {"eval_strategy": "epoch" if data.has_val else "no", **settings}
     if settings.get("neat_packing") and settings.get("flash_attn") == "fa2":
         settings["per_device_eval_batch_size"] = 1
     lengths = list(_cutoffs(settings["cutoff_len"]))

@@ -1,7 +1,8 @@
 """More than one card or machine: how the model is spread, and the files that say so. Pure.
 
-A model that fits each card is copied to all (DDP). Otherwise its state is spread: DeepSpeed ZeRO-2 (gradients and
-optimizer), ZeRO-3 (weights too), ZeRO-3 with the state in RAM; 4-bit weights by FSDP, which shards them as they are.
+A model that fits each card is copied to all (DDP). Otherwise its state is spread by DeepSpeed: ZeRO-2 (gradients and
+optimizer), ZeRO-3 (weights too), ZeRO-3 with the state in RAM. 4-bit weights are not spread: FSDP, the only way that
+LLaMA-Factory has for them, does not flatten them with an adapter in float32, and each card loads the whole model first.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,41 +14,27 @@ WHY = {
     "zero2": "gradients and optimizer state are spread: it does not fit one card whole",
     "zero3": "weights too are spread: it does not fit one card with them whole",
     "zero3-offload": "spread, and the state held in RAM: slow, but it fits no other way",
-    "fsdp": "4-bit weights are spread over the cards: they do not fit one",
 }
 
 
 def shardings(settings: Mapping[str, Any], hardware: Hardware, folder: str) -> Iterator[dict[str, Any]]:
     """Yield the ways to spread these settings over the hardware, the fastest first."""
-    if not settings.get("use_badam") or hardware.world == 1:
+    alone = hardware.kind != "cuda" or hardware.world == 1
+    if alone or not settings.get("use_badam"):
         yield {}
-    if hardware.kind != "cuda" or hardware.world == 1:
+    if alone or any(settings.get(key) for key in ("use_galore", "use_apollo", "quantization_bit")):
         return
-    if settings.get("use_galore") or settings.get("use_apollo"):
-        return  # LLaMA-Factory: incompatible with DeepSpeed
-    if settings.get("quantization_bit"):
-        yield {"fsdp": "full_shard auto_wrap", "fsdp_config": f"{folder}/fsdp.json", "why": WHY["fsdp"]}
-        return
-    whole = settings.get("finetuning_type") in ("full", "freeze")
-    names = ["zero2", "zero3", "zero3-offload"] if whole else ["zero3", "zero3-offload"]
-    for name in names:
-        if name != "zero2" and (settings.get("pissa_init") or settings.get("pure_bf16")):
-            continue  # LLaMA-Factory: incompatible with ZeRO-3
-        if settings.get("use_badam") and name == "zero2":
-            continue
+    whole = settings.get("finetuning_type") in ("full", "freeze") and not settings.get("use_badam")
+    without_zero3 = settings.get("pissa_init") or settings.get("pure_bf16")  # LLaMA-Factory: incompatible
+    for name in [*(["zero2"] if whole else []), *([] if without_zero3 else ["zero3", "zero3-offload"])]:
         yield {"deepspeed": f"{folder}/deepspeed-{name}.json", "why": WHY[name]}
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the configuration files that the settings name, by file name."""
-    found = {}
-    for key in ("deepspeed", "fsdp_config"):
-        name = str(settings.get(key) or "").rpartition("/")[2]
-        if name.startswith("deepspeed-zero"):
-            found[name] = deepspeed_config(name.removeprefix("deepspeed-").removesuffix(".json"))
-        elif name == "fsdp.json":
-            found[name] = FSDP_CONFIG
-    return found
+    """Return the configuration file that the settings name, by its name; the user's own is not ours to write."""
+    file = str(settings.get("deepspeed") or "").rpartition("/")[2]
+    name = file.removeprefix("deepspeed-").removesuffix(".json")
+    return {file: deepspeed_config(name)} if name in WHY else {}
 
 
 def deepspeed_config(name: str) -> dict[str, Any]:
@@ -79,12 +66,3 @@ def deepspeed_config(name: str) -> dict[str, Any]:
         "bf16": {"enabled": "auto"},
         "zero_optimization": zero,
     }
-
-
-FSDP_CONFIG = {
-    "backward_prefetch": "backward_pre",
-    "cpu_ram_efficient_loading": True,
-    "sync_module_states": True,
-    "use_orig_params": True,
-    "state_dict_type": "SHARDED_STATE_DICT",
-}

@@ -6,7 +6,7 @@ from typing import Any
 
 from recipes.catalog.catalog import Hardware, Shape
 from recipes.catalog.datasets import DataFacts
-from recipes.estimate.memory import matrices
+from recipes.estimate.weights import matrices
 
 TFLOPS = {7.0: 112, 7.5: 65, 8.0: 312, 8.6: 71, 8.9: 165, 9.0: 990, 10.0: 2250, 12.0: 210}
 """Half-precision arithmetic of the usual card of each compute capability, as its maker states it."""

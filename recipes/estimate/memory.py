@@ -5,15 +5,23 @@ one layer's own activations, the logits, and a fixed overhead. docs/performance.
 it is tested against and its error for each family.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from recipes.catalog.catalog import Hardware, Shape
+from recipes.estimate.weights import (
+    FUSED_NAMES,
+    STATE_BYTES,
+    WIDTH,
+    Settings,
+    block,
+    loaded_bytes,
+    matrices,
+    trained_parameters,
+)
 
 GIB = 2**30
 BAND = 0.15
@@ -29,18 +37,12 @@ EVALUATED_LOGIT_BYTES = 10
 """Without gradients: half-precision logits, float32 copy, softmax."""
 FUSED_LOGIT_BYTES = 0.5
 """With a fused loss (Liger, Unsloth) only a slice of the logits exists at any time."""
-STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, "adamw_bnb_8bit": 2, "adafactor": 0.1, "sgd": 0, "lion_32bit": 4}
-"""Optimizer state per trained weight; AdamW's two float32 moments, 8 bytes, for all others."""
 COMPUTED = {"pure_bf16": "bfloat16", "bf16": "bfloat16", "fp16": "float16"}
-WIDTH = {"float32": 4}
-"""Bytes of a weight; 2 in every other precision."""
 DORA = 1.3
 """What DoRA's own products keep, as a share."""
 ANSWERED_AT_ONCE = 2
 """Concurrent requests assumed when serving; each TOKENS long, prompt included."""
 TOKENS = 2048
-
-Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,14 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = 
         dtype: the precision that its weights are loaded in; "" for half precision.
         kind: transformers' model type.
     """
-    share = 1 / _shards(settings, hardware)
-    whole = settings.get("fsdp") or _zero_stage(settings) == 3
-    offloaded = _offloads(settings)
-    weights, trained = _weights(shape, settings, dtype), trained_parameters(shape, settings)
+    spread = str(settings.get("deepspeed") or "")
+    share = 1 / hardware.world if spread else 1
+    whole, offloaded = "zero3" in spread, "offload" in spread
+    weights, trained = loaded_bytes(shape, settings, dtype), trained_parameters(shape, settings)
     state = trained * _state_bytes(settings, shape, dtype)
     parts = {
         "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),
-        "gathered layer": 2 * _block(shape) * 2 if whole else 0.0,
+        "gathered layer": 2 * block(shape) * 2 if whole else 0.0,
         "cast copies": _cast(shape, settings, dtype),
         "reference": weights if settings.get("use_asft_loss") else 0.0,
         "trained": state * share * (0 if offloaded else 1),
@@ -109,101 +111,16 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = 
 def served(shape: Shape) -> Estimate:
     """Estimate what serving a model in half precision takes."""
     remembered = 2 * 2 * shape.layers * shape.kv_heads * shape.head * TOKENS * ANSWERED_AT_ONCE  # keys and values
-    return Estimate(
-        {
-            "weights": 2 * shape.parameters / GIB,
-            "answers": remembered / GIB,
-            "overhead": CONTEXT_GIB * FRAGMENTATION,
-        }
-    )
+    weights = 2 * shape.parameters
+    return Estimate({"weights": weights / GIB, "answers": remembered / GIB, "overhead": CONTEXT_GIB * FRAGMENTATION})
 
 
 def held_in_ram(shape: Shape, settings: Settings, dtype: str = "") -> float:
     """Return the GiB of RAM that hold what a run takes off its cards, over all of them; 0 when it takes nothing off."""
-    if not _offloads(settings):
+    if "offload" not in str(settings.get("deepspeed")):
         return 0.0
     state = trained_parameters(shape, settings) * _state_bytes(settings, shape, dtype)
-    return (_weights(shape, settings, dtype) + state) / GIB
-
-
-def _offloads(settings: Settings) -> bool:
-    return any("offload" in str(settings.get(key, "")) for key in ("deepspeed", "fsdp"))
-
-
-def _zero_stage(settings: Settings) -> int:
-    name = str(settings.get("deepspeed") or "")
-    return next((stage for stage in (3, 2) if f"zero{stage}" in name), 0)
-
-
-def _shards(settings: Settings, hardware: Hardware) -> int:
-    """Over how many devices the training state is spread (1 when each holds its own copy)."""
-    spread = settings.get("deepspeed") or settings.get("fsdp")
-    return hardware.world if spread else 1
-
-
-def _block(shape: Shape) -> float:
-    """Weights of one transformer block."""
-    return shape.attention + (shape.dense_mlp + shape.expert_weights) / shape.layers
-
-
-def matrices(shape: Shape) -> dict[str, tuple[int, int]]:
-    """Return (inputs, outputs) of every matrix of a block that a token passes through, by its usual name."""
-    hidden, mlp = shape.hidden, shape.mlp * (shape.active or 1)
-    query, key = shape.head * shape.heads, shape.head * shape.kv_heads
-    up = {"gate_proj": (hidden, mlp)} if shape.mlp_matrices == 3 else {}
-    attention = {
-        "q_proj": (hidden, query),
-        "k_proj": (hidden, key),
-        "v_proj": (hidden, key),
-        "o_proj": (query, hidden),
-    }
-    return {**attention, **up, "up_proj": (hidden, mlp), "down_proj": (mlp, hidden)}
-
-
-FUSED_NAMES = {
-    "W_pack": ("q_proj", "k_proj", "v_proj"),
-    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
-    "query_key_value": ("q_proj", "k_proj", "v_proj"),
-    "dense": ("o_proj",),
-    "gate_up_proj": ("gate_proj", "up_proj"),
-    "dense_h_to_4h": ("up_proj",),
-    "dense_4h_to_h": ("down_proj",),
-}
-"""Layers that some families store as one matrix, or under another name."""
-
-
-def _weights(shape: Shape, settings: Settings, dtype: str) -> float:
-    """Bytes of the weights as they are loaded."""
-    rest = shape.embeddings + shape.expert_weights
-    linear = shape.parameters - rest
-    bits = settings.get("quantization_bit")
-    if not bits:
-        return WIDTH.get(dtype, 2) * shape.parameters
-    scales = 0.127 if settings.get("double_quantization", True) else 0.5
-    largest = max(rows * columns for rows, columns in matrices(shape).values())
-    return 2 * rest + linear * (bits + scales) / 8 + 2 * largest  # one matrix is unpacked at a time
-
-
-def trained_parameters(shape: Shape, settings: Settings) -> float:
-    """Return how many weights are trained."""
-    kind = settings.get("finetuning_type", "lora")
-    if kind == "full":
-        return shape.parameters
-    if kind == "freeze":
-        return abs(settings.get("freeze_trainable_layers", 2)) * _block(shape)
-    named = settings.get("oft_target" if kind == "oft" else "lora_target") or "all"
-    known = matrices(shape)
-    if shape.experts:
-        known = {name: size for name, size in known.items() if name[0] in "qkvo"}
-    names = list(known) if named == "all" else [part.strip() for part in str(named).split(",")]
-    flat = [inner for name in names for inner in FUSED_NAMES.get(name, (name,))]
-    sizes = [known.get(name, (shape.hidden, shape.mlp)) for name in flat]
-    if kind == "oft":
-        block = settings.get("oft_block_size", 32)
-        return shape.layers * sum(rows * (block - 1) / 2 for rows, _ in sizes)
-    rank = settings.get("lora_rank", 8)
-    magnitudes = sum(columns for _, columns in sizes) if settings.get("use_dora") else 0
-    return shape.layers * (rank * sum(rows + columns for rows, columns in sizes) + magnitudes)
+    return (loaded_bytes(shape, settings, dtype) + state) / GIB
 
 
 def _cast(shape: Shape, settings: Settings, dtype: str) -> float:
@@ -214,7 +131,7 @@ def _cast(shape: Shape, settings: Settings, dtype: str) -> float:
     if not dtype or settings.get("finetuning_type") == "full" or dtype == computed(settings) or not _is_mixed(settings):
         return 0.0
     layers = shape.layers if _keeps_all(settings) else 1
-    return 2 * (shape.vocabulary * shape.hidden + (0 if settings.get("quantization_bit") else layers * _block(shape)))
+    return 2 * (shape.vocabulary * shape.hidden + (0 if settings.get("quantization_bit") else layers * block(shape)))
 
 
 def _state_bytes(settings: Settings, shape: Shape, dtype: str) -> float:

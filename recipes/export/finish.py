@@ -8,8 +8,11 @@ the default of 10,000 without a word, and does not load the tokenizer at all. So
 A process of its own, so that its memory is free again.
 """
 
+import json
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ import yaml
 
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
+from common.hub import snapshot
 from recipes.export.modelfile import modelfile
-from recipes.llamafactory.chat_format import format_of
+from recipes.llamafactory.chat_format import ChatFormat, format_of
 from recipes.llamafactory.loading import from_modelscope
 from recipes.prepare.probe import TEXTS
 
@@ -32,6 +36,7 @@ def complete(settings: dict[str, Any], base: str, revision: str) -> None:
     export = Path(settings["export_dir"])
     tokenizer = load_tokenizer(export)
     before = _encoded(tokenizer)
+    form = format_of(settings, tokenizer)
     kept = (export / "tokenizer_config.json").read_bytes()
     config = tokenizer_as_of_4(read_json(export / "tokenizer_config.json"))
     config["add_bos_token"] = adds_first(tokenizer)
@@ -41,12 +46,36 @@ def complete(settings: dict[str, Any], base: str, revision: str) -> None:
             str(number): {key: getattr(token, key) for key in _TOKEN}
             for number, token in sorted(tokenizer.added_tokens_decoder.items())
         }
+    if asking := as_trained(tokenizer, form.thought):
+        write_text(export / "chat_template.jinja", asking)
+        config.pop("chat_template", None)
     write_json(export / "tokenizer_config.json", config)
     if _encoded(load_tokenizer(export)) != before:
         (export / "tokenizer_config.json").write_bytes(kept)
         (export / "tokenizer.model").unlink(missing_ok=True)
     _name_positions(export / "config.json")
-    write_text(export / "Modelfile", modelfile_of(settings, "."))
+    write_text(export / "Modelfile", modelfile_of(export, tokenizer, form, "."))
+
+
+def as_trained(tokenizer: Any, thought: str) -> str:
+    """Return a chat template that asks as the model was trained, behind an empty thought; "" where its own does.
+
+    DeepSeek-R1's opens a thought, Qwen3's leaves that to the model; `enable_thinking` still says otherwise.
+    """
+    if not (thought and tokenizer.chat_template):
+        return ""
+
+    def asked(**options: bool) -> str:
+        messages = [{"role": "user", "content": PROMPT}]
+        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **options))
+
+    begun = next(length for length in range(len(thought), -1, -1) if asked().endswith(thought[:length]))
+    if begun == len(thought):
+        return ""
+    rest = json.dumps(thought[begun:], ensure_ascii=False)
+    switched = asked(enable_thinking=False).endswith(thought)  # it knows the switch
+    off = "enable_thinking is not defined" if switched else "not enable_thinking"
+    return f"{tokenizer.chat_template}{{% if add_generation_prompt and {off} %}}{{{{ {rest} }}}}{{% endif %}}"
 
 
 def tokenizer_as_of_4(config: dict[str, Any]) -> dict[str, Any]:
@@ -126,12 +155,34 @@ def sentencepiece_file(base: str, revision: str) -> Path | None:
         return None
 
 
-def modelfile_of(settings: dict[str, Any], source: str) -> str:
+def modelfile_of(export: Path, tokenizer: Any, form: ChatFormat, source: str) -> str:
     """Return the Modelfile of an exported model whose weights Ollama takes from `source`."""
-    export = Path(settings["export_dir"])
-    tokenizer = load_tokenizer(export)
     context = read_json(export / "config.json").get("max_position_embeddings", 0)
-    return modelfile(format_of(settings, tokenizer), source, adds_first(tokenizer), context)
+    return modelfile(form, source, adds_first(tokenizer), context)
+
+
+def is_its_base(export: Path, base: Path) -> bool:
+    """Tell whether the weights of both folders are the same, as when merging an adapter did nothing, silently."""
+    import torch
+
+    ours, theirs = _tensors(export), _tensors(base)
+    both = sorted(ours.keys() & theirs.keys())
+    return bool(both) and all(torch.equal(made := ours[name](), theirs[name]().to(made.dtype)) for name in both)
+
+
+def _tensors(folder: Path) -> dict[str, Callable[[], Any]]:
+    """Return how each tensor of a folder is read, by its name."""
+    import torch
+    from safetensors import safe_open
+
+    found: dict[str, Callable[[], Any]] = {}
+    for path in folder.glob("*.safetensors"):
+        file: Any = safe_open(path, "pt")
+        found |= {name: partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118
+    for path in [] if found else folder.glob("pytorch_model*.bin"):
+        weights = torch.load(path, mmap=True, weights_only=True)
+        found |= {name: partial(weights.get, name) for name in weights}
+    return found
 
 
 def problem_with(folder: str) -> str:
@@ -162,6 +213,12 @@ def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
     settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     complete(settings, base, revision)
+    here = Path(base) if Path(base).is_dir() else snapshot(base)
+    if here and is_its_base(Path(settings["export_dir"]), here):
+        raise UserError(
+            f"the weights in {settings['export_dir']} are those of {base}: what was trained is not in them",
+            "export again; if it stays so, training changed nothing (its rate, its loss in trainer_log.jsonl)",
+        )
     if problem := problem_with(settings["export_dir"]):
         raise UserError(f"the model in {settings['export_dir']} {problem}", "export again, or train at a smaller rate")
 

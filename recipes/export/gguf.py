@@ -77,11 +77,8 @@ def export_gguf(recipe: Recipe, kind: str) -> Path:
             program = str(quantizer(llama_cpp))
             _run(folder, f"quantizing to {kind}", [program, str(raw), str(unfinished / "model.gguf"), kind.upper()])
             raw.unlink()
-        _run(
-            folder,
-            "checking it",
-            [sys.executable, "-m", "recipes.export.gguf", f"{folder}/export.yaml", str(unfinished)],
-        )
+        check = [sys.executable, "-m", "recipes.export.gguf", f"{folder}/export.yaml", str(unfinished)]
+        _run(folder, "checking it", check)
         unfinished.rename(target)
         size = (target / "model.gguf").stat().st_size / 1e9
         print(f"converted: {target}/model.gguf ({kind}, {size:.2f} GB, {time.monotonic() - began:.0f} s)")
@@ -132,13 +129,14 @@ def problems(facts: dict[str, Any], tokenizer: Any, form: ChatFormat) -> list[st
 def check(yaml_file: str, made: str) -> None:
     """Hold the GGUF against the exported tokenizer and write its Modelfile, in a process of its own."""
     settings = yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8"))
-    tokenizer = load_tokenizer(Path(settings["export_dir"]))
+    export = Path(settings["export_dir"])
+    tokenizer = load_tokenizer(export)
     form = format_of(settings, tokenizer)
     if found := problems(read_facts(Path(made) / "model.gguf"), tokenizer, form):
         raise UserError(
             f"the GGUF is not what was trained: {'; '.join(found)}", "a newer llama.cpp, or export without it"
         )
-    write_text(Path(made) / "Modelfile", modelfile_of(settings, "./model.gguf"))
+    write_text(Path(made) / "Modelfile", modelfile_of(export, tokenizer, form, "./model.gguf"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ STAGES = {"sft": "Supervised Fine-Tuning", "rm": "Reward Modeling", "dpo": "DPO"
 WIDGETS = {
     "learning_rate": "learning_rate",
     "num_train_epochs": "num_train_epochs",
+    "max_samples": "max_samples",
     "cutoff_len": "cutoff_len",
     "enable_thinking": "enable_thinking",
     "per_device_train_batch_size": "batch_size",
@@ -22,7 +23,9 @@ WIDGETS = {
     "lora_target": "lora_target",
 }
 """Recipe keys with a place on the page, where a person can change them; the others go into its "extra arguments"."""
-AS_TEXT = ("learning_rate", "num_train_epochs")
+AS_TEXT = ("learning_rate", "num_train_epochs", "max_samples")
+ALL_ROWS = 10**9
+"""The page's own default takes 100,000 rows at most."""
 ELSEWHERE = ("stage", "do_train", "dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "finetuning_type",
              "bf16", "fp16", "pure_bf16", "quantization_bit", "quantization_method", "plot_loss")  # fmt: skip
 """Keys that the page sets by other means: tabs, menus, or its own folder for each run."""
@@ -30,6 +33,7 @@ ELSEWHERE = ("stage", "do_train", "dataset", "dataset_dir", "output_dir", "overw
 
 def saved_configuration(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn a training recipe's keys into what the UI's "load arguments" button reads."""
+    settings = {"max_samples": ALL_ROWS, **settings}
     compute = next((name for name in ("pure_bf16", "bf16", "fp16") if settings.get(name)), "fp32")
     extra = {key: value for key, value in settings.items() if key not in {*WIDGETS, *ELSEWHERE}}
     # The page forgets a loaded path and template when it shows another model; these come last and win.

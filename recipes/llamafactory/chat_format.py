@@ -18,6 +18,8 @@ class ChatFormat:
     user: str
     """Up to where the answer begins."""
     assistant: str
+    thought: str = ""
+    """The empty thought at the end of `user`, "" where the model thinks or cannot."""
     first_token: str = ""
     """The tokenizer's own begin token."""
     default_system: str = ""
@@ -42,6 +44,7 @@ def chat_format(template: Any, tokenizer: Any) -> ChatFormat:
         system=written(template.format_system),
         user=written(template.format_user) + thought,
         assistant=written(template.format_assistant),
+        thought=thought,
         first_token=tokenizer.bos_token or "",
         default_system=template.default_system,
         stops=tuple(stop for stop in stops if stop),

@@ -1,12 +1,8 @@
 """Which keys LLaMA-Factory takes and of what type, kept as a table so that checking needs no torch.
 
-`python -m recipes keys` makes `llamafactory_keys.json` anew from the installed version; a test compares them.
+`python -m tests.recipes.llamafactory.tables` makes it anew from the installed version; a test compares them.
 """
 
-import dataclasses
-import enum
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model
 
-from common.files import read_json, write_json
+from common.files import read_json
 from common.overrides import unchecked
 from common.schema import Schema, Share, Text, check, invalid
 
@@ -34,7 +30,7 @@ ABOVE_ZERO = (
     "save_steps", "eval_steps",
 )  # fmt: skip
 SHARES = ("lora_dropout", "warmup_ratio")
-HINT = 'SET="key=value key=value"; `python -m recipes keys --list` shows every key with its type'
+HINT = 'SET="key=value key=value"; `python -m recipes keys` shows every key with its type'
 
 
 @cache
@@ -109,58 +105,3 @@ def _choice(value: Any, choices: Sequence[str]) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-
-
-def write_table() -> Path:
-    """Make the table anew from the installed LLaMA-Factory (imports it, and torch)."""
-    write_json(TABLE, read_installed())
-    return TABLE
-
-
-def read_installed() -> dict[str, Any]:
-    """Read LLaMA-Factory's own argument classes."""
-    from importlib.metadata import version
-
-    from llamafactory.data.template import TEMPLATES
-    from llamafactory.hparams import (
-        DataArguments,
-        FinetuningArguments,
-        GeneratingArguments,
-        ModelArguments,
-        TrainingArguments,
-    )
-
-    keys: dict[str, Key] = {}
-    for arguments in (
-        ModelArguments,
-        DataArguments,
-        TrainingArguments,
-        FinetuningArguments,
-        GeneratingArguments,
-    ):
-        hints = typing.get_type_hints(arguments)
-        keys |= {item.name: _entry(hints[item.name]) for item in dataclasses.fields(arguments) if item.init}
-    made_from = {name: version(name) for name in ("llamafactory", "transformers")}
-    return {"made_from": made_from, "keys": dict(sorted(keys.items())), "templates": sorted(TEMPLATES)}
-
-
-def _entry(hint: Any) -> Key:
-    alternatives = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    named = [item for item in alternatives if item is not type(None)]
-    entry: Key = {"type": "any", "optional": len(named) < len(alternatives)}
-    if (
-        len(named) > 1
-        and str in named
-        and all(isinstance(x, type) and issubclass(x, enum.Enum) for x in named if x is not str)
-    ):
-        named = [item for item in named if item is not str]
-    if len(named) != 1:
-        return entry
-    kind = named[0]
-    if typing.get_origin(kind) is typing.Literal:
-        return {**entry, "type": "str", "choices": [str(choice) for choice in typing.get_args(kind)]}
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return {**entry, "type": "str", "choices": [str(item.value) for item in kind]}
-    if kind in (bool, int, float, str):
-        return {**entry, "type": kind.__name__}
-    return entry

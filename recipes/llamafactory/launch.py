@@ -28,7 +28,7 @@ def environment(hardware: Hardware, settings: Mapping[str, Any], given: Mapping[
     else:  # LLaMA-Factory takes every card that it sees
         visible = given.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(hardware.devices))))
         variables["CUDA_VISIBLE_DEVICES"] = ",".join(visible.split(",")[: hardware.devices])
-    if not uses_ray(given) and (hardware.world > 1 or settings.get("deepspeed") or settings.get("fsdp")):
+    if not uses_ray(given) and (hardware.world > 1 or settings.get("deepspeed")):
         variables |= {
             "FORCE_TORCHRUN": "1",
             "NPROC_PER_NODE": str(hardware.devices),
@@ -38,8 +38,6 @@ def environment(hardware: Hardware, settings: Mapping[str, Any], given: Mapping[
         }
         if given.get("MASTER_PORT") or hardware.nodes > 1:  # one machine alone finds a free port by itself
             variables["MASTER_PORT"] = given.get("MASTER_PORT") or DEFAULT_PORT
-    if settings.get("fsdp"):
-        variables |= {"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
     return variables
 
 

@@ -42,6 +42,7 @@ def checks(recipe: Recipe, around: Surroundings) -> list[Check]:
     return [
         _data(recipe, around),
         *_model(recipe, around),
+        *_recipe(around),
         _template(recipe, around),
         _hardware(recipe, around),
         _memory(recipe, around),
@@ -95,6 +96,13 @@ def _model(recipe: Recipe, around: Surroundings) -> list[Check]:
     return [Check("model", BAD, f"{recipe.model_path}: {'; '.join(around.faults[:3])}{more}", hint)]
 
 
+def _recipe(around: Surroundings) -> list[Check]:
+    """Return what is wrong with the recipe itself, nothing where LLaMA-Factory takes it."""
+    wrong = [f"SET names what is not there: {name}" for name in around.absent]
+    wrong += [f"LLaMA-Factory refuses it: {around.refused}"] if around.refused else []
+    return [Check("recipe", BAD, "; ".join(wrong), "correct it in SET (docs/recipes.md)")] if wrong else []
+
+
 def _template(recipe: Recipe, around: Surroundings) -> Check:
     name = recipe.settings.get("template")
     if name and name not in around.templates:
@@ -115,13 +123,20 @@ def _hardware(recipe: Recipe, around: Surroundings) -> Check:
     wrong = conflicts(recipe.method, hardware, recipe.settings)
     if wrong:
         return Check("hardware", BAD, "; ".join(wrong))
+    if around.blind:
+        has = f" (this machine has {around.driver})" if around.driver else ""
+        hint = "update the driver, or bring a torch that it runs: make setup TORCH=keep takes this machine's own"
+        return Check("hardware", BAD, f"{around.blind}{has}", hint)
     cores = RAY_CORES * hardware.devices
     if around.ray and hardware.nodes == 1 and around.cpu_cores < cores:
         words = f"LLaMA-Factory's Ray mode waits forever for {cores} CPU cores, {RAY_CORES} a device; this machine has"
         return Check("hardware", BAD, f"{words} {around.cpu_cores}", "leave USE_RAY out: torchrun does without")
     many = f" x {hardware.devices} on {hardware.nodes} machines" if hardware.nodes > 1 else f" x {hardware.devices}"
     count = many if hardware.devices * hardware.nodes > 1 else ""
-    return Check("hardware", OK, f"{hardware.title}{count}, {computed(recipe.settings)}; {recipe.hardware_why}")
+    words = f"{hardware.title}{count}, {computed(recipe.settings)}; {recipe.hardware_why}"
+    if "zero3" in str(recipe.settings.get("deepspeed")):
+        return Check("hardware", OPEN, f"{words}; spread by DeepSpeed ZeRO-3, of which no run has been seen here")
+    return Check("hardware", OK, words)
 
 
 def _memory(recipe: Recipe, around: Surroundings) -> Check:

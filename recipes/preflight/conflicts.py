@@ -21,17 +21,21 @@ def conflicts(method: Method, hardware: Hardware, settings: Mapping[str, Any]) -
         "several devices": hardware.world > 1,
         "fp16": bool(settings.get("fp16")),
         "quantized": bool(settings.get("quantization_bit")),
-        "sharded": bool(settings.get("deepspeed") or settings.get("fsdp")),
+        "sharded": bool(settings.get("deepspeed")),
         "zero3": "zero3" in str(settings.get("deepspeed", "")),
     }
     words = {
         "several devices": "trains on one device only: GPUS=1",
         "fp16": "does not work in float16, and this hardware has no bfloat16: METHOD=qlora or lora",
         "quantized": "does not work on 4-bit weights: take METHOD=lora or qlora for that",
-        "sharded": "cannot be spread over devices by DeepSpeed or FSDP",
+        "sharded": "cannot be spread over devices by DeepSpeed",
         "zero3": "cannot begin under DeepSpeed ZeRO-3: METHOD=lora",
     }
     found = [f"METHOD={method.name} {words[name]}" for name in method.excludes if present[name]]
+    if settings.get("fsdp"):
+        found.append("fsdp needs accelerate's own launcher: give several cards a deepspeed file, or none")
+    if settings.get("quantization_bit") and present["zero3"]:
+        found.append("4-bit weights cannot be spread: each card loads the whole model first; METHOD=lora")
     if settings.get("enable_liger_kernel"):
         silent = 'Liger would put the usual loss in its place without a word: SET="enable_liger_kernel=false"'
         found += [f"{loss}: {silent}" for loss in UNFUSED if settings.get(loss)]

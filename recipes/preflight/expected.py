@@ -1,9 +1,9 @@
 """What a run is expected to take of this machine's disk and RAM. Pure."""
 
 from recipes.estimate.memory import GIB, held_in_ram
+from recipes.estimate.weights import saved_bytes
 from recipes.recipe import Recipe
 
-ADAPTER_CHECKPOINT_GB = 0.5
 LOGS_GB = 0.2
 EXPORT_GIB = 2.0
 """What merging takes beside the weights: Python with torch in it, and one file of the result."""
@@ -15,11 +15,12 @@ def ram_held(recipe: Recipe) -> float:
 
 
 def disk_gb(recipe: Recipe, downloaded: bool) -> float:
-    """Estimate the disk a run takes, GB: the download, checkpoints, the exported model."""
+    """Estimate the disk a run takes, GB: the download, two checkpoints, what was trained, the exported model."""
     shape = recipe.backbone.shape
-    weights = 2 * shape.parameters / 1e9 if shape else 0.0
-    checkpoint = ADAPTER_CHECKPOINT_GB if recipe.method.adapter else 7 * weights  # float32 with two moments
-    return weights * (1 if downloaded else 2) + 2 * checkpoint + LOGS_GB
+    if not shape:
+        return LOGS_GB
+    saved, checkpoint = saved_bytes(shape, recipe.settings)
+    return (2 * shape.parameters * (1 if downloaded else 2) + saved + 2 * checkpoint) / 1e9 + LOGS_GB
 
 
 def cannot_merge(recipe: Recipe, weights: int, ram_gib: float) -> str:

@@ -59,8 +59,8 @@ def _fits(recipe: Recipe, needed: Estimate) -> bool:
 
 
 def _spread(recipe: Recipe) -> str:
-    """Say how a recipe is spread over its cards, " (fsdp)"; "" when each holds all of it."""
-    file = str(recipe.settings.get("deepspeed") or recipe.settings.get("fsdp_config") or "")
+    """Say how a recipe is spread over its cards, " (deepspeed-zero3)"; "" when each holds all of it."""
+    file = str(recipe.settings.get("deepspeed") or "")
     ram = ram_held(recipe)
     how = file.rpartition("/")[2].removesuffix(".json") + (f", {ram:.0f} GiB of RAM" if ram else "")
     return f" ({how})" if how else ""
@@ -80,9 +80,10 @@ def _other_settings(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
 
 
 def _other_methods(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
-    """Yield the methods that take less, for the same rows."""
-    if recipe.method.stage == "sft" and not recipe.method.quantized:
+    """Yield the methods that take less, for the same rows; of 4-bit weights the one that several cards can share."""
+    if recipe.method.stage == "sft":
         names = ["qlora"] if recipe.method.adapter else ["lora", "qlora"]
+        names = ["lora"] if recipe.method.quantized else names
         yield from ((f"METHOD={name}", replace(recipe, method=methods()[name])) for name in names)
 
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from common.files import read_json
 from common.hub import hub_cache, hub_home, snapshot
+from common.paths import RUNS
 from recipes.catalog.datasets import card_of
-from recipes.catalog.machine import ram_gb
+from recipes.catalog.machine import nvidia_driver, ram_gb
 from recipes.llamafactory.keys import known_templates
 from recipes.llamafactory.launch import uses_ray
+from recipes.llamafactory.trial import PLAIN, ask, blind
 from recipes.preflight.conflicts import form_of, packages_of
-from recipes.preflight.weights import faults
 from recipes.prepare.prepare import is_prepared
+from recipes.prepare.weights import faults
 from recipes.recipe import Recipe
 
 
@@ -47,11 +49,24 @@ class Surroundings:
     ray: bool = False
     """Whether LLaMA-Factory's Ray mode was asked for (USE_RAY)."""
     cpu_cores: int = 0
+    absent: tuple[str, ...] = ()
+    """Files that SET names and that are not there."""
+    refused: str = ""
+    """What LLaMA-Factory's own parser says against the recipe."""
+    blind: str = ""
+    """Why torch cannot compute on this machine's cards."""
+    driver: str = ""
 
 
-def look_around(recipe: Recipe) -> Surroundings:
-    """Collect what the checks of a plan need."""
-    card = card_of(recipe.task)
+NAMED = ("deepspeed", "resume_from_checkpoint", "dataset_dir", "media_dir", "new_special_tokens_config")
+"""Keys that name files of the user's."""
+
+
+def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
+    """Collect what the checks of a plan need; `thorough`: ask LLaMA-Factory and torch too, which takes seconds."""
+    card, there = card_of(recipe.task), recipe.overrides
+    by_card = recipe.hardware_name == "auto" and recipe.hardware.kind == "cuda"
+    found = ask(recipe.settings) if thorough and (by_card or set(there) - PLAIN) else None
     return Surroundings(
         form=_form(recipe.task) if card else "",
         source=card["source"] if card else "",
@@ -60,7 +75,7 @@ def look_around(recipe: Recipe) -> Surroundings:
         own_template=_own_template(_model_folder(recipe)),
         faults=_faults(recipe),
         downloaded=_is_downloaded(recipe),
-        disk_free_gb=shutil.disk_usage(".").free / 1e9,
+        disk_free_gb=shutil.disk_usage(_nearest(RUNS)).free / 1e9,
         hub_free_gb=_free_elsewhere(hub_cache()),
         ram_gb=ram_gb() if recipe.hardware_name == "auto" else 0.0,
         missing_packages=missing(
@@ -70,6 +85,12 @@ def look_around(recipe: Recipe) -> Surroundings:
         mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
         ray=uses_ray(),
         cpu_cores=os.cpu_count() or 1,
+        absent=tuple(f"{key}={there[key]}" for key in NAMED if key in there and not Path(str(there[key])).exists()),
+        refused=found.refused if found and set(there) - PLAIN else "",
+        blind=blind(found.torch, recipe.hardware.devices, recipe.hardware.compute_capability)
+        if found and by_card
+        else "",
+        driver=nvidia_driver() if by_card else "",
     )
 
 
@@ -98,10 +119,15 @@ def _own_template(folder: Path | None) -> bool | None:
     return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
 
 
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or where it would be made: the nearest above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def _free_elsewhere(folder: Path) -> float | None:
-    """Return the GB free on a folder's disk (it need not exist yet); None when that is the disk of this folder."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return None if there.stat().st_dev == Path().stat().st_dev else shutil.disk_usage(there).free / 1e9
+    """Return the GB free on a folder's disk; None when that is the disk of runs/."""
+    there = _nearest(folder)
+    return None if there.stat().st_dev == _nearest(RUNS).stat().st_dev else shutil.disk_usage(there).free / 1e9
 
 
 def _is_downloaded(recipe: Recipe) -> bool:

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import read_json
 from common.hub import Repository, snapshot
 from recipes.catalog.catalog import Backbone
+from recipes.prepare.weights import missing_shards
 
 NOT_NEEDED = ("original/*", "*.pth", "*.gguf", "*.onnx*", "*.h5", "*.msgpack", "*.pdf")
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -47,18 +47,14 @@ def ensure_config(backbone: Backbone) -> None:
 
 def check_whole(folder: Path, source: str) -> None:
     """Stop when weights, config or tokenizer are missing from what was downloaded."""
-    names = {path.name for path in folder.iterdir()}
-    wanted = {"config.json"}
-    indexes = sorted(folder.glob("*.index.json"))
-    for index in indexes:
-        wanted |= set(read_json(index)["weight_map"].values())
-    if indexes and any(name.endswith(".safetensors") for name in wanted):
-        wanted = {name for name in wanted if not name.endswith(".bin")}
-    missing = sorted(wanted - names)
-    if not any(Path(name).match(pattern) for name in names for pattern in WEIGHTS):
-        missing.append("any weights")
-    if not any(name.startswith("tokenizer") for name in names):
-        missing.append("a tokenizer")
+    missing = missing_shards(folder)
+    for what, patterns in (
+        ("config.json", ("config.json",)),
+        ("any weights", WEIGHTS),
+        ("a tokenizer", ("tokenizer*",)),
+    ):
+        if not any(path for pattern in patterns for path in folder.glob(pattern)):
+            missing.append(what)
     if missing:
         raise UserError(
             f"what was downloaded of {source} lacks {', '.join(missing)} ({folder})",

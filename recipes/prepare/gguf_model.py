@@ -16,7 +16,6 @@ from common.files import write_json, write_text
 
 CONTROL = 3
 """The GGUF token type of special tokens."""
-PROBE = "Aspirin 100 mg, 2x daily:\n  it's 75% cheaper — 阿司匹林。"
 
 
 def locate(package: str, file: str) -> Path:
@@ -32,7 +31,6 @@ def convert(gguf: Path, folder: Path) -> None:
     """Write weights (bfloat16), config, tokenizer, chat template and generation settings into `folder`."""
     metadata = read_metadata(gguf)
     write_tokenizer(metadata, folder)
-    check_tokenizer(folder, metadata)
     write_weights(gguf, folder, metadata)
 
 
@@ -85,25 +83,6 @@ def token_ids(metadata: dict[str, Any]) -> dict[str, int]:
     return {short: int(metadata[f"ggml.{name}_token_id"]) for short, name in names.items()}
 
 
-def check_tokenizer(folder: Path, metadata: dict[str, Any]) -> None:
-    """Load the written tokenizer as LLaMA-Factory will and stop if it does not keep text or special tokens."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    ids = token_ids(metadata)
-    problems = []
-    if len(tokenizer) != len(metadata["ggml.tokens"]):
-        problems.append(f"{len(tokenizer)} tokens instead of {len(metadata['ggml.tokens'])}")
-    if tokenizer.decode(tokenizer.encode(PROBE)) != PROBE:
-        problems.append("text does not come back as it went in")
-    if tokenizer.encode(tokenizer.eos_token) != [ids["eos"]]:
-        problems.append("the end token is not one token")
-    if tokenizer.encode(""):
-        problems.append("tokens are added to an empty text")
-    if problems:
-        raise UserError(f"the tokenizer made of the GGUF is wrong: {'; '.join(problems)}", "make setup, then try again")
-
-
 def write_weights(gguf: Path, folder: Path, metadata: dict[str, Any]) -> None:
     """Write the weights, dequantized to bfloat16, and config.json and generation_config.json."""
     import torch
@@ -113,11 +92,7 @@ def write_weights(gguf: Path, folder: Path, metadata: dict[str, Any]) -> None:
     with redirect_stderr(io.StringIO()):  # three progress bars for three seconds
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
     for settings in (model.config, model.generation_config):
-        settings.bos_token_id, settings.eos_token_id, settings.pad_token_id = (
-            ids["bos"],
-            ids["eos"],
-            ids["pad"],
-        )
+        settings.bos_token_id, settings.eos_token_id, settings.pad_token_id = ids["bos"], ids["eos"], ids["pad"]
     model.config.dtype = torch.bfloat16
     with redirect_stderr(io.StringIO()):
         model.save_pretrained(folder)

@@ -85,12 +85,10 @@ def check_unknown(backbone: Backbone) -> None:
     with repository(backbone).clear_errors():
         try:
             tokenizer = AutoTokenizer.from_pretrained(where, revision=backbone.revision, trust_remote_code=False)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             if "trust_remote_code" in str(error):
                 return  # whether its code may run is for the user to say, in SET; LLaMA-Factory asks for it
-            raise _stop(backbone, [f"its tokenizer does not load: {error}"]) from error
-        except OSError as error:  # transformers' word for whatever the hub's client raises
-            if type(error.__cause__).__module__.startswith("huggingface_hub"):
+            if type(error.__cause__).__module__.startswith("huggingface_hub"):  # which transformers calls an OSError
                 raise error.__cause__ from None  # type: ignore[misc]
             raise _stop(backbone, [f"its tokenizer does not load: {error}"]) from error
     if not backbone.template:

@@ -10,8 +10,9 @@ from common.errors import UserError
 from recipes.catalog import catalog
 from recipes.catalog.catalog import HERE, Backbone, Shape, backbones
 from recipes.catalog.lookup import find_backbone, find_hardware
-from recipes.listing import backbone_table, details, listing
+from recipes.listing import details, listing
 from recipes.prepare.prepare import correct_twin, model_path, preparation
+from tests.model_tables import backbone_table
 
 NAMES = sorted(backbones())
 FILES = sorted((HERE / "backbones").glob("*.yaml"))
@@ -150,8 +151,10 @@ def test_the_modelscope_switch_of_llamafactory_is_followed(monkeypatch: pytest.M
 
 def test_the_documentation_shows_the_set_as_it_is() -> None:
     text = (HERE.parent / "docs" / "backbones.md").read_text(encoding="utf-8")
-    table = text.split("<!-- table: python -m recipes list --markdown -->\n")[1].split("\n<!-- end of table -->")[0]
-    assert table == backbone_table(), "python -m recipes list --markdown makes it anew"
+    table = text.split("<!-- table: python -m tests.model_tables backbones -->\n")[1].split("\n<!-- end of table -->")[
+        0
+    ]
+    assert table == backbone_table(), "python -m tests.model_tables backbones makes it anew"
     assert set(re.findall(r"^  (\S+)  +[\d.]+[BM] ", listing(), re.M)) == set(NAMES)
 
 

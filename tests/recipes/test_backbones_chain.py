@@ -1,4 +1,4 @@
-"""Backbones of every kind through the commands as typed: from the hub to a served model, on twins, on a CPU.
+"""A backbone that must be prepared, through the commands as typed: from the hub to a served model, on a CPU.
 
 (Qwen3 goes the whole way in tests/test_end_to_end.py.)
 """
@@ -20,24 +20,10 @@ from tests.stand_in_hub import Hub
 
 pytestmark = pytest.mark.slow
 
-WHOLE = "baichuan2-7b"
-"""Trained by the bare line that the project was asked for, to its end; the others for a few steps."""
-FEW_STEPS = "SET='max_steps=2'"
+NAME = "baichuan2-7b"
+"""Trained by the bare line that the project was asked for. Every kind's format: test_backbones_encoding."""
 QUESTION = "遗嘱怎样写才有效？"
-# How the question is put to each (in the parts that LLaMA-Factory encodes by themselves), and what ends an answer.
-FORMATS = {
-    "baichuan2-7b": ([f"<reserved_106>{QUESTION}<reserved_107>"], "</s>"),
-    "baichuan2-13b": ([f"<reserved_106>{QUESTION}<reserved_107>"], "</s>"),
-    "phoenix-7b": (
-        [
-            "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, "
-            "detailed, and polite answers to the human's questions.\n\n",
-            f"Human: <s>{QUESTION}</s>Assistant: <s>",
-        ],
-        "</s>",
-    ),
-    "llama2-7b": (["<s>", f"[INST] {QUESTION} [/INST]"], "</s>"),
-}
+ASKED, END = f"<reserved_106>{QUESTION}<reserved_107>", "</s>"
 
 
 @pytest.fixture(scope="module")
@@ -45,43 +31,40 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout, and a hub with the rows of law_zh and a twin of each backbone under its own id."""
     folder = tmp_path_factory.mktemp("chain")
     write_rows(folder / "hub/datasets/ShengbinYue/DISC-Law-SFT")
-    for name in FORMATS:
-        backbone = find_backbone(name)
-        make_twin(backbone, folder / "hub/models" / backbone.hub)
+    backbone = find_backbone(NAME)
+    make_twin(backbone, folder / "hub/models" / backbone.hub)
     (folder / "checkout").mkdir()
     with Hub(folder / "hub", folder) as hub:
         yield Checkout(folder / "checkout", hub.environment())
 
 
-@pytest.mark.parametrize("name", FORMATS)
 def test_it_is_trained_exported_and_served_in_its_own_format(
-    name: str, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = f"TASK=law_zh MODEL={name}" + ("" if name == WHOLE else f" {FEW_STEPS}")
+    words = f"TASK=law_zh MODEL={NAME}"
     # FORCE: the plan is about the real model, which a CI machine may be too small for; the twin is not
     checkout(f"make train {words} FORCE=1")
-    run = Path(f"runs/law_zh/{name}/lora")
-    asked, end = FORMATS[name]
-    check_training(checkout.folder / run, asked, end)
+    run = Path(f"runs/law_zh/{NAME}/lora")
+    check_training(checkout.folder / run)
 
     checkout(f"make export {words}")
     monkeypatch.chdir(checkout.folder)
     for variable, value in checkout.environment.items():
         monkeypatch.setenv(variable, value)
-    assert answer_of(run) == prompt_tokens(run / "export", asked)
+    assert answer_of(run) == prompt_tokens(run / "export")
 
 
-def check_training(run: Path, asked: list[str], end: str) -> None:
+def check_training(run: Path) -> None:
     """Hold the example that LLaMA-Factory prints before training, and the numbers after it, against what must be."""
     assert read_json(run / "adapter/all_results.json")["train_loss"] > 0
     log = (run / "logs/train.log").read_text(encoding="utf-8")
     inputs, labels = log.split("\ninputs:\n")[1].split("\nlabels:\n")
-    before, after = asked[-1].split(QUESTION)
-    assert inputs.startswith(asked[0][:14])
+    before, after = ASKED.split(QUESTION)
+    assert inputs.startswith(ASKED[:14])
     assert before in inputs
     assert after in inputs
     answer = labels.partition("\n")[0]
-    assert answer.endswith(end)
+    assert answer.endswith(END)
     assert after not in answer
 
 
@@ -100,8 +83,7 @@ def answer_of(run: Path) -> int:
     return said["usage"]["prompt_tokens"]
 
 
-def prompt_tokens(export: Path, parts: list[str]) -> int:
+def prompt_tokens(export: Path) -> int:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(export, trust_remote_code=True)
-    return sum(len(tokenizer.encode(part, add_special_tokens=False)) for part in parts)
+    return len(AutoTokenizer.from_pretrained(export).encode(ASKED, add_special_tokens=False))

@@ -4,6 +4,7 @@ The text of the prompt in the backbone's format, labels on the answers alone, th
 each kind of backbone: a wrong template, tokenizer or special token shows here and nowhere else.
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +159,14 @@ def kind(backbone: Backbone) -> tuple[str, ...]:
     return (backbone.template or "own", backbone.twin["tokenizer"], str(sorted(backbone.prepare)))
 
 
-def test_every_kind_of_backbone_is_here() -> None:
+def test_every_kind_of_backbone_is_here_once() -> None:
     ours = {
         name: backbone for name, backbone in backbones().items() if backbone.twin and "gguf" not in backbone.prepare
     }
     wanted = {kind(backbone): name for name, backbone in ours.items()}
     missing = set(wanted) - {kind(find_backbone(name)) for name in EXPECTED}
+    kinds = [kind(find_backbone(name)) for name in EXPECTED]
+    assert [name for name, found in zip(EXPECTED, kinds, strict=True) if kinds.count(found) > 1] == []
     assert not missing, f"add one of each to EXPECTED: {[wanted[found] for found in missing]}"
 
 
@@ -171,24 +174,23 @@ def test_every_kind_of_backbone_is_here() -> None:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The folder that LLaMA-Factory is given for a backbone: its twin, prepared where the backbone wants that."""
     root = tmp_path_factory.mktemp("twins")
-    made: dict[str, Path] = {}
 
-    def folder_of(name: str) -> Path:
-        if name not in made:
-            backbone = find_backbone(name)
-            made[name] = make_twin(backbone, root / name)
-            if backbone.prepare:
-                wanted, source = preparation(backbone), made[name]
-                made[name] = root / f"{name}-prepared"
-                made[name].mkdir()
-                link(source, made[name], wanted)
-                correct(made[name], wanted)
-        return made[name]
+    @functools.cache
+    def folder_of(name: str, prepared: bool = True) -> Path:
+        backbone = find_backbone(name)
+        if not (prepared and backbone.prepare):
+            return make_twin(backbone, root / name)
+        wanted, folder = preparation(backbone), root / f"{name}-prepared"
+        folder.mkdir()
+        link(folder_of(name, prepared=False), folder, wanted)
+        correct(folder, wanted)
+        return folder
 
     return folder_of
 
 
-def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple[Any, list[int], list[int]]:
+def encoder(folder: Path, backbone: Backbone) -> tuple[Any, Any]:
+    """Return the tokenizer as LLaMA-Factory loads it, and what encodes a talk with it, behind a system message."""
     from llamafactory.data.processor.supervised import SupervisedDatasetProcessor
     from llamafactory.data.template import get_template_and_fix_tokenizer
     from llamafactory.hparams import DataArguments, ModelArguments
@@ -203,40 +205,44 @@ def encode(folder: Path, backbone: Backbone, system: str | None = None) -> tuple
     template = get_template_and_fix_tokenizer(tokenizer, data)
     processor = SupervisedDatasetProcessor(template=template, tokenizer=tokenizer, processor=seeing, data_args=data)
     asked = [("user", "Hi 你好 12"), ("assistant", "Hello there"), ("user", "Bye")]
-    ids, labels = processor._encode_data_example(
-        prompt=[{"role": role, "content": content} for role, content in asked],
-        response=[{"role": "assistant", "content": "See you"}],
-        system=system, tools=None, images=[], videos=[], audios=[],
-    )  # fmt: skip
-    return tokenizer, ids, labels
+
+    def encode(system: str | None = None) -> tuple[list[int], list[int]]:
+        return processor._encode_data_example(
+            prompt=[{"role": role, "content": content} for role, content in asked],
+            response=[{"role": "assistant", "content": "See you"}],
+            system=system, tools=None, images=[], videos=[], audios=[],
+        )  # fmt: skip
+
+    return tokenizer, encode
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_the_training_text_is_in_the_backbones_own_format(name: str, folders: Any) -> None:
+def test_the_training_text_is_in_the_backbones_own_format(name: str, folders: Any, tmp_path: Path) -> None:
     text, answers = EXPECTED[name]
-    tokenizer, ids, labels = encode(folders(name), find_backbone(name))
+    tokenizer, encode = encoder(folders(name), find_backbone(name))
+    ids, labels = encode()
     assert tokenizer.decode(ids) == text
     learnt = [label for label in labels if label != -100]
     assert tokenizer.decode(learnt) == answers
     end = "<|end_of_sentence|>" if name.startswith("ernie") else tokenizer.eos_token  # its eos is for documents
     assert tokenizer.convert_tokens_to_ids(end) in learnt
     assert len(labels) == len(ids)
+    check_system_message(name, tokenizer, encode)
+    check_tokenizer(name, tokenizer, folders(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_system_message_stands_before_the_first_question_and_is_not_learnt(name: str, folders: Any) -> None:
-    tokenizer, ids, labels = encode(folders(name), find_backbone(name), system="Answer in brief.")
+def check_system_message(name: str, tokenizer: Any, encode: Any) -> None:
+    """Hold that it stands before the first question, in place of the default one, and is not learnt."""
+    ids, labels = encode("Answer in brief.")
     text = tokenizer.decode(ids)
     assert text.count("Answer in brief.") == 1
     assert text.index("Answer in brief.") < text.index("Hi 你好 12")
     assert tokenizer.decode([label for label in labels if label != -100]) == EXPECTED[name][1]
-    assert not any(default in text for default in (PHOENIX, SMOLLM, QWEN, GRANITE, DATES)), "instead of the default one"
+    assert not any(default in text for default in (PHOENIX, SMOLLM, QWEN, GRANITE, DATES))
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_the_tokenizer_gives_what_its_own_file_gives_also_after_saving(name: str, folders: Any, tmp_path: Path) -> None:
-    folder = folders(name)
-    tokenizer, _, _ = encode(folder, find_backbone(name))
+def check_tokenizer(name: str, tokenizer: Any, folder: Path, saved: Path) -> None:
+    """Hold that it gives what its own file gives, also once it was saved."""
     if (folder / "tokenizer.json").exists():
         from tokenizers import Tokenizer
 
@@ -253,10 +259,23 @@ def test_the_tokenizer_gives_what_its_own_file_gives_also_after_saving(name: str
 
     from transformers import AutoTokenizer
 
-    tokenizer.save_pretrained(tmp_path)
-    again = AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.save_pretrained(saved)
+    again = AutoTokenizer.from_pretrained(saved)
     assert [again.encode(text, add_special_tokens=False) for text in TEXTS][: len(got)] == got
     assert again.encode(tokenizer.eos_token, add_special_tokens=False) == [tokenizer.eos_token_id]
+
+
+def test_code_that_ships_with_the_weights_loads_and_speaks_once_it_was_put_right(folders: Any) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = folders("baichuan2-13b")
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32)
+    assert model.config.gradient_checkpointing is False
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.isfinite(model(input_ids=ids, labels=ids).loss)
+    said = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=3, do_sample=False, eos_token_id=-1)
+    assert said.shape == (1, 6)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPECTED if backbones()[name].prepare])
@@ -273,10 +292,10 @@ def test_the_probe_lets_a_right_folder_pass(name: str, folders: Any) -> None:
         ("yi1.5-6b", "'<|im_start|>Hello there': expected ['<|im_start|>', 'H',"),
     ],
 )
-def test_the_probe_stops_what_the_hub_ships_as_it_is(name: str, says: str, tmp_path: Path) -> None:
+def test_the_probe_stops_what_the_hub_ships_as_it_is(name: str, says: str, folders: Any) -> None:
     backbone = find_backbone(name)
     with pytest.raises(UserError) as caught:
-        check(make_twin(backbone, tmp_path / name), preparation(backbone).probe, backbone)
+        check(folders(name, prepared=False), preparation(backbone).probe, backbone)
     assert says in caught.value.message
     assert "training on it would go wrong" in caught.value.message
 
@@ -295,8 +314,8 @@ def test_the_probe_stops_a_format_that_ends_without_the_end_token(folders: Any, 
         check(folder, wanted.probe, backbone)
 
 
-def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Path) -> None:
-    folder = make_twin(find_backbone("deepseek-r1-8b"), tmp_path / "broken")
+def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(folders: Any) -> None:
+    folder = folders("deepseek-r1-8b", prepared=False)
     with pytest.raises(UserError, match="comes back from its LlamaTokenizer as 'Thepatienttakes"):
         check_unknown(find_backbone(str(folder)).model_copy(update={"template": "deepseekr1"}))
 
@@ -309,8 +328,8 @@ def test_a_model_that_no_entry_knows_is_stopped_when_it_loses_text(tmp_path: Pat
         ("phoenix-7b", "has no chat template"),
     ],
 )
-def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str, says: str, tmp_path: Path) -> None:
-    found = find_backbone(str(make_twin(find_backbone(name), tmp_path / name)))
+def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str, says: str, folders: Any) -> None:
+    found = find_backbone(str(folders(name, prepared=False)))
     with pytest.raises(UserError, match=says) as caught:
         check_unknown(found)
     assert 'SET="template=' in caught.value.hint
@@ -319,10 +338,9 @@ def test_a_model_that_no_entry_knows_is_stopped_when_it_has_no_format(name: str,
 
 @pytest.mark.parametrize(("name", "says"), [("qwen3-8b", ""), ("glm4-9b", "it would not learn to end (<|endoftext|>)")])
 def test_a_model_that_no_entry_knows_is_warned_of_when_an_answer_would_not_end(
-    name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, says: str, folders: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = make_twin(find_backbone(name), tmp_path / name)
-    check_unknown(find_backbone(str(folder)))
+    check_unknown(find_backbone(str(folders(name, prepared=False))))
     said = capsys.readouterr().err
     assert says in said
     assert ("warning:" in said) == bool(says)

@@ -18,7 +18,7 @@ SAMPLES: dict[str, Recipe] = {
     "smollm2-135m-lora-cpu": recipe(),
     "llama2-7b-qlora-t4": recipe("llama2-7b", "qlora", "t4"),
     "llama2-7b-full-80gb-x4": recipe("llama2-7b", "full", "80gb", devices=4),
-    "llama2-70b-qlora-24gb-x4": recipe("llama2-70b", "qlora", "24gb", devices=4),
+    "llama2-70b-lora-80gb-x8": recipe("llama2-70b", "lora", "80gb", devices=8),
     "qwen3-8b-lora-24gb-law_zh": recipe("qwen3-8b", "lora", "24gb", task="law_zh", data=MANY_ROWS),
     "qwen3-8b-dpo-80gb": recipe("qwen3-8b", "dpo", "80gb"),
     "smollm2-135m-pissa-cpu": recipe(method="pissa"),

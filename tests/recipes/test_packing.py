@@ -1,12 +1,11 @@
 """Rows packed into one sequence give the logits that they give alone: LLaMA-Factory's mask, each kind's own layers."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recipes.catalog.catalog import Backbone, backbones
-from recipes.rehearsal.twins import make_twin
+from recipes.rehearsal.twins import sizes, twin_of
 from tests.recipes.samples import MANY_ROWS, recipe
 
 WINDOW, LENGTH = 8, 24
@@ -38,13 +37,13 @@ def test_evaluation_with_flash_attention_takes_one_packed_sequence_at_a_time() -
     assert recipe("qwen3-8b", "dpo", "80gb", flash_attn="fa2").settings["per_device_eval_batch_size"] == 2
 
 
-def difference(backbone: Backbone, folder: Path) -> tuple[float, bool]:
+def difference(backbone: Backbone) -> tuple[float, bool]:
     """Return how far packed logits are from those of the rows alone, over their spread; whether a layer slides."""
     import torch
     from llamafactory.data.collator import prepare_4d_attention_mask
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-    config: Any = AutoConfig.from_pretrained(folder)
+    config: Any = AutoConfig.for_model(backbone.architecture, **sizes(backbone, twin_of(backbone), 512))
     text = config.get_text_config()
     slides = "sliding_attention" in (getattr(text, "layer_types", None) or ())
     if getattr(text, "sliding_window", None):
@@ -67,9 +66,9 @@ def difference(backbone: Backbone, folder: Path) -> tuple[float, bool]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_packed_rows_give_the_logits_that_they_give_alone(kind: str, tmp_path: Path) -> None:
+def test_packed_rows_give_the_logits_that_they_give_alone(kind: str) -> None:
     backbone = KINDS[kind]
-    found, slides = difference(backbone, make_twin(backbone, tmp_path / "twin"))
+    found, slides = difference(backbone)
     assert slides == bool(backbone.window)
     if slides or not backbone.packs:
         assert found > 0.01, "this is why such a kind is not packed"

@@ -13,6 +13,7 @@ import yaml
 from recipes.catalog.catalog import Backbone, backbones
 from recipes.catalog.datasets import DataFacts
 from recipes.catalog.lookup import find_backbone, find_hardware, find_method
+from recipes.export.finish import as_trained
 from recipes.heldout import arguments_of
 from recipes.llamafactory.chat_format import FORMAT, template_of
 from recipes.prepare.prepare import preparation
@@ -77,8 +78,10 @@ class Texts:
         self.eos_token = self.eos_token_id = tokens.get("eos_token", self.eos_token)
         return 0
 
-    def apply_chat_template(self, messages: list[dict[str, str]], add_generation_prompt: bool, **_: Any) -> str:
-        return written(self, messages, add_generation_prompt)
+    def apply_chat_template(
+        self, messages: list[dict[str, str]], add_generation_prompt: bool, tokenize: bool = False, **more: Any
+    ) -> str:
+        return written(self, messages, add_generation_prompt, **more)
 
 
 def published(backbone: Backbone) -> str:
@@ -130,11 +133,25 @@ def test_think_lets_both_sides_think_and_unteaches_it_to_none(name: str) -> None
     assert recipe.command("train").endswith(" THINK=1")
 
 
+def form_of(backbone: Backbone) -> str:
+    """Return all that decides the format of a backbone, of which many have the same."""
+    set_by_it = {key: value for key, value in backbone.settings.items() if key in FORMAT}
+    tokens = backbone.twin.get("tokenizer_config", {}).get("eos_token")
+    return str((backbone.template, published(backbone), backbone.default_system, backbone.thinks, set_by_it, tokens))
+
+
+DISTINCT = {form_of(backbones()[name]): name for name in NAMES if published(backbones()[name]) and name not in NOT_SEEN}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_templates")
-@pytest.mark.parametrize("system", ["", SYSTEM], ids=["no system message", "a system message"])
-@pytest.mark.parametrize("name", [name for name in NAMES if published(backbones()[name]) and name not in NOT_SEEN])
-def test_it_reads_what_its_published_template_writes(name: str, system: str) -> None:
+@pytest.mark.parametrize("name", DISTINCT.values())
+def test_it_reads_what_its_published_template_writes(name: str) -> None:
+    for system in ("", SYSTEM):
+        check_against_the_published(name, system)
+
+
+def check_against_the_published(name: str, system: str) -> None:
     backbone = backbones()[name]
     tokenizer = Texts(backbone)
     template = template_of(dict(formats(recipe_of(name)))["serve/base.yaml"], tokenizer)
@@ -148,6 +165,20 @@ def test_it_reads_what_its_published_template_writes(name: str, system: str) -> 
     assert "".join(prompt) == expected[0]
     assert whole.partition(ASKED["content"])[2] == expected[1].partition(ASKED["content"])[2]
     assert "".join(trained[0]) == "".join(prompt), "trained behind the prompt that it is asked with"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_templates")
+@pytest.mark.parametrize("name", [name for name in DISTINCT.values() if backbones()[name].thinks])
+def test_an_exported_model_asks_by_itself_as_it_was_trained(name: str) -> None:
+    tokenizer = Texts(backbones()[name])
+    template = template_of(dict(formats(recipe_of(name)))["export.yaml"], tokenizer)
+    prompt, _ = template.encode_oneturn(tokenizer, [ASKED, {**ANSWER, "content": ""}])
+    tokenizer.chat_template = as_trained(tokenizer, template.add_thought()) or tokenizer.chat_template
+    assert written(tokenizer, [ASKED], True) == "".join(prompt)
+    assert written(tokenizer, [ASKED], True, enable_thinking=False) == "".join(prompt)
+    assert not as_trained(tokenizer, template.add_thought()), "once"
+    assert as_trained(tokenizer, "") == "", "where it thinks, or cannot"
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ def test_what_the_page_has_a_place_for_goes_there_and_the_rest_into_its_extra_ar
     assert page["train.dataset"] == ["law_zh"]
     assert page["train.lora_rank"] == 16
     assert page["train.learning_rate"] == "0.0002"
+    assert int(page["train.max_samples"]) > 300_000, "the page would leave the rest of law_zh out"
+    assert saved_configuration({**SETTINGS, "max_samples": 50})["train.max_samples"] == "50"
     assert page["train.compute_type"] == "fp16"
     assert page["top.quantization_bit"] == "4"
     extra = json.loads(page["train.extra_args"])

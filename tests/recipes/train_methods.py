@@ -22,6 +22,8 @@ from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
 from recipes.render import render_all
 
+EXPORTED = ("lora", "dora", "pissa", "oft", "qlora", "full")
+"""One of each kind of what training leaves behind."""
 QUESTIONS = [f"What is number {i}?" for i in range(12)]
 
 
@@ -58,7 +60,7 @@ def train(name: str) -> dict[str, object]:
     run_exp({**files["recipe.yaml"], "lora_rank": 4} if method.adapter else files["recipe.yaml"])
     results = json.loads((Path(made.folder) / "adapter" / "all_results.json").read_text())
     exported = False
-    if method.stage == "sft":
+    if name in EXPORTED:
         export_model(files["export.yaml"])
         exported = (Path(made.folder) / "export" / "config.json").is_file()
     gc.collect()

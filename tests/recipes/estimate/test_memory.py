@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from recipes.catalog.catalog import Hardware, Shape, backbones
-from recipes.estimate.memory import Estimate, estimate, trained_parameters
+from recipes.estimate.memory import Estimate, estimate
+from recipes.estimate.weights import saved_bytes, trained_parameters
 
 PEAKS = yaml.safe_load(Path(__file__).with_name("published_peaks.yaml").read_text(encoding="utf-8"))
 CARD = Hardware(name="card", title="a card", kind="cuda", memory_gb=80, compute_capability=8.0)
@@ -80,9 +81,8 @@ def test_what_saves_memory_lowers_the_estimate(less: dict[str, Any], more: dict[
     assert estimate(LLAMA2, PLAIN | less, CARD).total < estimate(LLAMA2, PLAIN | more, CARD).total
 
 
-@pytest.mark.parametrize("key", ["deepspeed", "fsdp"])
-def test_spreading_over_cards_lowers_what_each_holds(key: str) -> None:
-    settings = {**PLAIN, "finetuning_type": "full", key: "runs/x/deepspeed-zero3.json"}
+def test_spreading_over_cards_lowers_what_each_holds() -> None:
+    settings = {**PLAIN, "finetuning_type": "full", "deepspeed": "runs/x/deepspeed-zero3.json"}
     alone, four = (estimate(LLAMA2, settings, CARD.model_copy(update={"devices": n})).total for n in (1, 4))
     assert four < alone / 2
 
@@ -96,6 +96,16 @@ def test_trained_weights_are_counted_as_peft_makes_them() -> None:
     # Llama-2-7B, rank 8, all linear layers: 19,988,480 as LLaMA-Factory reports it
     assert trained_parameters(LLAMA2, {"lora_rank": 8, "lora_target": "all"}) == 19_988_480
     assert trained_parameters(LLAMA2, {"lora_rank": 8, "lora_target": "q_proj,v_proj"}) == 4_194_304
+
+
+def test_a_checkpoint_holds_what_is_trained_in_float32_and_its_two_moments() -> None:
+    weights = LLAMA2.parameters
+    saved, checkpoint = saved_bytes(LLAMA2, {"finetuning_type": "full"})
+    assert (saved, checkpoint) == (4 * weights, 12 * weights)
+    block = trained_parameters(LLAMA2, {"finetuning_type": "freeze"}) / 2
+    frozen = saved_bytes(LLAMA2, {"finetuning_type": "freeze"})
+    assert frozen == (2 * weights + 2 * 2 * block, 2 * weights + (2 + 8) * 2 * block)
+    assert saved_bytes(LLAMA2, {"lora_rank": 8, "lora_target": "all"}) == (4 * 19_988_480, 12 * 19_988_480)
 
 
 @pytest.mark.parametrize(("room", "verdict"), [(11.6, "fits"), (10.0, "unsure"), (8.6, "unsure"), (8.4, "misfit")])

@@ -109,7 +109,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
 
 @pytest.mark.slow
-def test_an_export_is_completed_and_converted(exported: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_is_completed_and_converted(exported: Recipe) -> None:
     from transformers import AutoTokenizer
 
     from recipes.export.finish import finish
@@ -118,6 +118,7 @@ def test_an_export_is_completed_and_converted(exported: Recipe, monkeypatch: pyt
     assert not (export / "tokenizer.model").exists()
     with pytest.raises(UserError, match="checking it ended"):  # the export of an older version, not completed
         export_gguf(exported, "q8_0")
+    assert "the scores of its sentencepiece tokens" in (export.parent / "logs/gguf.log").read_text()
     assert not (export.parent / "gguf/q8_0").exists()
 
     text = "遗嘱怎样写才有效？ Who pays 75%?<reserved_106>"
@@ -138,10 +139,3 @@ def test_an_export_is_completed_and_converted(exported: Recipe, monkeypatch: pyt
     kept = (made / "model.gguf").stat().st_mtime_ns
     export_gguf(exported, "q8_0")
     assert (made / "model.gguf").stat().st_mtime_ns == kept
-
-    monkeypatch.setenv("MISTAKE", "1")
-    monkeypatch.setenv("LLAMA_CPP", str(Path(exported.model_path).parent / "llama.cpp"))
-    with pytest.raises(UserError, match="checking it ended"):
-        export_gguf(exported, "f16")
-    assert "the scores of its sentencepiece tokens" in (export.parent / "logs/gguf.log").read_text()
-    assert not (export.parent / "gguf/f16").exists()

@@ -1,7 +1,5 @@
 """The table of LLaMA-Factory's keys: as installed, and what it says of a user's settings."""
 
-import subprocess
-import sys
 from typing import Any
 
 import orjson
@@ -9,18 +7,16 @@ import pytest
 
 from common.errors import UserError
 from recipes.catalog.catalog import backbones, methods
+from recipes.catalog.unknown_model import known_models
 from recipes.llamafactory.keys import TABLE, check_settings, known_keys, read_settings
-
-DUMP = (
-    "import json; from recipes.llamafactory.keys import read_installed; print('TABLE' + json.dumps(read_installed()))"
-)
+from tests.recipes.llamafactory.tables import installed_keys, installed_models
 
 
 @pytest.mark.slow
-def test_the_table_is_that_of_the_installed_llamafactory() -> None:
-    done = subprocess.run([sys.executable, "-c", DUMP], capture_output=True, text=True, check=True)
-    installed = orjson.loads(done.stdout.partition("TABLE")[2])
-    assert orjson.loads(TABLE.read_bytes()) == installed, "make it anew: python -m recipes keys"
+def test_the_tables_are_those_of_the_installed_llamafactory() -> None:
+    again = "python -m tests.recipes.llamafactory.tables makes them anew"
+    assert orjson.loads(TABLE.read_bytes()) == installed_keys(), again
+    assert known_models() == installed_models(), again
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from recipes.preflight import suggest
 from recipes.preflight.checks import BAD, OK, OPEN, Check, checks, refuse, text
 from recipes.preflight.expected import disk_gb
 from recipes.preflight.suggest import suggestions
-from recipes.preflight.surroundings import Surroundings, has_token, missing
+from recipes.preflight.surroundings import Surroundings, has_token, look_around, missing
 from recipes.recipe import Recipe
 from tests.recipes.samples import FEW_ROWS, recipe
 
@@ -97,8 +97,25 @@ def test_more_cards_are_suggested_once_for_each_way_to_spread_it_with_the_ram_it
     found = suggestions(recipe("llama2-70b", "lora", "24gb"))
     assert [line.partition(" would")[0] for line in found] == [
         "GPUS=2 (deepspeed-zero3-offload, 132 GiB of RAM)",
-        "METHOD=qlora GPUS=4 (fsdp)",
     ]
+
+
+def test_weights_in_four_bits_are_not_spread_and_the_method_that_is_is_named() -> None:
+    made = recipe("llama2-70b", "qlora", "24gb", devices=4)
+    assert one("memory", made).status == BAD
+    assert [line.partition(" would")[0] for line in suggestions(made)] == [
+        "METHOD=lora (deepspeed-zero3-offload, 132 GiB of RAM)",
+        "METHOD=lora GPUS=8 (deepspeed-zero3-offload, 132 GiB of RAM)",
+    ]
+    assert one("hardware", replace(made, overrides={"fsdp": "full_shard"})).status == BAD
+    assert one("hardware", recipe("llama2-70b", "lora", "80gb", devices=8)).status == OPEN, "ZeRO-3, not seen to run"
+
+
+def test_what_set_names_must_be_there(tmp_path: Path) -> None:
+    made = recipe(resume_from_checkpoint=str(tmp_path / "nowhere"))
+    around = look_around(made)
+    assert one("recipe", made, absent=around.absent).status == BAD
+    assert look_around(recipe(resume_from_checkpoint=str(tmp_path))).absent == ()
 
 
 def test_what_is_taken_off_the_cards_must_fit_the_ram() -> None:

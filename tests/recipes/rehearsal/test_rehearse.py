@@ -57,9 +57,10 @@ def test_a_whole_run_is_rehearsed_and_one_that_would_fail_stops_where_it_would(t
     assert "nothing of it is kept" in said
     assert "make chat" not in said, "it is deleted, so nothing comes next"
     assert not [*tmp_path.glob("cache/rehearsal-*"), *tmp_path.glob("data"), *tmp_path.glob("runs")]
-    done = checkout.run(f"{BASE} SET='resume_from_checkpoint=nowhere'")
+    (tmp_path / "mine.jsonl").write_text('{"question": "Why?"}\n')
+    done = checkout.run(BASE.replace("converters/examples/medical_en", "mine.jsonl"))
     assert done.returncode
-    assert "Can't find a valid checkpoint at nowhere" in done.stderr
+    assert "mine.jsonl" in done.stderr
     assert "the rehearsal stopped here" in done.stderr
     (left,) = tmp_path.glob("cache/rehearsal-*")
-    assert (left / "runs/medical_en/models--smollm2-135m/lora/recipe.yaml").is_file()
+    assert (left / "models/smollm2-135m/config.json").is_file()

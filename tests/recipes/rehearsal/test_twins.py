@@ -61,8 +61,8 @@ def test_a_twin_is_small_and_of_its_own_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["phoenix-7b", "baichuan2-13b"])
-def test_a_seed_makes_the_same_files_again(name: str, tmp_path: Path) -> None:
-    first, second = (hashes(make_twin(find_backbone(name), tmp_path / which)) for which in "ab")
+def test_a_seed_makes_the_same_files_again(tmp_path: Path) -> None:
+    backbone = find_backbone("baichuan2-13b")
+    first, second = (hashes(make_twin(backbone, tmp_path / which)) for which in "ab")
     assert first == second
-    assert hashes(make_twin(find_backbone(name), tmp_path / "c", seed=1)) != first
+    assert hashes(make_twin(backbone, tmp_path / "c", seed=1)) != first

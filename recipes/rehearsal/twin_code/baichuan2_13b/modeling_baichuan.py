@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.generation.utils import GenerationConfig
+from transformers.generation.utils import GenerationConfig  # noqa: F401  (what is put right in it)
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
 from .configuration_baichuan import BaichuanConfig
 
@@ -25,20 +26,6 @@ def slopes(heads: int) -> list[float]:
     found = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     between = [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * power, 2)]
     return found + between[: heads - power]
-
-
-class RMSNorm(nn.Module):
-    """Scale to unit mean square."""
-
-    def __init__(self, size: int, epsilon: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.epsilon = epsilon
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Normalise in float32."""
-        wide = hidden.float()
-        return self.weight * (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)).to(hidden.dtype)
 
 
 class Attention(nn.Module):
@@ -63,29 +50,15 @@ class Attention(nn.Module):
         return self.o_proj(attended.transpose(1, 2).reshape(rows, length, size)), (key, value)
 
 
-class MLP(nn.Module):
-    """The gated feed-forward block."""
-
-    def __init__(self, size: int, inner: int) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(size, inner, bias=False)
-        self.down_proj = nn.Linear(inner, size, bias=False)
-        self.up_proj = nn.Linear(size, inner, bias=False)
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Gate, widen and narrow."""
-        return self.down_proj(nn.functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
-
-
 class BaichuanLayer(nn.Module):
     """Attention and feed-forward, each on the normalised sum so far."""
 
     def __init__(self, config: BaichuanConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = MLP(config.hidden_size, config.intermediate_size)
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = LlamaMLP(config)
+        self.input_layernorm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor, past: Any) -> tuple[torch.Tensor, Any]:
         """Return the new states and the cache of this layer."""
@@ -118,7 +91,7 @@ class BaichuanModel(BaichuanPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
         self.layers = nn.ModuleList([BaichuanLayer(config) for _ in range(config.num_hidden_layers)])
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
         self.gradient_checkpointing = config.gradient_checkpointing
         self.post_init()
 
@@ -201,10 +174,6 @@ class BaichuanForCausalLM(BaichuanPreTrainedModel):
         if labels is not None:
             loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=present if use_cache else None)
-
-    def settings(self) -> GenerationConfig:
-        """Return how this model generates."""
-        return self.generation_config
 
     def prepare_inputs_for_generation(
         self,

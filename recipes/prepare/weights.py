@@ -1,6 +1,7 @@
 """Whether a model's files are whole, by their first bytes and their sizes: a run should not find out in an hour."""
 
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -11,21 +12,23 @@ LONGEST_HEADER = 100_000_000
 
 def faults(folder: Path, *, complete: bool) -> list[str]:
     """Return what is wrong with the files of a model folder; `complete`: every shard of an index must be there."""
-    found = []
-    if complete:
-        for index in sorted(folder.glob("*.index.json")):
-            absent = sorted({name for name in _shards(index) if not (folder / name).exists()})
-            found += [f"{len(absent)} shards of {index.name} are missing: {absent[0]} ..."] if absent else []
+    absent = missing_shards(folder) if complete else []
+    found = [f"{len(absent)} shards are missing: {absent[0]} ..."] if absent else []
     for pattern in ("*.safetensors", "*.bin", "*.model", "*.json"):
         found += [f"{path.name} {fault}" for path in sorted(folder.glob(pattern)) if (fault := _fault(path))]
     return found
 
 
-def _shards(index: Path) -> list[str]:
-    try:
-        return list(orjson.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError):
-        return []
+def missing_shards(folder: Path) -> list[str]:
+    """Return the files that an index of the folder's weights names and that are not there.
+
+    Where there are safetensors, the same weights in another format need not be there.
+    """
+    named: set[str] = set()
+    for index in [*folder.glob("*.safetensors.index.json")] or [*folder.glob("*.index.json")]:
+        with suppress(ValueError, KeyError, AttributeError, TypeError):
+            named |= set(orjson.loads(index.read_bytes())["weight_map"].values())
+    return sorted(name for name in named if not (folder / name).exists())
 
 
 def _fault(path: Path) -> str:

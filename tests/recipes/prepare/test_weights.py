@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from recipes.preflight.weights import faults
+from recipes.prepare.weights import faults
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_each_fault_is_told_with_its_file(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(zipped[:-30])
     (folder / "model-2.safetensors").unlink()
     assert faults(folder, complete=True) == [
-        "1 shards of model.safetensors.index.json are missing: model-2.safetensors ...",
+        "1 shards are missing: model-2.safetensors ...",
         "header.safetensors is cut off",
         f"model-1.safetensors has {len(whole) - 1000:,} bytes of {len(whole):,}",
         "page.safetensors is no safetensors file",
