@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import yaml
 
@@ -179,7 +180,7 @@ def _tensors(folder: Path) -> dict[str, Callable[[], Any]]:
     for path in folder.glob("*.safetensors"):
         file: Any = safe_open(path, "pt")
         found |= {name: partial(file.get_tensor, name) for name in file.keys()}  # noqa: SIM118
-    for path in [] if found else folder.glob("pytorch_model*.bin"):
+    for path in [] if found else filter(is_zipfile, folder.glob("pytorch_model*.bin")):  # older ones are left out
         weights = torch.load(path, mmap=True, weights_only=True)
         found |= {name: partial(weights.get, name) for name in weights}
     return found
