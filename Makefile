@@ -5,7 +5,7 @@ VARIABLES = SWEEP SKIP EXECUTOR JOBS ONLY SUBMIT SLURM_HOURS RAY_ADDRESS TASK MO
 # What says how this machine is used counts from the environment too; all else only from the command line (WSL sets NAME).
 MACHINE = RAY_ADDRESS SUBMIT SLURM_HOURS GPUS NNODES NODE_RANK MASTER_ADDR MASTER_PORT USE_RAY PRICE PRICE_PER_HOUR VLLM EXTRA LLAMA_CPP
 given = $(filter command,$(firstword $(origin $(1))))
-$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED CHECKLIST STRUCTURED IF_IT_FITS BEST),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
+$(foreach name,$(filter-out $(MACHINE),$(VARIABLES) THINK FORCE DRY STATUS GUIDED CHECKLIST STRUCTURED IF_IT_FITS BEST YES WEB),$(if $(call given,$(name)),,$(eval unexport $(name))$(eval $(name) :=)))
 # Only those that were given: an empty MASTER_PORT in the environment is not the same as none.
 $(foreach name,$(VARIABLES),$(if $($(name)),$(eval export $(name))))
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(call given,$(name)),$(name)))
@@ -109,8 +109,8 @@ twin: setup ## + A tiny random-weight model of a MODEL's own kind, to try things
 chat: setup ## Talk to the base and the tuned model side by side; pairs that you mark are kept (WEB=1 in a page; WHO="base tuned", a run, MODEL@URL).
 	@$(PY) -m eval chat $(RUN_OPTIONS) $(call option,RUN,run) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,PORT,port)$(if $(WEB), --web)
 
-answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...; VLLM=1 serves with vLLM where it is installed).
-	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)
+answer: setup ## Answers of the base and the tuned model to the task's questions (WHO= for others: chatgpt ...; YES=1 replaces judged ones without asking; VLLM=1 serves with vLLM where it is installed).
+	@$(PY) -m eval answer $(EVAL_OPTIONS) $(foreach name,$(WHO),--who "$(name)") $(call option,MAX_TOKENS,max-tokens) $(call option,TEMPERATURE,temperature) $(call option,BUDGET,budget)$(if $(DRY), --dry-run)$(if $(YES), --yes)
 
 judge: setup ## Judge the answers in both orders; table, metrics.json, result.html. Also CANARIES=n GUIDED=1 CHECKLIST=1 STRUCTURED=1 PROMPTS=folder DRY=1.
 	@$(PY) -m eval judge $(EVAL_OPTIONS) $(JUDGE_OPTIONS)

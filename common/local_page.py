@@ -40,7 +40,7 @@ def server(
             elif self.path == "/":
                 self._send(html(page).encode(), "text/html; charset=utf-8")
             elif self.path in gets:
-                self._send(orjson.dumps(gets[self.path]()), "application/json")
+                self._send(orjson.dumps(gets[self.path]()))
             else:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -48,23 +48,23 @@ def server(
             length = self.headers.get("Content-Length", "")
             # Another site's form or script cannot send this content type without being asked for leave.
             is_json = self.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json"
-            if not self._is_for_us():
-                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-            elif self.path not in posts:
-                self.send_error(HTTPStatus.NOT_FOUND)
-            elif not is_json:
-                self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-            elif not (length.isascii() and length.isdecimal()) or int(length) > longest_body:
+            refusals = {
+                HTTPStatus.MISDIRECTED_REQUEST: not self._is_for_us(),
+                HTTPStatus.NOT_FOUND: self.path not in posts,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE: not is_json,
+                HTTPStatus.BAD_REQUEST: not (length.isascii() and length.isdecimal()) or int(length) > longest_body,
+            }
+            if refused := next((status for status, holds in refusals.items() if holds), None):
+                self.send_error(refused)
+                return
+            try:
+                answer = posts[self.path](orjson.loads(self.rfile.read(int(length))))
+            except (ValueError, KeyError, TypeError):
                 self.send_error(HTTPStatus.BAD_REQUEST)
+            except (UserError, OSError) as error:  # the page shows why; the person can try again
+                self._send(orjson.dumps({"error": str(error)}), status=HTTPStatus.CONFLICT)
             else:
-                try:
-                    answer = posts[self.path](orjson.loads(self.rfile.read(int(length))))
-                except (ValueError, KeyError, TypeError):
-                    self.send_error(HTTPStatus.BAD_REQUEST)
-                except (UserError, OSError) as error:  # the page shows why; the person can try again
-                    self._send(orjson.dumps({"error": str(error)}), "application/json", HTTPStatus.CONFLICT)
-                else:
-                    self._send(orjson.dumps(answer), "application/json")
+                self._send(orjson.dumps(answer))
 
         def _is_for_us(self) -> bool:
             """Tell whether we were asked by our own name: a site whose name is made to point here uses another."""
@@ -73,7 +73,7 @@ def server(
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the terminal quiet."""
 
-        def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        def _send(self, body: bytes, kind: str = "application/json", status: HTTPStatus = HTTPStatus.OK) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

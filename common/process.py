@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import UserError
+from common.subprocesses import STEP
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 POLL_SECONDS = 0.3
@@ -55,7 +56,7 @@ def run_logged(command: list[str], log: Path, report: Callable[[str], None], env
     with log.open("ab") as file:
         file.write(f"\n$ {' '.join(command)}\n".encode())
     with terminable():
-        process = supervised(command, log, {**os.environ, **environment})
+        process = supervised(command, log, {**os.environ, STEP: "1", **environment})
         try:
             while process.poll() is None:
                 report(last_line(log))

@@ -4,9 +4,13 @@ A process of its own gives torch's memory back when it ends, can be typed again 
 higher layer: eval runs recipes this way, recipes runs converters and eval.
 """
 
+import os
 import subprocess
 import sys
 from typing import Any
+
+STEP = "WHETSTONE_STEP"
+"""Set for a command that another of ours runs: nobody is there to be asked, and the last one shows the result."""
 
 
 def command(package: str, *words: str, **options: Any) -> list[str]:
@@ -24,7 +28,7 @@ def command(package: str, *words: str, **options: Any) -> list[str]:
 
 def run(line: list[str]) -> None:
     """Run a command that `command` made; where it fails it has said why, and we end as it did."""
-    done = subprocess.run(line, check=False)
+    done = subprocess.run(line, check=False, env=os.environ | {STEP: "1"})
     if done.returncode:
         sys.exit(done.returncode if done.returncode > 0 else 128 - done.returncode)
 

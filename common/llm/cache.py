@@ -19,6 +19,15 @@ from common.paths import CACHE
 from common.process import is_running
 
 FULL = ("full", "disk i/o error")
+SET_UP = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",  # survives a killed process; only a power cut can lose the last replies
+    "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS spent (scope TEXT, model TEXT, dollars REAL, calls INTEGER,"
+    " PRIMARY KEY (scope, model))",
+    "CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, model TEXT,"
+    " dollars REAL, host TEXT, pid INTEGER)",
+)
 
 
 class Cache:
@@ -29,29 +38,17 @@ class Cache:
         self.path = path
         with self._clear_errors():
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # Survives a killed process; only a power cut can lose the last replies.
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS spent (scope TEXT, model TEXT, dollars REAL, calls INTEGER,"
-                " PRIMARY KEY (scope, model))"
-            )
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, model TEXT,"
-                " dollars REAL, host TEXT, pid INTEGER)"
-            )
+        for line in SET_UP:
+            self._run(line)
 
     def get(self, key: str) -> Any | None:
         """Return the value stored under `key`, or None."""
-        with self._clear_errors():
-            row = self._db.execute("SELECT value FROM replies WHERE key = ?", (key,)).fetchone()
-        return orjson.loads(row[0]) if row else None
+        rows = self._run("SELECT value FROM replies WHERE key = ?", key)
+        return orjson.loads(rows[0][0]) if rows else None
 
     def put(self, key: str, value: Any) -> None:
         """Store `value` under `key`, on disk when this returns; the first value stays."""
-        with self._clear_errors():
-            self._db.execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, orjson.dumps(value)))
+        self._run("INSERT OR IGNORE INTO replies VALUES (?, ?)", key, orjson.dumps(value))
 
     def spent(self, scope: str) -> float:
         """Return the dollars that `scope` (a run) has spent so far, by any process."""
@@ -66,54 +63,51 @@ class Cache:
             taken = self._sum("spent", scope) + self._sum("reserved", scope)
             if limit is not None and taken + dollars > limit:
                 return None
-            row = self._db.execute(
-                "INSERT INTO reserved (scope, model, dollars, host, pid) VALUES (?, ?, ?, ?, ?)",
-                (scope, model, dollars, socket.gethostname(), os.getpid()),
-            )
-            return row.lastrowid
+            row = self._run(
+                "INSERT INTO reserved (scope, model, dollars, host, pid) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                scope, model, dollars, socket.gethostname(), os.getpid(),
+            )  # fmt: skip
+            return int(row[0][0])
 
     def settle(self, reservation: int, dollars: float | None) -> None:
         """Turn a reservation into what the call cost, None: all that was reserved."""
         with self._transaction():
             taken = "DELETE FROM reserved WHERE id = ? RETURNING scope, model, dollars"
-            for scope, model, reserved in self._db.execute(taken, (reservation,)).fetchall():
-                cost = reserved if dollars is None else dollars
-                if cost:
-                    self._db.execute(
+            for scope, model, reserved in self._run(taken, reservation):
+                if cost := reserved if dollars is None else dollars:
+                    self._run(
                         "INSERT INTO spent VALUES (?, ?, ?, 1) ON CONFLICT (scope, model)"
                         " DO UPDATE SET dollars = dollars + excluded.dollars, calls = calls + 1",
-                        (scope, model, cost),
-                    )
+                        scope, model, cost,
+                    )  # fmt: skip
 
     def settle_of_the_dead(self, scope: str) -> None:
         """Book what processes of this machine had reserved that are gone: their calls may have been billed."""
-        with self._clear_errors():
-            rows = self._db.execute(
-                "SELECT id, pid FROM reserved WHERE scope = ? AND host = ?", (scope, socket.gethostname())
-            ).fetchall()
-        for reservation, pid in rows:
+        here = socket.gethostname()
+        for reservation, pid in self._run("SELECT id, pid FROM reserved WHERE scope = ? AND host = ?", scope, here):
             if not is_running(pid):
                 self.settle(reservation, None)
-
-    def _sum(self, table: str, scope: str) -> float:
-        with self._clear_errors():
-            row = self._db.execute(f"SELECT sum(dollars) FROM {table} WHERE scope = ?", (scope,)).fetchone()
-        return row[0] or 0.0
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._clear_errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _run(self, line: str, *values: object) -> list[Any]:
+        with self._clear_errors():
+            return self._db.execute(line, values).fetchall()
+
+    def _sum(self, table: str, scope: str) -> float:
+        return self._run(f"SELECT sum(dollars) FROM {table} WHERE scope = ?", scope)[0][0] or 0.0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:

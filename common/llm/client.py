@@ -7,7 +7,6 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 
 import asyncio
 import gc
-import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -23,14 +21,15 @@ from common import proxies
 from common.errors import UserError
 from common.files import sha256_of
 from common.llm.cache import Cache
+from common.llm.endpoint import Endpoint
 from common.llm.failures import Failure, backoff, classify
-from common.llm.prices import OPENAI, Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
-from common.llm.reply import Reply, read_completion
+from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
+from common.llm.reply import CUT_OFF, Reply, read_completion
 from common.progress import notice
 
-TIMEOUT = 180.0
 CONNECT_SECONDS = 10.0
-LOCAL_TIMEOUT = 1800.0  # a server on this machine may take its calls one after the other, the last waiting for all
+MARGIN = 1.5
+"""Times as many tokens of input are reserved as are estimated."""
 PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
 TRIES = {"timeout": 3, "malformed": 2, "error": 2}
 """Attempts at most after failures that more waiting would not help; a malformed reply is paid for."""
@@ -39,80 +38,6 @@ MOST_ADAPTED = 8
 RENAMED = {"max_tokens": "max_completion_tokens"}
 """How a setting that is refused is said to newer models; others are left out."""
 Result = TypeVar("Result")
-
-
-def split_model(name: str, what: str = "JUDGE") -> tuple[str, str]:
-    """Return the model and the URL ("" for none) of `model` or `model@http://...`; a model's name may hold an @."""
-    found = re.fullmatch(r"(.+?)@(https?://.*)", name, re.DOTALL)
-    model, url = (found[1], found[2]) if found else (name, "")
-    if not url and (place := re.search(r"@([\w.-]+:\d+|localhost)(/.*)?$", name)):
-        raise UserError(f"{place[0][1:]!r} is not a URL", f"write it like {what}=model@http://127.0.0.1:8000/v1")
-    if not model or re.fullmatch(r"@.*://.*", model):
-        raise UserError(f"{what}={name!r} names no model", f"{what}=gpt-6-luna or {what}=model@http://host:8000/v1")
-    return model, url
-
-
-def extra_body() -> dict[str, Any]:
-    """Return what EXTRA adds to every call's body: EXTRA='{"enable_thinking": false, "reasoning_effort": "low"}'."""
-    given = os.environ.get("EXTRA", "").strip()
-    try:
-        extra = orjson.loads(given or "{}")
-        if not isinstance(extra, dict):
-            raise ValueError("it is no object")
-    except ValueError as error:
-        raise UserError(
-            f"EXTRA is no JSON object ({error}): {given}", """write it like EXTRA='{"enable_thinking": false}'"""
-        ) from None
-    return extra
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A model behind a URL. `identity` names it in the cache (default: URL and model)."""
-
-    model: str
-    url: str = OPENAI
-    key: str = field(default="", repr=False)
-    identity: str = ""
-    timeout: float = TIMEOUT
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
-    """What is added to the body of every call."""
-
-    @classmethod
-    def from_environment(cls, model: str, url: str = "", *, needs_key: bool = True) -> "Endpoint":
-        """Build an endpoint from OPENAI_BASE_URL, OPENAI_API_KEY and EXTRA; the key never leaves the process.
-
-        `needs_key` is False where nothing is sent, so that a price can be seen without an account.
-        """
-        old_name = os.environ.get("OPENAI_API_BASE", "")
-        if old_name and not url and not os.environ.get("OPENAI_BASE_URL"):
-            raise UserError(
-                f"OPENAI_API_BASE={old_name} is not read: its name is OPENAI_BASE_URL today",
-                f"export OPENAI_BASE_URL={old_name}, or unset OPENAI_API_BASE",
-            )
-        url = (url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI).rstrip("/")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"not a URL: {url!r}", "write it like http://127.0.0.1:8000/v1")
-        if "api-version=" in url or (parts.hostname.endswith(".openai.azure.com") and "/v1" not in parts.path):
-            raise UserError(
-                f"Azure is asked at its own /openai/v1, without api-version: {parts.scheme}://{parts.hostname}{parts.path}",
-                f"write {parts.scheme}://{parts.hostname}/openai/v1, and the deployment's name as the model",
-            )
-        if "@" in parts.netloc or "?" in url:  # it would stand in files and messages
-            raise UserError("a URL must hold no password and no key", "put the key into OPENAI_API_KEY")
-        key = os.environ.get("OPENAI_API_KEY", "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise UserError("OPENAI_API_KEY holds characters that no key has", "copy it anew, without blanks or quotes")
-        if not key and url == OPENAI and needs_key:
-            raise UserError(f"{model} needs OPENAI_API_KEY", "export OPENAI_API_KEY=..., or name another URL")
-        timeout = LOCAL_TIMEOUT if is_local(url) else TIMEOUT
-        return cls(model, url, key, timeout=timeout, extra=extra_body())
-
-    @property
-    def cache_name(self) -> str:
-        """Return what stands for this model in cache keys."""
-        return self.identity or f"{self.url} {self.model}"
 
 
 @dataclass
@@ -124,7 +49,8 @@ class Habits:
     extra: dict[str, Any] = field(default_factory=dict)
     most_tokens: int = 0
     """The largest max_tokens that it takes; 0: not known."""
-    thinks: bool = False
+    needs_room: bool = False
+    """It thinks, or a reply of it was cut off."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +61,7 @@ class Request:
     settings: dict[str, Any]
     repeat: int = 0
     room: int = 0
-    """Tokens that max_tokens grows by where the model was found to think before it answers."""
+    """Tokens that max_tokens grows by where the model was found to think, or was cut off."""
     most: int = 0
     """Tokens of output that the model's context leaves to this prompt; 0: not known."""
 
@@ -148,7 +74,7 @@ class Request:
         """Return the settings as the endpoint takes them, those of EXTRA among them."""
         settings = dict(self.settings)
         if "max_tokens" in settings:
-            settings["max_tokens"] += self.room if habits.thinks else 0
+            settings["max_tokens"] += self.room if habits.needs_room else 0
             settings["max_tokens"] = min(filter(None, (settings["max_tokens"], habits.most_tokens, self.most)))
         settings |= habits.extra | endpoint.extra
         named = [(habits.renamed.get(name, name), value) for name, value in settings.items()]
@@ -178,27 +104,27 @@ class Client:
         self.calls = 0  # attempts that were really sent
         self.from_cache = 0
         self._slots = asyncio.Semaphore(concurrency)
-        self._per_minute = per_minute
         self._limiter: Any = None
+        if per_minute:
+            from aiolimiter import AsyncLimiter
+
+            self._limiter = AsyncLimiter(1, 60 / per_minute)
         self._sdks: dict[tuple[str, str], Any] = {}
         self._reached: set[str] = set()
         self._told: set[str] = set()
-        self._pending: dict[str, asyncio.Future[Reply]] = {}
+        self._pending: dict[str, asyncio.Task[Reply]] = {}
         self._habits: dict[str, Habits] = {}
         self._looked_up: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._prices: dict[str, Price | None] = {}
 
     async def __aenter__(self) -> Self:
-        if self._per_minute:
-            from aiolimiter import AsyncLimiter
-
-            self._limiter = AsyncLimiter(1, 60 / self._per_minute)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for look in self._looked_up.values():
-            look.cancel()
-        await asyncio.gather(*self._looked_up.values(), return_exceptions=True)
+        left = [*self._looked_up.values(), *self._pending.values()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         for sdk in self._sdks.values():
             await sdk.close()
 
@@ -213,22 +139,10 @@ class Client:
             return Reply(**stored)
         if key in self._pending:  # the same call is in flight: one is enough
             self.from_cache += 1
-            return await asyncio.shield(self._pending[key])
-        pending = self._pending[key] = asyncio.get_running_loop().create_future()
-        try:
-            reply = await self._ask(endpoint, request, key)
-        except BaseException as error:
-            if isinstance(error, Exception):
-                pending.set_exception(error)
-                pending.exception()  # nobody else may be waiting to hear of it
-            else:
-                pending.cancel()
-            raise
         else:
-            pending.set_result(reply)
-            return reply
-        finally:
-            del self._pending[key]
+            self._pending[key] = asyncio.ensure_future(self._ask(endpoint, request, key))
+            self._pending[key].add_done_callback(lambda _: self._pending.pop(key))
+        return await asyncio.shield(self._pending[key])
 
     async def _ask(self, endpoint: Endpoint, request: Request, key: str) -> Reply:
         """Send `request` until it is answered or given up."""
@@ -245,16 +159,15 @@ class Client:
                 outcome.attempts = attempt
                 self.cache.put(key, outcome.row())
                 return outcome
-            if outcome.action == "adapt" and outcome.most and adapted < MOST_ADAPTED:
+            if outcome.action == "adapt" and adapted < MOST_ADAPTED:
                 adapted += 1
-                request = replace(request, most=outcome.most)
-                self._tell_once(
-                    "context", f"{endpoint.model} has no room for max_tokens beside each prompt: less is asked for"
-                )
-                continue
-            if outcome.action == "adapt" and adapted < MOST_ADAPTED and self._adapt(endpoint, request, sent, outcome):
-                adapted += 1
-                continue
+                if outcome.most:
+                    request = replace(request, most=outcome.most)
+                    self._tell_once(
+                        "context", f"{endpoint.model} has no room for max_tokens beside each prompt: less is asked for"
+                    )
+                if outcome.most or self._adapt(endpoint, request, sent, outcome):
+                    continue
             unreached = outcome.kind == "unreachable" and endpoint.url not in self._reached
             if unreached and attempt >= 3:
                 raise UserError(
@@ -362,10 +275,10 @@ class Client:
         return request.sent(endpoint, habits) != sent
 
     def _needs_room(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], reply: Reply) -> bool:
-        """Tell whether thinking cut a reply off and the same call, now with more room, may end."""
-        habits = self.habits(endpoint)
-        habits.thinks = habits.thinks or reply.thought
-        return reply.thought and reply.finish_reason == "length" and request.sent(endpoint, habits) != sent
+        """Tell whether a reply was cut off and the same call, now with the room it was promised, may end."""
+        habits, cut_off = self.habits(endpoint), reply.finish_reason.lower() in CUT_OFF
+        habits.needs_room |= reply.thought or cut_off
+        return cut_off and request.sent(endpoint, habits) != sent
 
     def _look_up(self, endpoint: Endpoint) -> None:
         """Ask once, beside the calls, whether the endpoint's list of models says when this one will be shut down."""
@@ -381,10 +294,6 @@ class Client:
         except Exception:  # most endpoints do not say it
             return
         notice(f"warning: {endpoint.model} will be shut down on {day}; results of another one cannot be put beside its")
-
-
-MARGIN = 1.5
-"""Times as many tokens of input are reserved as are estimated."""
 
 
 def load_sdk() -> ModuleType:

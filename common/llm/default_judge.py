@@ -1,18 +1,11 @@
 """Which judge is meant where none is named, and what so many of its judgments are likely to cost."""
 
 import os
-from datetime import date, timedelta
 
 STAND_IN = "reference"
 """The offline judge, which counts which answer is nearer to a reference answer."""
 DEFAULT_MODEL = "gpt-6-luna"
 """The model that judges, answers as `chatgpt` and generates where none is named."""
-SHUTDOWN: date | None = None
-"""The day on which it will be shut down; None: its provider had announced none on LOOKED, at ANNOUNCED."""
-LOOKED = date(2026, 11, 26)
-ANNOUNCED = "https://developers.openai.com/api/docs/deprecations"
-NOTICE = timedelta(days=90)
-"""How long before a shutdown it is announced at the latest: 92 days for gpt-4o, though six months are promised."""
 CALL_TOKENS_OUT = 350
 """What a judge usually writes."""
 PROMPT_TOKENS = 450
@@ -29,7 +22,7 @@ def auto_judge() -> str:
 
 def likely_dollars(judge: str, judgments: int, answer_tokens: int | None = None) -> float | None:
     """Return about how many US dollars so many judgments cost, None where the judge's price is not known."""
-    from common.llm.client import split_model
+    from common.llm.endpoint import split_model
     from common.llm.prices import price_of
 
     if judge == STAND_IN:

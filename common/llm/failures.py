@@ -6,8 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+
+import yaml
 
 from common import proxies
 from common.errors import UserError
@@ -16,41 +20,18 @@ Action = Literal["retry", "give up", "adapt", "filtered"]
 LONGEST_WAIT = 300.0
 LEAST_ROOM = 16
 """Tokens of output below which a prompt is called too long."""
-FILTERED = re.compile(
-    r"content[ _-]?(?:filter|polic|exists risk|management|moderation)|data_?inspection|inappropriate content"
-    r"|moderation|flagged|considered high risk|sensitive[ _]?(?:content|words?|information)|new_sensitive"
-    r"|敏感|违规|不安全|不合规|内容安全",
-    re.IGNORECASE,
-)
-"""What endpoints say when a filter refuses a question, which is no fault of the key or the call."""
-NO_CREDIT = re.compile(
-    r"insufficient[ _](?:user_)?(?:balance|credit|quota|fund)"
-    r"|(?:balance|credits?|funds?) (?:is|are) (?:insufficient|too low)"
-    r"|billing_(?:hard_limit_reached|not_active)|arrearage|credits?_exhausted|exceeded_current_quota|budget_exceeded"
-    r"|overdue balance|have any credits|exceeded your current (?:token )?quota|余额不足|欠费",
-    re.IGNORECASE,
-)
-NO_KEY = re.compile(
-    r"api[ _-]?key (?:is )?(?:not valid|invalid|expired)|(?:invalid|incorrect|missing) (?:api[ _-]?key|credentials)"
-    r"|login fail|location is not supported",
-    re.IGNORECASE,
-)
-NO_MODEL = re.compile(
-    r"model_not_found|invalid_model|model[^.]{0,80}?(?:not exist|not found|not a valid model|isn't available)"
-    r"|(?:not found the|not a valid|invalid|unknown) model\b|模型.{0,20}不存在|无可用渠道",
-    re.IGNORECASE,
-)
-MODEL = re.compile(r"model|deployment|模型", re.IGNORECASE)
-TOTAL = re.compile(r"(?:context (?:length|window|size)(?: is| of)?(?: only)?|must be <=) \(?(\d+)", re.IGNORECASE)
-INPUT = re.compile(
-    r"(\d+) (?:tokens )?(?:`inputs`|in (?:the|your) (?:messages|prompt|input)|input tokens|from the input)",
-    re.IGNORECASE,
-)
-"""The tokens that input and output can have together, and those that the input has, in a refusal of max_tokens."""
-WAIT = re.compile(
-    r"(?:retry|try again|wait)(?: in| after)? (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s(?:ec\w*)?))?\b",
-    re.IGNORECASE,
-)
+CALLED = {
+    "max_tokens": "max_?(?:output_?|new_?|completion_?)?tokens",
+    "reasoning_effort": "reasoning_?effort|(?:support|enable) (?:thinking|reasoning)",
+}
+"""What refusals call settings, besides by their own names."""
+SIGNS = Path(__file__).with_name("refusals.yaml")
+
+
+@cache
+def sign(of: str) -> re.Pattern[str]:
+    """Return what endpoints say that refuse a call for one of the reasons in refusals.yaml."""
+    return re.compile("|".join(yaml.safe_load(SIGNS.read_text(encoding="utf-8"))[of]), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,16 +106,16 @@ def _of_status(status: int, body: Any, headers: Any, asked: _Asked) -> Failure:
     kind = f"http {status}" if status != 200 else "error"
     wait = _retry_after(headers, everything)
     mistaken = status == 200 or 400 <= status < 500
-    if mistaken and status != 429 and FILTERED.search(everything):
+    if mistaken and status != 429 and sign("filtered").search(everything):
         return Failure("filtered", said, "filtered")
-    if status == 402 or (NO_CREDIT.search(everything) and wait is None):  # a quota that comes back is a rate
+    if status == 402 or (sign("no credit").search(everything) and wait is None):  # a quota that comes back is a rate
         raise UserError(f"{url} says that the account has no credit left: {said}", "top it up, then run again")
-    if status in (401, 403) or (mistaken and NO_KEY.search(everything)):
+    if status in (401, 403) or (mistaken and sign("no key").search(everything)):
         why = "" if status == 401 else f": {said}{proxies.note(url)}"  # a country, a model, a project without rights
         raise UserError(
             f"{url} refused the key (HTTP {status}){why}", "set OPENAI_API_KEY to a key that is valid for this URL"
         )
-    if (status == 404 and MODEL.search(said)) or NO_MODEL.search(everything):
+    if (status == 404 and sign("model").search(said)) or sign("no model").search(everything):
         pull = f"ollama pull {model}" if "pull" in said else f"curl {url}/models lists them"
         raise UserError(f"{url} does not know the model {model!r}: {said}", f"name one that it has: {pull}")
     if status == 404 or (status == 200 and "endpoint" in said.lower()):
@@ -145,7 +126,7 @@ def _of_status(status: int, body: Any, headers: Any, asked: _Asked) -> Failure:
         )
     if status in (400, 413, 422):
         bounded = {"max_tokens", "max_completion_tokens"} & set(asked.sent)
-        total, given = TOTAL.search(everything), INPUT.search(everything)
+        total, given = sign("total").search(everything), sign("input").search(everything)
         if bounded and total and given:
             most = int(total[1]) - int(given[1])
             return Failure(kind, said, "adapt" if most > LEAST_ROOM else "give up", most=max(0, most))
@@ -176,6 +157,7 @@ def _named(parameter: str, said: str, sent: Collection[str]) -> str:
     if parameter in names:
         return parameter
     written = {name: re.escape(name).replace("_", "_?") for name in names}  # also as reasoningEffort
+    written |= {name: f"(?:{other})" for name, other in CALLED.items() if name in names}
     places = {
         name: found.start() for name in names if (found := re.search(rf"\b{written[name]}\b", said, re.IGNORECASE))
     }
@@ -185,7 +167,7 @@ def _named(parameter: str, said: str, sent: Collection[str]) -> str:
 def _said(body: Any) -> str:
     """Return an error's own words, whatever shape it has."""
     if isinstance(body, dict):
-        for name in ("message", "detail", "error", "error_msg", "msg", "status_msg"):
+        for name in ("message", "detail", "error", "errors", "error_msg", "msg", "status_msg"):
             if body.get(name):
                 more, place = body.get("metadata"), body.get("loc")
                 raw = more.get("raw") if isinstance(more, dict) else None
@@ -220,7 +202,7 @@ def _retry_after(headers: Any, said: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(headers.get("retry-after", "")) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         pass
-    for hours, minutes, seconds, unit in WAIT.findall(said):
+    for hours, minutes, seconds, unit in sign("wait").findall(said):
         if hours or minutes or seconds:
             return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) / (1000 if unit == "ms" else 1)
     return None

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from common.errors import UserError
 from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint, Request, gather
+from common.llm.client import Client, Request, gather
+from common.llm.endpoint import Endpoint
 from common.llm.prices import Budget, BudgetSpentError
 from common.llm.reply import Reply
 from common.progress import Progress

@@ -7,6 +7,19 @@ import orjson
 
 from common.llm.failures import MalformedError, RefusedError
 
+# How servers say that a reply ends where it may grow no longer, that a filter held it back, and that it broke off.
+CUT_OFF = (
+    "length", "max_tokens", "max_output_tokens", "model_length", "max_length", "token_limit", "time_limit",
+    "model_context_window_exceeded", "error_limit",
+)  # fmt: skip
+FILTERED = (
+    "content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content",
+    "sensitive", "guardrail_intervened", "spii", "error_toxic",
+)  # fmt: skip
+BROKEN_OFF = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
+THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thinking_blocks")
+"""Where servers put what a model thought before it answered."""
+
 
 @dataclass
 class Reply:
@@ -31,11 +44,6 @@ class Reply:
             return after.strip()
         return "" if self.text.lstrip().startswith("<think>") else self.text
 
-    @property
-    def only_thought(self) -> bool:
-        """Tell whether all that came was thinking, and no answer."""
-        return not self.said.strip() and (self.thought or bool(self.text.strip()))
-
     def row(self) -> dict[str, Any]:
         """Return this reply as a JSON-like dict."""
         return asdict(self)
@@ -53,23 +61,21 @@ def read_completion(body: bytes) -> Reply:
     try:
         choice = value["choices"][0]
         message = choice["message"]
-    except (KeyError, IndexError, TypeError):
+        finish = str(choice.get("finish_reason") or "").partition(":")[0]  # content_filter: SAFETY
+        refusal, text_and_thought = message.get("refusal"), _parts(message.get("content"))
+    except (KeyError, IndexError, TypeError, AttributeError):
         refused = RefusedError(error)
         if str(refused):
             raise refused from None
         raise MalformedError(f"the reply is no chat completion: {body[:80].decode(errors='replace')!r}") from None
     usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
     details = usage.get("completion_tokens_details")
-    refusal = message.get("refusal")
-    text, thinking = _parts(message.get("content"))
-    finish = (
-        "refusal" if refusal else str(choice.get("finish_reason") or "").partition(":")[0]
-    )  # content_filter: SAFETY
-    if finish == "error":
-        raise RefusedError(choice.get("error") or value.get("error") or "the reply ended with an error")
+    text, thinking = text_and_thought
+    if finish.lower() in BROKEN_OFF:
+        raise RefusedError(choice.get("error") or value.get("error") or f"the reply ended with {finish}")
     return Reply(
         text=text or (refusal if isinstance(refusal, str) else ""),
-        finish_reason=finish,
+        finish_reason="refusal" if refusal else finish,
         model=str(value.get("model") or ""),
         fingerprint=str(value.get("system_fingerprint") or ""),
         tokens_in=_count(usage.get("prompt_tokens")),
@@ -77,8 +83,7 @@ def read_completion(body: bytes) -> Reply:
         thought=bool(
             thinking
             or "<think>" in text
-            or message.get("reasoning_content")
-            or message.get("reasoning")
+            or any(message.get(name) for name in THOUGHTS)
             or (isinstance(details, dict) and _count(details.get("reasoning_tokens")))
         ),
     )

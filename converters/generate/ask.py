@@ -16,8 +16,9 @@ import orjson
 from common.errors import UserError
 from common.files import write_jsonl
 from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint, Request, gather, split_model
+from common.llm.client import Client, Request, gather
 from common.llm.default_judge import DEFAULT_MODEL
+from common.llm.endpoint import Endpoint, split_model
 from common.llm.prices import Budget, BudgetSpentError
 from common.llm.reply import Reply
 

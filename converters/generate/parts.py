@@ -12,7 +12,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, read_jsonl, sha256, sha256_of, write_json, write_jsonl
-from common.llm.client import Endpoint
+from common.llm.endpoint import Endpoint
 from common.llm.reply import Reply
 from common.paths import data_folder
 from common.versions import versions

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.llm.client import Endpoint, Request
+from common.llm.client import MARGIN, Request
+from common.llm.endpoint import Endpoint
 from common.llm.pool import Pool
 from common.llm.prices import estimate_tokens
 from common.llm.reply import Reply
@@ -20,6 +21,8 @@ BATCHED_AT_ONCE = 32
 SHORTEST_ROOM, LONGEST_ROOM = 512, 2048
 """Tokens: an untuned model says more than the reference does, and most models' context ends at 4,096."""
 THOUGHT = 4096
+TEMPLATE = 64  # tokens that a chat template adds, at most
+LEAST_ROOM = 32
 HINT = 'a line is {"id": "...", "answer": "..."}; a table has the columns question,answer'
 # What the column of the answers may be called, in any case.
 ANSWER = ("answer", "output", "response", "model_answer", "model_output", "completion", "prediction", "回答", "答案")
@@ -37,6 +40,18 @@ def room_for(questions: list[Question], thinks: bool) -> tuple[int, str]:
     if not SHORTEST_ROOM < 2 * longest < LONGEST_ROOM:
         why = f"the {'least' if room == SHORTEST_ROOM else 'most'}; the longest reference answer has {longest:,}"
     return (room + THOUGHT, f"{why}; {THOUGHT:,} for the thought before it") if thinks else (room, why)
+
+
+def room_left(questions: list[Question], system: str, context: int) -> int:
+    """Return how many tokens a model's context leaves beside the longest question; UserError where it leaves none."""
+    longest = max(estimate_tokens(question.text + "".join(question.choices.values())) for question in questions)
+    left = context - int(MARGIN * (longest + estimate_tokens(system))) - TEMPLATE
+    if left < LEAST_ROOM:
+        raise UserError(
+            f"a question of about {longest:,} tokens leaves no room to answer in a context of {context:,}",
+            "leave it out (QUESTIONS=your-file), or take a model with a longer context",
+        )
+    return left
 
 
 def requests_for(questions: list[Question], system: str, settings: dict[str, Any]) -> list[Request]:

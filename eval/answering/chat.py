@@ -11,7 +11,7 @@ import yaml
 
 from common.errors import UserError
 from common.files import write_text
-from common.llm.client import LOCAL_TIMEOUT, Endpoint
+from common.llm.endpoint import LOCAL_TIMEOUT, Endpoint, split_model
 from common.llm.prices import is_local
 from common.paths import folder_name
 from common.run_files import read_manifest
@@ -81,9 +81,9 @@ def sides(run: Path, who: Sequence[str], system: str) -> Iterator[list[Side]]:
     with ExitStack() as stack, ThreadPoolExecutor(len(who)) as pool:
 
         def start(number: int, name: str) -> Side:
-            model, _, rest = name.rpartition("@http")
-            if model:
-                return Side(folder_name(model), Endpoint.from_environment(model, f"http{rest}"), system)
+            if "@http" in name:
+                model, url = split_model(name, "WHO")
+                return Side(folder_name(model), Endpoint.from_environment(model, url), system)
             folder, part = (run, name) if name in ("base", "tuned") else (Path(name), "tuned")
             config = config_of(folder, part)
             ensure_here(folder, config)

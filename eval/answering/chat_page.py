@@ -23,16 +23,21 @@ class Talk:
         self.kept = 0
         self._pool = ThreadPoolExecutor(len(sides))
         self._busy: list[Future[None]] = []
+        self._marked = False
 
     def state(self) -> dict[str, Any]:
-        """Return the last question and what has been said so far; an answer that failed says why."""
+        """Return the last question and what has been said so far; an answer that failed says why.
+
+        `whole` is a pair of answers that can be marked, and has not been.
+        """
         errors = [found.exception() if found.done() else None for found in self._busy] or [None for _ in self.sides]
+        busy = not all(found.done() for found in self._busy)
         return {
             "names": [side.name for side in self.sides],
             "asked": self.asked,
             "said": [f"{text}\n[{error}]" if error else text for text, error in zip(self.said, errors, strict=True)],
-            "busy": not all(found.done() for found in self._busy),
-            "failed": any(errors),
+            "busy": busy,
+            "whole": len(self.sides) == 2 and bool(self.asked) and not (busy or any(errors) or self._marked),
             "kept": self.kept,
         }
 
@@ -41,7 +46,7 @@ class Talk:
         text = str(body["text"]).strip()
         if not text or self.state()["busy"]:
             raise ValueError(text)
-        self.asked, self.said = text, ["" for _ in self.sides]
+        self.asked, self.said, self._marked = text, ["" for _ in self.sides], False
         self._busy = [self._pool.submit(self._answer, number) for number in range(len(self.sides))]
         return self.state()
 
@@ -51,15 +56,14 @@ class Talk:
 
     def mark(self, body: dict[str, Any]) -> dict[str, Any]:
         """Keep the last pair with the vote on it; ValueError where there is no whole pair."""
-        state, mark = self.state(), body["mark"]
-        whole = len(self.sides) == 2 and self.asked and not state["busy"] and not state["failed"]
-        if mark not in MARKS or not whole:
+        mark = body["mark"]
+        if mark not in MARKS or not self.state()["whole"]:
             raise ValueError(mark)
         self.votes.keep(self.sides, mark)
-        self.kept += 1
+        self.kept, self._marked = self.kept + 1, True
         return self.state()
 
-    def new(self, _: Any) -> dict[str, Any]:
+    def new(self, _: Any = None) -> dict[str, Any]:
         """Start over; ValueError while they still answer."""
         if self.state()["busy"]:
             raise ValueError("busy")

@@ -12,7 +12,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from common.errors import UserError
-from common.llm.client import Endpoint
+from common.llm.endpoint import Endpoint
 from common.process import free_port, stop, supervised, tail, tool
 from common.progress import Progress
 from eval.answering.served_model import identity, settings_of

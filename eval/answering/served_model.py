@@ -13,6 +13,8 @@ from common.paths import MODELS
 from common.subprocesses import call
 from eval.records.folder import optional_json
 
+CONTEXT = ("max_position_embeddings", "n_positions", "seq_length", "model_max_length")
+"""What configurations call the length of a model's context."""
 SAMPLE = 2**16
 """Bytes that are read at each of three places of a file: weights of another training differ in all of them."""
 
@@ -28,6 +30,16 @@ def thinking(run: Path, who: Iterable[str]) -> bool:
     """Tell whether one of a run's models is served so that it thinks first; LLaMA-Factory's default says nothing."""
     configs = (run / "serve" / f"{name}.yaml" for name in who)
     return any(config.is_file() and settings_of(config).get("enable_thinking") is True for config in configs)
+
+
+def context_of(run: Path, who: Iterable[str]) -> int:
+    """Return how many tokens question and answer can have together in the smallest of a run's models; 0: not known."""
+    found = []
+    for config in (run / "serve" / f"{name}.yaml" for name in who):
+        model = Path(str(settings_of(config).get("model_name_or_path", ""))) if config.is_file() else Path()
+        facts = optional_json(model / "config.json")
+        found += [int(facts[name]) for name in CONTEXT if isinstance(facts.get(name), int)][:1]
+    return min(found, default=0)
 
 
 def identity(config: Path) -> str:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import click
 
+from common import consent
 from common.errors import UserError
 from common.llm.cache import Cache
-from common.llm.client import Endpoint
 from common.llm.default_judge import DEFAULT_MODEL
+from common.llm.endpoint import Endpoint
 from common.llm.pool import Limits, Pool
-from common.llm.quote import estimate
-from common.progress import notice
+from common.llm.quote import Quote, estimate
 from common.typed import note
-from eval.answering.ask import answers_in, answers_of, own_answers, requests_for, room_for
-from eval.answering.served_model import thinking
+from eval.answering.ask import answers_in, answers_of, own_answers, requests_for, room_for, room_left
+from eval.answering.served_model import context_of, thinking
 from eval.commands import options
 from eval.records.answers import REFUSED, Answer, path_of
 from eval.records.folder import Folder
@@ -103,6 +103,7 @@ class Questions:
 @options.sampling()
 @options.limits
 @options.dry_run
+@click.option("--yes", is_flag=True, help="Replace answers that were judged without asking.")
 def command(
     *,
     place: options.Place,
@@ -111,6 +112,7 @@ def command(
     sampling: options.Sampling,
     limits: Limits,
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Get answers to a task's questions and keep them in <run>/answers/<who>.jsonl."""
     names = contestants.names
@@ -118,24 +120,26 @@ def command(
     task = place.task or folder.task
     asked = questions.load(task)
     system = options.system_of(folder, task, questions.system)
-    thinks = contestants.own and thinking(folder.path, names)
-    if not sampling.max_tokens:
-        room, why = room_for(asked, thinks)
-        sampling = replace(sampling, max_tokens=room)
-        if not contestants.source:
-            click.echo(f"room for each answer: {room:,} tokens ({why}; MAX_TOKENS= sets it)")
+    if not contestants.source:
+        sampling, why = _room(sampling, asked, system, folder.path, names if contestants.own else [])
+        click.echo(f"room for each answer: {sampling.max_tokens:,} tokens ({why})")
     if not (contestants.source or questions.system):
         click.echo(f"system prompt: {system or 'none'}, as in the training rows")
     requests = requests_for(asked, system, sampling.settings)
     pool = Pool(Cache(), folder.path, limits)
     endpoint = contestants.endpoint_of(names[0], needs_key=not dry_run)
-    for name in [] if contestants.source else names:
-        _tell_what_is_judged(folder, name, {**sampling.settings, "system": system})
+    given = answers_in(contestants.source, names[0], asked) if contestants.source else []
+    quote = estimate(endpoint, requests, sampling.max_tokens, pool.cache, about="at most") if endpoint else Quote("")
     if endpoint:
-        click.echo(estimate(endpoint, requests, sampling.max_tokens, pool.cache, about="at most"))
+        click.echo(quote)
+    lost = _replaced(folder, names, given, {**sampling.settings, "system": system})
+    if lost and dry_run:
+        click.echo(lost)
     if dry_run:
         return
-    given = answers_in(contestants.source, names[0], asked) if contestants.source else []
+    if lost:
+        consent.ask(lost, "YES=1 (--yes) goes on; RUN= another folder keeps both", yes)
+    consent.to_pay(quote.dollars, limits.budget)
     folder.save_questions(asked, names)
     for name in names:
         if not contestants.source:
@@ -149,19 +153,34 @@ def command(
     examples.show(folder)
 
 
-def _tell_what_is_judged(folder: Folder, who: str, settings: dict[str, object]) -> None:
-    """Say, before anything is paid, that answers which were judged will be replaced by others."""
-    answers = folder.answers.get(who, {}).values()
-    other = next((a.settings for a in answers if any(a.settings.get(k) != v for k, v in settings.items())), None)
-    if other is None or not folder.all_judgments:
-        return
-    lost = sum(who in (row.first, row.second) for rows in folder.judgments.values() for row in rows)
-    if lost:
-        changed = ", ".join(f"{name}={other.get(name)!r:.60}" for name in settings if other.get(name) != settings[name])
-        notice(
-            f"{who} was answered with {changed} and judged: {lost} votes and verdicts will not count for new answers."
-            f" The old ones are kept in {folder.path / 'answers' / 'replaced'}; RUN= another folder keeps both"
-        )
+def _room(
+    sampling: options.Sampling, asked: list[Question], system: str, run: Path, own: list[str]
+) -> tuple[options.Sampling, str]:
+    """Return the sampling with the room that answers have, and why so much; `own` are models that the run serves."""
+    room, why = sampling.max_tokens, "as MAX_TOKENS says"
+    if not room:
+        room, why = room_for(asked, thinking(run, own))
+        why += "; MAX_TOKENS= sets it"
+    context = context_of(run, own)
+    if context and (left := room_left(asked, system, context)) < room:
+        room, why = left, f"what a context of {context:,} leaves beside the longest question"
+    return replace(sampling, max_tokens=room), why
+
+
+def _replaced(folder: Folder, names: list[str], given: list[Answer], settings: dict[str, object]) -> str:
+    """Say what was judged of the answers that `given`, or others with `settings`, replace; "" for nothing."""
+    new = {(answer.question, answer.answer) for answer in given}
+
+    def stays(old: Answer) -> bool:
+        if given:
+            return (old.question, old.answer) in new
+        same = all(old.settings.get(name, value) == value for name, value in settings.items())
+        return bool(old.settings) and same  # of a file nothing is known
+
+    counts = {name: folder.judged_and_lost(name, stays) for name in names}
+    lost = [f"{count} votes and verdicts on answers of {name}" for name, count in counts.items() if count]
+    kept = f"the old ones are kept in {folder.path / 'answers' / 'replaced'}"
+    return f"{', '.join(lost)} will not count for the new ones; {kept}" if lost else ""
 
 
 def _summary(given: list[Answer]) -> str:

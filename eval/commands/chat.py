@@ -2,14 +2,14 @@
 
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
 from typing import Any
 
 import click
 
 from common.errors import UserError
 from common.local_page import address, serve
-from eval.answering.chat import Side, Votes, sides
+from eval.answering.chat import Votes, sides
 from eval.answering.chat_page import Talk
 from eval.commands import options
 from eval.records.judgments import MARKS
@@ -33,34 +33,36 @@ def command(
         raise UserError(f"one or two different models can be talked to, got {', '.join(names)}", "WHO='base tuned'")
     folder = place.existing()
     sampling = sampling.beside_thoughts(folder.path, names)
-    votes, kept = Votes(folder.path / "chat"), 0
     with sides(folder.path, names, options.system_of(folder, place.task or folder.task, system)) as talked_to:
+        talk = Talk(talked_to, Votes(folder.path / "chat"), sampling.settings)
         if web:
-            talk = Talk(talked_to, votes, sampling.settings)
             site = talk.site(port)
             click.echo(f"talk to them at {address(site)} (Ctrl-C ends)")
             serve(site)
-            click.echo(f"{talk.kept} kept; make result RUN={folder.path}/chat" if talk.kept else "")
-            return
-        told = HELP if len(names) == 2 else "Type a question; /new starts over; Ctrl-D ends."
-        click.echo(told)
-        while (text := _typed()) not in ("/quit", "/exit", "/bye"):
-            if text in MARKS and len(names) == 2:
-                if not talked_to[0].turns:
-                    click.echo("nothing to mark yet: ask something first")
-                    continue
-                votes.keep(talked_to, text)
-                kept += 1
-                click.echo(f"kept in {folder.path}/chat ({kept} today)")
-            elif text == "/new":
-                for side in talked_to:
-                    side.turns = []
-            elif re.fullmatch(r"/\w*", text):
-                click.echo(told)
-            elif text:
-                _answer(talked_to, text, sampling.settings)
-    if kept:
+        else:
+            _in_terminal(talk)
+    if talk.kept:
         click.echo(f"your votes: make result RUN={folder.path}/chat")
+
+
+def _in_terminal(talk: Talk) -> None:
+    """Talk until the input ends."""
+    told = HELP if len(talk.sides) == 2 else "Type a question; /new starts over; Ctrl-D ends."
+    click.echo(told)
+    while (text := _typed()) not in ("/quit", "/exit", "/bye"):
+        if text in MARKS and len(talk.sides) == 2:
+            if talk.state()["whole"]:
+                kept = talk.mark({"mark": text})["kept"]
+                click.echo(f"kept in {talk.votes.folder.path} ({kept} today)")
+            else:
+                click.echo("nothing to mark yet: ask something first; a pair is marked once")
+        elif text == "/new":
+            talk.new()
+        elif re.fullmatch(r"/\w*", text):
+            click.echo(told)
+        elif text:
+            talk.ask({"text": text})
+            _show(talk)
 
 
 def _typed() -> str:
@@ -71,29 +73,21 @@ def _typed() -> str:
         return "/quit"
 
 
-def _answer(talked_to: list[Side], text: str, settings: dict[str, Any]) -> None:
-    """Ask all at once and show the answers as they come."""
+def _show(talk: Talk) -> None:
+    """Show the answers as they come."""
     from rich.console import Console
     from rich.live import Live
     from rich.markup import escape
     from rich.table import Table
 
-    said = ["" for _ in talked_to]
-
-    def shown() -> Table:
-        table = Table(
-            *(escape(f"{n}: {side.name}") for n, side in enumerate(talked_to, 1)), expand=True, padding=(0, 1)
-        )
-        table.add_row(*map(escape, said))
+    def shown(state: dict[str, Any]) -> Table:
+        names = (escape(f"{n}: {name}") for n, name in enumerate(state["names"], 1))
+        table = Table(*names, expand=True, padding=(0, 1))
+        table.add_row(*map(escape, state["said"]))
         return table
 
-    def ask(number: int) -> None:
-        for piece in talked_to[number].ask(text, settings):
-            said[number] += piece
-            if live.is_started:
-                live.update(shown())
-
-    with Live(shown(), console=Console(), refresh_per_second=8, vertical_overflow="visible") as live:
-        with ThreadPoolExecutor(len(said)) as pool:
-            list(pool.map(ask, range(len(said))))
-        live.update(shown())
+    with Live(shown(talk.state()), console=Console(), refresh_per_second=8, vertical_overflow="visible") as live:
+        while (state := talk.state())["busy"]:
+            live.update(shown(state))
+            time.sleep(1 / 8)
+        live.update(shown(state))

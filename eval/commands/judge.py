@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from common import consent
 from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.default_judge import CALL_TOKENS_OUT
@@ -15,9 +16,8 @@ from common.typed import note
 from eval.commands import options
 from eval.judging import reference_judge
 from eval.judging.canaries import canary_pairings
-from eval.judging.model_judge import ModelJudge, judge_names, model_judges
+from eval.judging.model_judge import judge_names, model_judges
 from eval.judging.prompt import LONGEST, OWN, Style, too_long
-from eval.records.judgments import Pairing
 from eval.result import examples
 
 LACKING = {"reference": "GUIDED", "checklist": "CHECKLIST"}
@@ -67,9 +67,16 @@ def command(
         number = "1 answer is" if len(long) == 1 else f"{len(long)} answers are"
         notice(f"{number} longer than a judge can read, about {LONGEST:,} tokens, and cut in the judge's copy")
     pool = Pool(Cache(), folder.path, limits)
-    click.echo(_estimate(judges, work, pool.cache))
+    click.echo(f"{len({one.question.id for one in work})} questions, {len(work)} judgments a judge (both orders)")
+    quotes = [
+        estimate(one.endpoint, [one.request(pairing)[0] for pairing in work], CALL_TOKENS_OUT, pool.cache)
+        for one in judges
+    ]
+    for quote in quotes:
+        click.echo(quote)
     if dry_run:
         return
+    consent.to_pay(sum(quote.dollars for quote in quotes), limits.budget)
     if reference_judge.NAME in names:
         folder.add_judgments(reference_judge.NAME, reference_judge.judge_all(work))
     every = [(one, pairing) for one in judges for pairing in work]
@@ -102,13 +109,3 @@ def _way_out(shown: str) -> str:
         f"put a {shown} to each in their file and run make answer again (what was answered is kept), "
         f"or leave {LACKING[shown]}=1 out"
     )
-
-
-def _estimate(judges: list[ModelJudge], work: list[Pairing], cache: Cache) -> str:
-    """Say how many calls, tokens and dollars it takes."""
-    questions = len({pairing.question.id for pairing in work})
-    lines = [f"{questions} questions, {len(work)} judgments a judge (both orders)"]
-    for judge in judges:
-        requests = [judge.request(pairing)[0] for pairing in work]
-        lines.append(estimate(judge.endpoint, requests, CALL_TOKENS_OUT, cache))
-    return "\n".join(lines)

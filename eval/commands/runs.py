@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pandas
 
+from common import consent
 from common.errors import UserError, nearest
 from common.files import write_text
 from common.options import NAME
@@ -72,9 +73,10 @@ def _delete(what: str, runs: list[Path], yes: bool) -> None:
     total = sum(size(paths) for paths in chosen.values())
     for run, paths in chosen.items():
         click.echo(f"  {size(paths) / 1e9:8.2f} GB  {run}{'' if whole else f': {what}'}")
-    if not chosen or not (yes or click.confirm(f"delete {total / 1e9:.2f} GB?")):
+    if not chosen:
         click.echo("nothing deleted")
         return
+    consent.ask(f"{total / 1e9:.2f} GB will be deleted", "YES=1 (--yes) deletes them without asking", yes)
     for run, paths in chosen.items():
         with only_one(run):
             if what == "exports":  # so that `make export` makes it again

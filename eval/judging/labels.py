@@ -26,6 +26,8 @@ _CIRCLED = {"➀": "1", "➁": "2", "➊": "1", "➋": "2", "❶": "1", "❷": "
 @lru_cache(maxsize=20_000)
 def _folded(character: str) -> str:
     """Return what a character looks like, in lower case: "" for what is not seen."""
+    if unicodedata.decomposition(character).endswith("0338"):  # struck out, as ≠ is
+        return "¬"
     character = _CIRCLED.get(character, character.translate(_LOOK_ALIKES))
     plain = unicodedata.normalize("NFKD", character).translate(_LOOK_ALIKES).lower()
     return "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Mn", "Me") and c != "\u115f")
@@ -45,7 +47,9 @@ def origins(text: str) -> list[int]:
 HIDDEN = re.compile(
     r"[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
-_GAP = r"(?:[^\w.,;:!?。，；：！？]|_)*"  # blanks and markup, but no end of a clause
+# Blanks and markup, but no end of a clause.
+_TAG = r"</?[a-z]\w{0,15} */?>|\\[a-z]{2,15}"
+_GAP = rf"(?:(?!{_TAG})[^\w.,;:!?。，；：！？]|_|{_TAG})*"
 _ONE, _TWO = rf"{_GAP}(?:1|one|一){_GAP}", rf"{_GAP}(?:2|two|二){_GAP}"
 
 
@@ -69,8 +73,10 @@ CLAIM = re.compile(
 )
 # Control tokens of chat formats, also with the wide bars of DeepSeek's and the triangles of Kimi's.
 CONTROL = re.compile(
-    r"<\s*(?:/\s*)?\|[^|<>\n]{1,40}\|?\s*>|<\s*[^|<>\n]{1,40}\|\s*>|\[/?(?:inst|think|tool_calls|available_tools|gmask|eos|bos)\]"
-    r"|<</?sys>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk|sop|eop)>|<reserved_\d+>|<unused_?\d+>|<extra_id_\d+>"
+    r"<\s*(?:/\s*)?\|[^|<>\n]{1,40}\|?\s*>|<\s*[^|<>\n]{1,40}\|\s*>"
+    r"|\[/?(?:inst|think|tool_calls|tool_results|available_tools|system_prompt|gmask|eos|bos)\]"
+    r"|<</?sys>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk|sop|eop|eoh|eoa)(?:_token)?>"
+    r"|<fim_\w{1,12}>|</?tool_(?:calls?|response|output)>|</?seed:\w{1,40}>|<reserved_\d+>|<unused_?\d+>|<extra_id_\d+>"
     r"|</?(?:\w+:)?think(?:ing)?>"
 )
 # A line that opens or closes a fence of the prompt, with any mark.

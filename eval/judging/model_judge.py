@@ -1,21 +1,20 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from common.errors import UserError
-from common.llm.client import Client, Endpoint, Request, split_model
+from common.llm.client import Client, Request
 from common.llm.default_judge import DEFAULT_MODEL, STAND_IN, auto_judge
-from common.llm.reply import Reply
+from common.llm.endpoint import Endpoint, split_model
+from common.llm.reply import FILTERED, Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, too_long, version
 from eval.judging.read_verdict import read_verdict
-from eval.records.answers import CUT_OFF, FILTERED
 from eval.records.judgments import Judgment, Pairing, Verdict, winner
 
-ROOM = 4  # times the tokens, where the first reply was cut off: most of it was thinking
-THINKING_ROOM = 4096
-"""Tokens that a judge which was seen to think gets on top from then on."""
+ROOM = 4096
+"""Tokens that a judge gets on top from when it was seen to think, or was cut off, on."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ModelJudge:
             checklist=pairing.question.checklist,
         )
         settings = self.settings | ({"response_format": SCHEMA} if self.style.structured else {})
-        return Request([{"role": "user", "content": prompt}], settings, room=THINKING_ROOM), defused
+        return Request([{"role": "user", "content": prompt}], settings, room=ROOM), defused
 
     async def judge(self, client: Client, pairing: Pairing) -> Judgment:
         """Return the judgment of one pairing; no verdict on the last line is asked for once more."""
@@ -72,13 +71,10 @@ class ModelJudge:
         return None if reply.error else read_verdict(reply.text, reply.finish_reason)
 
     def _again(self, request: Request, reply: Reply) -> Request:
-        if reply.finish_reason.lower() in CUT_OFF:
-            more = {"max_tokens": ROOM * self.settings["max_tokens"]}
-            return Request(request.messages, request.settings | more)
         if not reply.text.strip():
-            return Request(request.messages, request.settings, repeat=1)
+            return replace(request, repeat=1)
         chat = [{"role": "assistant", "content": reply.text}, {"role": "user", "content": again_prompt(self.style)}]
-        return Request([*request.messages, *chat], self.settings)
+        return replace(request, messages=[*request.messages, *chat], settings=self.settings)
 
 
 def cut_note(pairing: Pairing) -> str:

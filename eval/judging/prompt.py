@@ -127,13 +127,7 @@ def mark(*parts: str) -> str:
     It differs for every prompt, so an answer cannot hold it: whoever changes the answer changes the mark. And it
     is the same for the same prompt, so that a repeated call is found in the cache.
     """
-    salt = 0
-    while True:
-        digest = hashlib.sha256("\0".join([str(salt), *parts]).encode()).hexdigest()
-        found = f"=={digest[:12]}=="
-        if not any(found in part for part in parts):
-            return found
-        salt += 1
+    return f"=={hashlib.sha256(chr(0).join(['0', *parts]).encode()).hexdigest()[:12]}=="
 
 
 @lru_cache(maxsize=4096)

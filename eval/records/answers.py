@@ -10,14 +10,9 @@ from typing import Any
 import orjson
 
 from common.errors import UserError
+from common.llm.reply import CUT_OFF
 
 REFUSED = "refused"  # the error of an answer that a content filter held back
-# How servers say that a reply ends where it may grow no longer, and that a filter held it back; in lower case.
-CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "max_length")
-FILTERED = (
-    "content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content",
-    "sensitive", "guardrail_intervened", "error",
-)  # fmt: skip
 WHO = re.compile(r"[\w.+-]+")
 
 

@@ -1,6 +1,6 @@
 """What eval keeps in a run's folder, or in any other: questions, answers, judgments. Each file is read once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +147,11 @@ class Folder:
                 for answer in filter(None, pair):
                     found.setdefault(answer.who, set()).add((answer.question, answer.answer))
         return found
+
+    def judged_and_lost(self, who: str, stays: Callable[[Answer], bool]) -> int:
+        """Return how many votes and verdicts are on answers of `who` that do not stay."""
+        rows = [row for rows in self.judgments.values() for row in rows] if self.all_judgments else []
+        return sum(who in (row.first, row.second) and not stays(self.answers[who][row.id]) for row in rows)
 
     @property
     def lost_votes(self) -> dict[str, int]:

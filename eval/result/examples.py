@@ -1,7 +1,9 @@
 """Three pairs of answers for the terminal, side by side: the largest win, the largest loss, a tie."""
 
+import os
 from collections.abc import Mapping
 
+from common.subprocesses import STEP
 from eval.judging.reference_judge import MARGIN
 from eval.records.answers import Answer
 from eval.records.folder import Folder
@@ -16,10 +18,10 @@ LINES = 6
 def show(folder: Folder, judge: str = "") -> None:
     """Print three pairs of the first two contestants; without a judge, likeness to the reference answer decides.
 
-    Among wins and losses that is also what is called largest.
+    Among wins and losses that is also what is called largest. In a longer command they are shown once, by the judge.
     """
     names = list(folder.answers)[:2]
-    if len(names) < 2:
+    if len(names) < 2 or (not judge and os.environ.get(STEP)):
         return
     a, b = names
     asked = {

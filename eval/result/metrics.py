@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from common.files import read_jsonl, sha256
 from common.llm.prices import price_of
+from common.llm.reply import CUT_OFF
 from common.run_files import read_general, read_heldout
 from common.versions import versions
 from eval.judging.reference_judge import MARGIN, NAME
-from eval.records.answers import CUT_OFF, Answer
+from eval.records.answers import Answer
 from eval.records.folder import Folder
 from eval.records.judgments import Judgment, pairs_judged
 from eval.result.sentences import caveats

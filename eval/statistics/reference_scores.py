@@ -6,7 +6,7 @@ They stand beside the judge's figures: likeness to one reference, or knowing one
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache
 from math import log
 from typing import Any
 
@@ -105,16 +105,16 @@ def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, Q
     }
 
 
-def _against_reference(score: Callable[[str, str], float], answer: str, question: Question) -> float:
-    return score(answer, question.reference)
-
-
 def text_scores(questions: Sequence[Question], answers: Answers) -> dict[str, Any]:
     """Return mean chrF and ROUGE-L of each contestant over the test rows, and base against tuned row by row."""
     rows = [question for question in questions if question.use == "test" and question.reference]
     found: dict[str, dict[str, Any]] = {}
-    for name, score in (("chrf", chrf), ("rouge_l", rouge_l)):
-        scores = _of_all(rows, answers, partial(_against_reference, score))
+    kinds: dict[str, Callable[[str, Question], Any]] = {
+        "chrf": lambda answer, question: chrf(answer, question.reference),
+        "rouge_l": lambda answer, question: rouge_l(answer, question.reference),
+    }
+    for name, score in kinds.items():
+        scores = _of_all(rows, answers, score)
         if {"base", "tuned"} <= set(scores):
             scores["difference"] = [t - b for t, b in zip(scores["tuned"], scores["base"], strict=True)]
         for who, values in scores.items():

@@ -7,7 +7,8 @@ import pytest
 
 from common import proxies
 from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint
+from common.llm.client import Client
+from common.llm.endpoint import Endpoint
 
 
 @pytest.fixture(autouse=True)

@@ -42,19 +42,8 @@ def start(run: Path, endpoint: Endpoint, folder: Path) -> subprocess.Popen:
     )  # fmt: skip
 
 
-SLOW = pytest.mark.slow
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("sign", "after"),
-    [
-        pytest.param(signal.SIGKILL, 1, marks=SLOW),
-        (signal.SIGKILL, 37),
-        pytest.param(signal.SIGKILL, 79, marks=SLOW),
-        pytest.param(signal.SIGINT, 37, marks=SLOW),
-    ],
-)
+@pytest.mark.parametrize(("sign", "after"), [(signal.SIGKILL, 37), (signal.SIGINT, 61)])
 def test_killed_and_run_again(
     large: Path, endpoint: Endpoint, workplace: Path, after: int, sign: signal.Signals
 ) -> None:

@@ -46,8 +46,12 @@ def site(run: Path) -> Iterator[str]:
 
 
 def test_a_person_votes_blind_with_the_keys_and_goes_on_later(page: Any, site: str, run: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(site)
     page.wait_for_selector("#question:not(:empty)")
+    votes = page.locator("#vote2").bounding_box()
+    assert votes["y"] + votes["height"] <= 844, "in sight on a phone"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for done in range(1, 5):
         first, second = page.inner_text("#first"), page.inner_text("#second")
         key = "=" if first == second else "1" if "device" in first else "2"

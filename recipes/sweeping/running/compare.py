@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.files import read_jsonl, write_jsonl, write_text
-from common.llm.client import split_model
+from common.llm.endpoint import split_model
 from common.run_files import Plan, Run
 from common.subprocesses import call
 from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL

@@ -7,7 +7,7 @@ import pytest
 
 from common.llm.cache import Cache
 from common.llm.client import Client, Request, gather
-from common.llm.client import Endpoint as Place
+from common.llm.endpoint import Endpoint as Place
 from common.llm.reply import Reply
 from tests.endpoint import Endpoint
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,13 +13,19 @@ from aiohttp import web
 
 from common.errors import UserError
 from common.llm.cache import Cache
-from common.llm.default_judge import ANNOUNCED, DEFAULT_MODEL, LOOKED, NOTICE, SHUTDOWN
+from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, price_of
 from tests.checkout import ROOT
 from tests.common.llm.calls import ask, short_waits  # noqa: F401
 from tests.endpoint import DropError, Endpoint, completion, error
 
 OPENAI = "https://api.openai.com/v1"
+SHUTDOWN: date | None = None
+"""The day on which DEFAULT_MODEL will be shut down; None: none had been announced on LOOKED, at ANNOUNCED."""
+LOOKED = date(2026, 11, 26)
+ANNOUNCED = "https://developers.openai.com/api/docs/deprecations"
+NOTICE = timedelta(days=90)
+"""How long before a shutdown it is announced at the latest: 92 days for gpt-4o, though six months are promised."""
 
 PRICE = Price(0.0, 0.001)  # 50 tokens are reserved: $0.05 a call; 20 are used: $0.02
 
@@ -76,7 +82,8 @@ KILLED = """
 import asyncio, sys
 from common.llm import client
 from common.llm.cache import Cache
-from common.llm.client import Client, Endpoint, Request, gather
+from common.llm.client import Client, Request, gather
+from common.llm.endpoint import Endpoint
 from common.llm.prices import Budget, BudgetSpentError, Price
 
 client.price_of = lambda model, url: Price(0.0, 0.001)

@@ -11,7 +11,7 @@ from aiohttp import web
 from common.errors import UserError
 from common.llm.cache import Cache
 from common.llm.client import Client, Request, gather
-from common.llm.client import Endpoint as Place
+from common.llm.endpoint import Endpoint as Place
 from common.llm.failures import _retry_after
 from common.llm.reply import Reply
 from tests.common.llm.calls import KEY, ask, short_waits  # noqa: F401

@@ -13,8 +13,9 @@ from aiohttp import web
 
 from common.errors import UserError
 from common.llm.cache import Cache
-from common.llm.client import Client, Request, split_model
-from common.llm.client import Endpoint as Place
+from common.llm.client import Client, Request
+from common.llm.endpoint import Endpoint as Place
+from common.llm.endpoint import split_model
 from common.llm.failures import MalformedError, RefusedError, classify
 from common.llm.reply import Reply, read_completion
 from tests.common.llm.calls import ask, short_waits  # noqa: F401
@@ -175,7 +176,9 @@ def test_a_passing_error_in_a_200_is_waited_out(endpoint: Endpoint) -> None:
     [
         (lambda: web.Response(text='data: {"choices": []}\n\ndata: [DONE]\n\n'), "malformed: .*it streams"),
         (lambda: {"error": {"message": "the model crashed"}}, "error: the model crashed"),
-        (lambda: completion("half an ans", "error"), "error: the reply ended with an error"),
+        (lambda: completion("half an ans", "error"), "error: the reply ended with error"),
+        (lambda: completion("half an ans", "network_error"), "error: the reply ended with network_error"),
+        (lambda: {"choices": [{"message": "text"}]}, "malformed: the reply is no chat completion"),
     ],
 )
 def test_what_stays_unreadable_is_asked_twice_and_not_kept(endpoint: Endpoint, answer: Any, said: str) -> None:
@@ -195,8 +198,9 @@ def test_content_in_parts_and_thinking_of_its_own() -> None:
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "yes"}]
     assert (read(content=parts).text, read(content=parts).thought) == ("yes", True)
     only = read(content=None, reasoning_content="It is the first.")
-    assert (only.text, only.thought, only.only_thought) == ("", True, True)
-    assert not read(content="yes").only_thought
+    assert (only.text, only.thought) == ("", True)
+    assert read(content="yes", thinking_blocks=[{"type": "thinking"}]).thought
+    assert not read(content="yes").thought
     with pytest.raises(MalformedError):
         read(content=[1])
     with pytest.raises(RefusedError, match="no such thing"):
@@ -220,7 +224,7 @@ def test_a_judge_that_thinks_gets_room(endpoint: Endpoint) -> None:
     assert put(endpoint, {"max_tokens": 64}, room=4096).text == "The first is better."
     assert [call["max_tokens"] for call in endpoint.calls] == [64, 4160]
     kept = put(endpoint, {"max_tokens": 65})  # one that was promised no room keeps its cap
-    assert (kept.finish_reason, kept.only_thought) == ("length", True)
+    assert (kept.finish_reason, kept.text) == ("length", "")
 
 
 def test_a_shutdown_that_is_announced_is_told_once(endpoint: Endpoint, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from common.llm.client import Endpoint as Address
+from common.llm.endpoint import Endpoint as Address
 from common.local_page import address
 from eval.answering.chat import Side, Votes
 from eval.answering.chat_page import Talk
@@ -32,7 +32,7 @@ def test_a_conversation_in_the_page(browser, tmp_path, monkeypatch):
     assert page.locator("[data-mark='1']").is_disabled()
     page.fill("#text", "gout?")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('pre')[1].textContent === 'tuned on gout? <b>x</b>'")
+    page.wait_for_function("document.querySelectorAll('.side .text')[1]?.textContent === 'tuned on gout? <b>x</b>'")
     page.click("[data-mark='2']")
     page.wait_for_function("document.getElementById('kept').textContent === 'kept: 1'")
     assert page.locator("[data-mark='1']").is_disabled(), "a pair is marked once"

@@ -277,9 +277,21 @@ def test_a_run_without_models_to_serve(run: Path) -> None:
         eval_command("answer", "--run", run)
 
 
-def test_that_judged_answers_will_be_replaced_is_said_before_anything_is_paid(run: Path, endpoint: Endpoint) -> None:
+def test_judged_answers_are_replaced_only_by_a_yes_that_is_asked_for_before_anything_is_paid(
+    run: Path, endpoint: Endpoint
+) -> None:
     eval_command("judge", "--run", run, "--judge", "reference")
     again = ["answer", "--run", run, "--who", "tuned", "--endpoint", endpoint.url, "--model-name", "m"]
-    output = eval_command(*again, "--questions", run / "questions.jsonl", "--max-tokens", 99, "--dry-run").output
-    assert "and judged: 12 votes and verdicts will not count for new answers" in output
+    again += ["--questions", run / "questions.jsonl", "--max-tokens", 99]
+    told = "12 votes and verdicts on answers of tuned will not count for the new ones; the old ones are kept in"
+    assert told in eval_command(*again, "--dry-run").output
+    with pytest.raises(UserError, match=told) as refused:
+        eval_command(*again)
+    assert "YES=1" in refused.value.hint
     assert endpoint.calls == []
+    (run / "mine.jsonl").write_text((run / "answers" / "tuned.jsonl").read_text().replace("Thing 0 is", "Thing 0 was"))
+    with pytest.raises(UserError, match="2 votes and verdicts on answers of tuned"):
+        eval_command("answer", "--run", run, "--who", "tuned", "--file", run / "mine.jsonl", *again[-4:-2])
+    endpoint.behaviour = lambda body, number: "A device."
+    eval_command(*again, "--yes")
+    assert endpoint.calls

@@ -310,7 +310,7 @@ def test_answers_that_were_judged_are_kept_and_count_again_when_they_come_back(r
     first, calls = metrics(run)["comparisons"], len(endpoint.calls)
     assert first[0]["losses"] == 4
     old = (run / "answers/other.jsonl").read_bytes()
-    said = eval_command(*ask, "--max-tokens", 50).output
+    said = eval_command(*ask, "--max-tokens", 50, "--yes").output
     assert "6 answers of other that were judged are replaced" in said
     (kept,) = (run / "answers/replaced").iterdir()
     assert kept.read_bytes() == old
@@ -321,7 +321,7 @@ def test_answers_that_were_judged_are_kept_and_count_again_when_they_come_back(r
     assert metrics(run)["stale_judgments"] == 0
     assert len(lines(run, "fake")) == 24
     calls = len(endpoint.calls)
-    eval_command(*ask)
+    eval_command(*ask, "--yes")
     eval_command("result", "--run", run)
     assert metrics(run)["comparisons"] == first
     assert len(endpoint.calls) == calls
@@ -342,14 +342,14 @@ def test_a_models_name_may_hold_an_at_sign(run: Path, endpoint: Endpoint, name: 
     assert list(metrics(run)["judges"]) == [model]
 
 
-def test_a_reply_that_thinking_filled_is_asked_for_again_with_more_room(run: Path, endpoint: Endpoint) -> None:
+def test_a_reply_that_was_cut_off_is_asked_for_again_with_more_room(run: Path, endpoint: Endpoint) -> None:
     def thinks(body: dict, number: int) -> object:
         return completion("", "length") if body["max_tokens"] <= 1024 else prefers_device(body, number)
 
     endpoint.behaviour = thinks
     eval_command("judge", "--run", run, "--judge", f"thinker@{endpoint.url}")
     assert metrics(run)["comparisons"][0]["wins"] == 4
-    assert {call["max_tokens"] for call in endpoint.calls} == {1024, 4096}
+    assert {call["max_tokens"] for call in endpoint.calls} == {1024, 5120}
 
 
 def test_an_answer_that_no_context_holds_is_cut_for_the_judge_and_that_is_said(run: Path, endpoint: Endpoint) -> None:

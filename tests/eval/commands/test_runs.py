@@ -54,9 +54,9 @@ def test_the_table_is_sorted_and_narrowed() -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_deleting_says_how_much_and_frees_it() -> None:
-    kept = CliRunner().invoke(main, ["runs", "--delete", "checkpoints"], input="n\n").output
-    assert "0.04 GB  runs/medical_en/m-1b/lora: checkpoints" in kept
-    assert "nothing deleted" in kept
+    refused = CliRunner().invoke(main, ["runs", "--delete", "checkpoints"])
+    assert "0.04 GB  runs/medical_en/m-1b/lora: checkpoints" in refused.output
+    assert "0.08 GB will be deleted" in str(refused.exception)
     assert (LORA / "adapter/checkpoint-10").is_dir()
     assert "freed 0.08 GB" in eval_command("runs", "--delete", "checkpoints", "--yes").output
     assert not list(Path().rglob("checkpoint-10"))
