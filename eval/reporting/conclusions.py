@@ -13,19 +13,16 @@ SURE = 0.05
 
 
 def in_short(experiment: Experiment, tell: Language) -> list[str]:
-    """Return what was asked, what came out and how sure it is, in a few sentences."""
+    """Return what was asked, what came out and how sure it is: one paragraph; of several tasks, one more for each."""
     done = experiment.done
     models, methods = (list(dict.fromkeys(getattr(run, key) for run in done)) for key in ("model", "method"))
     asked = experiment.question and tell("asked so", question=experiment.question)
-    said = [asked or tell("asked", models=models, methods=methods, tasks=experiment.tasks)]
-    several = len(experiment.tasks) > 1
-    for task in experiment.tasks:
-        lines = _found(experiment, task, tell)
-        said += [tell("of task", task=task, said=lines[0]), *lines[1:]] if several and lines else lines
-    if len(said) == 1:
-        said.append(tell("found nothing"))
-    said.append(tell("several seeds" if seeds.pooled(experiment) else "one seed"))
-    return said
+    lead = asked or tell("asked", models=models, methods=methods, tasks=experiment.tasks)
+    found = {task: tell.join(said) for task in experiment.tasks if (said := _found(experiment, task, tell))}
+    sure = tell("several seeds" if seeds.pooled(experiment) else "one seed")
+    if len(found) > 1:
+        return [lead, *(tell("of task", task=task, said=said) for task, said in found.items()), sure]
+    return [tell.join([lead, *(found.values() or [tell("found nothing")]), sure])]
 
 
 def _found(experiment: Experiment, task: str, tell: Language) -> list[str]:
@@ -121,9 +118,9 @@ def _baseline(experiment: Experiment, task: str, tell: Language) -> list[str]:
     told: dict[str, list[str]] = {"lower": [], "higher": [], "open": []}
     compared = [(run, start) for run, start in experiment.compared if run.base_task == task]
     for run, start in compared:
-        if change := loss_against(run, start, len(compared)):
-            key = "lower" if change["high"] < 0 else "higher" if change["low"] > 0 else "open"
-            told[key].append(f"{run.name} ({difference(change)})")
+        if wide := loss_against(run, start, len(compared)):
+            key = "lower" if wide["high"] < 0 else "higher" if wide["low"] > 0 else "open"
+            told[key].append(f"{run.name} ({difference(loss_against(run, start))})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
     return [tell("baseline", of=len(compared), parts=parts)] if parts else []
 

@@ -18,6 +18,7 @@ KINDS = ("win", "loss", "inconsistent")
 LONGEST = 420
 """Characters of an answer, or of a judge's reason."""
 MOST_CAVEATS = 8
+MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def render(
@@ -29,7 +30,7 @@ def render(
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"e": escape, "table": lambda table: table.markdown(escape, tell)}
+    environment.filters |= {"e": escape, "said": escape_but_code, "table": lambda table: table.markdown(escape, tell)}
     shown, more = case_list(experiment, most_cases, tell)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
     text = environment.get_template("report.md.jinja").render(
@@ -44,8 +45,17 @@ def render(
 
 def escape(text: Any) -> str:
     """Return a text that Pandoc shows as it stands: nothing in it is markup, and it stays on one line."""
-    plain = "".join(char if char.isprintable() else " " for char in str(text))
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", plain)).strip()
+    return MARKUP.sub(r"\\\1", _one_line(str(text)))
+
+
+def escape_but_code(text: str) -> str:
+    """Return a sentence that Pandoc shows as it stands, with what is in backticks as code."""
+    parts = re.split(r"(`[^`]+`)", _one_line(text))
+    return "".join(part if place % 2 else MARKUP.sub(r"\\\1", part) for place, part in enumerate(parts))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def evaluation(experiment: Experiment, tell: Language) -> str:

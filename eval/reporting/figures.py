@@ -1,6 +1,7 @@
 """The report's figures, drawn by matplotlib: SVG for pages, PDF for LaTeX."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,13 +37,11 @@ def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, 
     Return name -> its caption, and how much of the text's width it takes (percent).
     """
     import matplotlib as mpl
-    from matplotlib.font_manager import fontManager
 
     mpl.use("Agg")
     found = {}
     figures = {"curves": curves, "wins": wins, "sensitivity": sensitivity, "ranking": ranking}
-    installed = {font.name for font in fontManager.ttflist}
-    fonts = ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
+    fonts = ["DejaVu Sans", *_chinese_font()]
     labels = tell if len(fonts) > 1 else Language("en")  # without such a font Chinese would be boxes
     with mpl.rc_context({**STYLE, "font.family": fonts}):
         for name, make in figures.items():
@@ -56,6 +55,22 @@ def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, 
         if path.stem not in found:
             path.unlink()
     return found
+
+
+def _chinese_font() -> list[str]:
+    """Return the font for Chinese that is installed, if one is; matplotlib's own list may be older than the font."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    for looked in (False, True):
+        if looked:
+            known = {font.fname for font in fontManager.ttflist}
+            for path in set(findSystemFonts()) - known:
+                with suppress(OSError, RuntimeError):  # a file that is no font
+                    fontManager.addfont(path)
+        installed = {font.name for font in fontManager.ttflist}
+        if found := [name for name in CHINESE if name in installed]:
+            return found[:1]
+    return []
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -108,7 +123,8 @@ def curves(experiment: Experiment, term: Term) -> tuple[dict[str, Any], Any] | N
         axis.set(title=term(title), xlabel=term("step"), ylabel=term("loss"))
     _widen(axes)
     if len(runs) > 1:
-        axes[0].legend(frameon=False)
+        lines = axes[0].get_legend_handles_labels()
+        axes[-1].legend(*lines, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     left_out = len([run for run in experiment.done if points(run, "loss")]) - len(runs)
     return {"shown": MOST_CURVES, "left_out": left_out}, figure
 

@@ -39,7 +39,7 @@ class Table:
 
 
 def _table(name: str, rows: Rows, *words: str, **facts: str) -> Table | None:
-    return Table(name, pd.DataFrame(rows).fillna(NONE), words, facts) if rows else None
+    return Table(name, pd.DataFrame(rows).replace("-", NONE).fillna(NONE), words, facts) if rows else None
 
 
 def runs(experiment: Experiment) -> Table | None:
