@@ -1,91 +1,118 @@
-"""Trains the filter of finance_en: which words of a question and of an answer speak for a row about money.
+"""Learns the filter of finance_en: what speaks for a row about money.
 
-    python -m tests.bench.finance_filter QUESTIONS PAIRS GENERAL FINANCE
+    python -m tests.bench.finance_filter QUESTIONS PAIRS GENERAL LABELS
 
 QUESTIONS are those of FiQA (FiQA_train_question_final.tsv of its public copies), PAIRS a JSON list of its [question,
-answer], GENERAL one from general instruction sets (Alpaca's layout), FINANCE the numbers of those rows of GENERAL that
-are about money, told by eye. Two logistic regressions, on the words of questions and of answers. First five times on
-four fifths of all, to print what the filter loses and keeps of the fifth that it has not seen; then on everything.
-Writes converters/tasks/finance_en.tsv.
+answer], GENERAL one from general instruction sets (Alpaca), LABELS what those are about, told by eye: {"money":
+[numbers], "unsure": [numbers]}, counted in GENERAL; those that are unsure are left out, all others are not about money.
+finance_words.yaml has the words to look for, and rows of our own.
+
+Three logistic regressions: on the style, on the question's words, on the answer's. First three times on two thirds of
+all, to print what the filter loses and keeps of the third that it has not seen; then on everything. Writes
+converters/tasks/finance_en.tsv.
 """
 
 import csv
 import json
-import random
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
 import numpy
+import yaml
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from converters.tasks.finance_en import LOOKED_AT, WORD, _weights, is_finance
+from converters.tasks.finance_en import features, is_finance, weights
 
 TARGET = Path(__file__).parents[2] / "converters/tasks/finance_en.tsv"
+KNOWN = yaml.safe_load(Path(__file__).with_name("finance_words.yaml").read_text(encoding="utf-8"))
+MONEY, STYLE = KNOWN["money"].split(), set(KNOWN["style"].split())
 SMALLEST = 0.05
 """Weights that are nearer to zero are left out."""
-FOLDS = 5
+FOLDS = 3
 
-Pair = tuple[str, str]
+Row = tuple[str, str, int]
+"""Question, answer ("" when only the question is known), and whether it is about money."""
 
 
-def fit(texts: list[str], about: list[int]) -> dict[str, float]:
-    """Return each word's weight in a logistic regression, classes balanced, penalty 1; "" has the intercept."""
-    found = [set(WORD.findall(text[:LOOKED_AT].lower())) for text in texts]
-    counts = Counter(word for words in found for word in words)
-    place = {word: number for number, word in enumerate(sorted(word for word in counts if counts[word] > 1))}
-    rows, columns = zip(
-        *((row, place[word]) for row, words in enumerate(found) for word in words if word in place), strict=True
-    )
-    matrix = csr_matrix((numpy.ones(len(rows)), (rows, columns)), shape=(len(texts), len(place)))
-    label = numpy.array(about)
-    sign, weight = 2.0 * label - 1, len(label) / (2 * numpy.bincount(label)[label])
+def fit(found: list[set[str]], about: list[int], weight: list[float], penalty: float) -> dict[str, float]:
+    """Return each feature's weight in a logistic regression; "" has the intercept."""
+    counts = Counter(feature for some in found for feature in some)
+    place = {feature: number for number, feature in enumerate(sorted(one for one in counts if counts[one] > 1))}
+    rows, columns = zip(*((n, place[one]) for n, some in enumerate(found) for one in some if one in place), strict=True)
+    matrix = csr_matrix((numpy.ones(len(rows)), (rows, columns)), shape=(len(found), len(place)))
+    sign, each = 2.0 * numpy.array(about) - 1, numpy.array(weight)
 
     def loss(values: numpy.ndarray) -> tuple[float, numpy.ndarray]:
         margin = sign * (matrix @ values[1:] + values[0])
-        slope = -weight * sign / (1 + numpy.exp(numpy.clip(margin, -40, 40)))
-        total = (weight * numpy.logaddexp(0, -margin)).sum() + 0.5 * values[1:] @ values[1:]
-        return float(total), numpy.concatenate([[slope.sum()], matrix.T @ slope + values[1:]])
+        slope = -each * sign / (1 + numpy.exp(numpy.clip(margin, -40, 40)))
+        total = (each * numpy.logaddexp(0, -margin)).sum() + 0.5 * penalty * values[1:] @ values[1:]
+        return float(total), numpy.concatenate([[slope.sum()], matrix.T @ slope + penalty * values[1:]])
 
-    best = minimize(loss, numpy.zeros(len(place) + 1), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
-    return {"": best[0]} | {word: best[n + 1] for word, n in place.items() if abs(best[n + 1]) >= SMALLEST}
+    best = minimize(loss, numpy.zeros(len(place) + 1), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    return {"": best[0]} | {one: best[n + 1] for one, n in place.items() if abs(best[n + 1]) >= SMALLEST}
 
 
-def learn(questions: list[str], pairs: list[Pair], general: list[tuple[Pair, int]]) -> None:
+def is_style(feature: str) -> bool:
+    """Tell whether a feature of the style says nothing of the subject."""
+    part, _, word = feature.partition(" ")
+    return part not in ("q", "a") or word in STYLE or word.startswith("of 2^")
+
+
+def learn(questions: list[Row], pairs: list[Row], general: list[Row]) -> None:
     """Write the weights that FiQA and labelled general rows teach."""
-    asked = [*questions, *(question for question, _ in pairs)]
-    labels = [label for _, label in general]
-    one = fit([*asked, *(pair[0] for pair, _ in general * 2)], [1] * len(asked) + labels * 2)
-    other = fit([*(answer for _, answer in pairs), *(pair[1] for pair, _ in general)], [1] * len(pairs) + labels)
-    words = sorted(one.keys() | other.keys())
-    TARGET.write_text("".join(f"{word}\t{one.get(word, 0):.2f}\t{other.get(word, 0):.2f}\n" for word in words))
-    _weights.cache_clear()
+    own = [(question, answer, int(about)) for about, question, answer in KNOWN["rows"]]
+    looked = {row: features(*row[:2], MONEY) for row in [*questions, *pairs, *general, *own]}
+    made = {"money": dict.fromkeys(MONEY, 1.0)}
+    style = [{one for one in looked[row]["style"] if is_style(one)} for row in [*pairs, *general]]
+    about = [1] * len(pairs) + [0] * len(general)
+    made["style"] = fit(style, about, [3.0] * len(pairs) + [1.0] * len(general), 1.0)
+    others = [*general, *own]
+    for part, rows, weight, penalty in (
+        ("asked", [*questions, *pairs], [0.6] * len(questions) + [1.0] * len(pairs), 1.0),
+        ("told", pairs, [3.0] * len(pairs), 2.0),
+    ):
+        found = [looked[row][part] - STYLE for row in [*rows, *others]]
+        weight += [6.0 if row[2] else 1.0 for row in others]
+        made[part] = fit(found, [row[2] for row in [*rows, *others]], weight, penalty)
+    lines = [f"{part}\t{one}\t{value:.2f}\n" for part, some in made.items() for one, value in sorted(some.items())]
+    TARGET.write_text("".join(lines), encoding="utf-8")
+    weights.cache_clear()
 
 
 def main() -> None:
     """Tell what the filter makes of rows that it has not seen, then learn from all."""
-    asked, told, general_file, finance = map(Path, sys.argv[1:5])
-    pairs = [(question, answer.replace("  ", " ")) for question, answer in json.loads(told.read_text())]
-    known = {question for question, _ in pairs}
+    asked, told, general_file, labels = map(Path, sys.argv[1:5])
+    pairs = [(question, answer.replace("  ", " "), 1) for question, answer in json.loads(told.read_text())]
+    known = {question for question, *_ in pairs}
     with asked.open() as file:
-        questions = [row["question"] for row in csv.DictReader(file, delimiter="\t") if row["question"] not in known]
-    marked = set(json.loads(finance.read_text()))
-    general = [(tuple(pair), int(number in marked)) for number, pair in enumerate(json.loads(general_file.read_text()))]
-    parts: list[list] = [questions, pairs, general]
-    for seed, part in enumerate(parts):
-        random.Random(seed).shuffle(part)
+        every = [row["question"] for row in csv.DictReader(file, delimiter="\t")]
+    questions = [(question, "", 1) for question in every if question not in known]
+    label = {number: kind for kind, numbers in json.loads(labels.read_text()).items() for number in numbers}
+    general = [
+        (question, answer, int(label.get(number) == "money"))
+        for number, (question, answer) in enumerate(json.loads(general_file.read_text()))
+        if label.get(number) != "unsure"
+    ]
     lost, kept = [], []
     for fold in range(FOLDS):
-        learn(*([one for number, one in enumerate(part) if number % FOLDS != fold] for part in parts))
-        lost += [pair[0] for pair in pairs[fold::FOLDS] if not is_finance(*pair)]
-        kept += [(label, pair[0]) for pair, label in general[fold::FOLDS] if is_finance(*pair)]
+        seen, unseen = [], []
+        for part in (questions, pairs, general):  # all answers to a question are in one fold
+            other = [zlib.crc32(row[0].encode()) % FOLDS == fold for row in part]
+            seen.append([row for row, out in zip(part, other, strict=True) if not out])
+            unseen.append([row for row, out in zip(part, other, strict=True) if out])
+        learn(*seen)
+        lost += [row for row in unseen[1] if not is_finance(*row[:2])]
+        kept += [row for row in unseen[2] if is_finance(*row[:2])]
+    off = [row for row in kept if not row[2]]
     print(f"FiQA: {len(lost)} of {len(pairs)} rows lost ({len(lost) / len(pairs):.2%})")
-    off = sum(not label for label, _ in kept)
-    print(f"general rows: {len(kept)} of {len(general)} kept, {off} of them not about money; {len(marked)} are")
-    for mark, question in [("lost", question) for question in lost] + sorted(kept):
-        print(f"  {mark} {' '.join(question.split())[:100]}")
-    learn(*parts)
+    print(f"general rows: {len(kept)} of {len(general)} kept, {len(off)} of them not about money; "
+          f"{sum(row[2] for row in general)} are")  # fmt: skip
+    for mark, rows in (("lost", lost), ("off", off)):
+        print("".join(f"  {mark} {' '.join(row[0].split())[:100]}\n" for row in rows), end="")
+    learn(questions, pairs, general)
 
 
 if __name__ == "__main__":
