@@ -19,36 +19,13 @@ from common.versions import versions
 from converters.registry import system_prompt
 from recipes.catalog.datasets import card_of
 from recipes.catalog.prices import price_per_hour
+from recipes.llamafactory.keys import groups
 from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
 from recipes.render import render_all, render_train
 
 PACKAGES = ("llamafactory", "transformers", "torch", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
-NOT_IDENTITY = (
-    "preprocessing_num_workers",
-    "dataloader_num_workers",
-    "overwrite_output_dir",
-    "save_total_limit",
-    "disable_gradient_checkpointing",
-    "use_unsloth_gc",
-    "logging_steps",
-    "report_to",
-    "run_name",
-    "project",
-    "use_swanlab",
-    "swanlab_project",
-    "swanlab_run_name",
-    "swanlab_mode",
-)
-"""Keys that change how a run is done but not what comes out."""
-HOW = (
-    *NOT_IDENTITY, "bf16", "fp16", "use_cpu", "flash_attn", "enable_liger_kernel", "use_unsloth", "deepspeed", "fsdp",
-    "fsdp_config", "ddp_timeout", "save_strategy", "save_steps", "eval_strategy", "eval_steps",
-    "per_device_eval_batch_size", "per_device_train_batch_size", "gradient_accumulation_steps", "overwrite_cache",
-    "plot_loss", "include_num_input_tokens_seen",
-)  # fmt: skip
-"""Keys that an interrupted run can go on with otherwise: on another card, with another attention, in other batches
-(as long as an optimizer step holds as many sequences)."""
+NOT_IDENTITY = groups()["without effect"]
 STEP = "sequences an optimizer step"
 
 
@@ -88,7 +65,11 @@ def weights_of(one: Identity, devices: int = 1) -> dict[str, Any]:
     """Return what of an identity decides the trained weights; `devices` where it was not recorded."""
     settings = one["settings"]
     together = settings["per_device_train_batch_size"] * settings.get("gradient_accumulation_steps", 1)
-    kept = {key: value for key, value in settings.items() if key not in HOW and (value or key != "enable_thinking")}
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if key not in [*NOT_IDENTITY, *groups()["how"]] and (value or key != "enable_thinking")
+    }
     return {
         **kept,
         STEP: together * one.get("devices", devices),

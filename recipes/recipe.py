@@ -25,20 +25,11 @@ from recipes.choices.settings import choose
 from recipes.estimate import duration
 from recipes.estimate.memory import Estimate, served
 from recipes.estimate.weights import saved_bytes
-from recipes.llamafactory.keys import read_settings
+from recipes.llamafactory.keys import groups, read_settings
 from recipes.prepare.download import ensure_config
 from recipes.prepare.prepare import model_path
 
-FORMAT_KEYS = (
-    "template", "default_system", "enable_thinking", "preserve_thinking", "tool_format", "model_revision",
-    "trust_remote_code", "rope_scaling", "resize_vocab", "add_tokens", "add_special_tokens",
-    "new_special_tokens_config", "split_special_tokens", "use_fast_tokenizer",
-)  # fmt: skip
-"""What a user sets of these for training also holds when the model is measured, exported and served."""
-ANNOUNCED = (
-    "template", "enable_thinking", "flash_attn", "lora_target", "cutoff_len", "packing", "learning_rate",
-    "num_train_epochs", "per_device_train_batch_size", "bf16", "fp16", "disable_gradient_checkpointing",
-)  # fmt: skip
+FORMAT_KEYS = groups()["format"]
 THINKS = "THINK=1: it thinks first, which takes room and time, and no thought is judged"
 ANSWERS = "both answer at once, behind an empty thought; THINK=1 lets both think"
 BEHIND_A_THOUGHT = "rows without a thought are learnt behind an empty one, which unteaches no thinking"
@@ -273,9 +264,11 @@ class Recipe:
             f"  rows: {card['files']['train']['rows']:,} to train on, from {card['source']}",
             f"  why this hardware: {self.hardware_why}",
         ]
-        chosen = [(key, self.choices[key]) for key in ANNOUNCED if key in self.choices]
+        chosen = [(key, self.choices[key]) for key in groups()["announced"] if key in self.choices]
         lines += [f"  {key} = {choice.value}" + (f": {choice.why}" if choice.why else "") for key, choice in chosen]
-        lines += [f"  {key} = {value} (SET)" for key, value in self.overrides.items() if key not in ANNOUNCED]
+        lines += [
+            f"  {key} = {value} (SET)" for key, value in self.overrides.items() if key not in groups()["announced"]
+        ]
         return "\n".join([*lines, f"  recipe: {self.folder}/recipe.yaml"])
 
 

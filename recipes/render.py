@@ -11,34 +11,10 @@ from recipes.catalog.catalog import HERE, methods
 from recipes.choices.choice import Choice, Choices
 from recipes.choices.sharding import files
 from recipes.estimate.memory import computed
+from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import CPU_MEMORY, environment
 from recipes.recipe import Recipe
 
-SECTIONS = {
-    "model": (
-        "model_name_or_path", "trust_remote_code", "template", "default_system", "enable_thinking", "flash_attn",
-        "quant", "double_quant",
-    ),
-    "method": (
-        "stage", "do_train", "finetuning_type", "lora", "freeze", "oft", "module_dropout", "pissa", "use_dora",
-        "use_rslora", "use_galore", "galore", "use_apollo", "apollo", "use_badam", "badam", "use_muon", "pref",
-        "use_eaft", "eaft", "use_dft", "use_asft", "asft", "ref_model", "neftune",
-    ),
-    "data": (
-        "dataset", "eval_dataset", "cutoff_len", "packing", "neat_packing", "train_sampling", "overwrite_cache",
-        "preprocessing",
-    ),
-    "training": (
-        "learning_rate", "num_train_epochs", "per_device", "gradient_accumulation", "lr_scheduler", "warmup", "seed",
-        "load_best", "metric_for", "greater_is", "early_stopping",
-    ),
-    "speed and memory": (
-        "use_cpu", "bf16", "fp16", "pure_bf16", "optim", "enable_liger", "disable_gradient", "deepspeed",
-        "dataloader",
-    ),
-    "output": ("output_dir", "overwrite_output_dir", "logging", "save", "eval", "plot_loss", "report_to", "include"),
-}  # fmt: skip
-"""Which keys (by their beginnings) stand under which heading; what fits none comes last."""
 QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
@@ -140,9 +116,9 @@ def render_all(recipe: Recipe) -> dict[str, str]:
 
 
 def _sections(choices: Choices) -> list[tuple[str, Choices]]:
-    grouped: dict[str, Choices] = {title: {} for title in [*SECTIONS, "more"]}
+    grouped: dict[str, Choices] = {title: {} for title in [*groups()["sections"], "more"]}
     for key, choice in choices.items():
-        title = next((title for title, begin in SECTIONS.items() if key.startswith(begin)), "more")
+        title = next((title for title, begin in groups()["sections"].items() if key.startswith(tuple(begin))), "more")
         grouped[title][key] = choice
     return list(grouped.items())
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from common import tracking
 from common.errors import UserError
 from common.files import read_json
-from common.process import free_port, last_line, only_one, run_logged, tail
+from common.process import free_port, last_line, only_one
 from common.progress import Progress
 from common.run_files import Step
 from recipes.catalog.machine import ram_gb
-from recipes.llamafactory.launch import environment, llamafactory
+from recipes.llamafactory.launch import environment, llamafactory, watched
 from recipes.llamafactory.results import checkpoints, peak_vram, seconds_spent, step_of, whole_loss
 from recipes.llamafactory.training_log import TrainingProgress
 from recipes.manifest import finish, is_done, write_run
@@ -90,13 +90,8 @@ def _finish_export(recipe: Recipe) -> str:
     folder = Path(recipe.folder)
     log = folder / "logs" / "export.log"
     command = [sys.executable, "-m", "recipes.export.finish", f"{folder}/export.yaml", recipe.loaded_path]
-    with Progress("trying the exported model", 0) as progress:
-        code = run_logged([*command, recipe.backbone.revision], log, lambda _: progress.show(), {})
-    if code:
-        raise UserError(
-            f"the model in {folder}/export does not generate; the end of {log}:\n{tail(log)}",
-            "if the loss was fine, the export went wrong: the export command again; if not, train with a smaller rate",
-        )
+    cure = "if the loss was fine, the export went wrong: the export command again; if not, train with a smaller rate"
+    watched("trying the exported model", [*command, recipe.backbone.revision], log, cure)
     return last_line(log)
 
 

@@ -16,10 +16,10 @@ import yaml
 
 from common.errors import UserError, run_cli, unknown
 from common.files import write_text
-from common.process import only_one, run_logged, tail
-from common.progress import Progress
+from common.process import only_one
 from recipes.export.finish import adds_first, load_tokenizer, modelfile_of
 from recipes.llamafactory.chat_format import ChatFormat, format_of
+from recipes.llamafactory.launch import watched
 from recipes.recipe import Recipe
 
 CONVERTED = ("f32", "f16", "bf16", "q8_0")
@@ -27,6 +27,7 @@ CONVERTED = ("f32", "f16", "bf16", "q8_0")
 QUANTIZED = ("q2_k", "q3_k_m", "q4_0", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "q6_k")
 """What takes llama.cpp's llama-quantize, a compiled program."""
 CONVERTER = "convert_hf_to_gguf.py"
+CURE = "if it does not know this model, a newer llama.cpp may (git pull); what was exported is not touched"
 WHOLE = (2, 3, 4)
 """GGUF token types that are never cut: unknown, control, user-defined."""
 
@@ -72,27 +73,20 @@ def export_gguf(recipe: Recipe, kind: str) -> Path:
         raw = unfinished / ("model.gguf" if first == kind else "f16.gguf")
         export = f"{folder}/export"
         convert = [sys.executable, str(llama_cpp / CONVERTER), export, "--outtype", first, "--outfile", str(raw)]
-        _run(folder, f"converting to {first}", convert)
+        log = folder / "logs" / "gguf.log"
+        watched(f"converting to {first}", convert, log, CURE)
         if first != kind:
             program = str(quantizer(llama_cpp))
-            _run(folder, f"quantizing to {kind}", [program, str(raw), str(unfinished / "model.gguf"), kind.upper()])
+            quantize = [program, str(raw), str(unfinished / "model.gguf"), kind.upper()]
+            watched(f"quantizing to {kind}", quantize, log, CURE)
             raw.unlink()
         check = [sys.executable, "-m", "recipes.export.gguf", f"{folder}/export.yaml", str(unfinished)]
-        _run(folder, "checking it", check)
+        watched("checking it", check, log, CURE)
         unfinished.rename(target)
         size = (target / "model.gguf").stat().st_size / 1e9
         print(f"converted: {target}/model.gguf ({kind}, {size:.2f} GB, {time.monotonic() - began:.0f} s)")
         print(f"  next: cd {target} && ollama create my-model -f Modelfile")
     return target
-
-
-def _run(folder: Path, what: str, command: list[str]) -> None:
-    log = folder / "logs" / "gguf.log"
-    with Progress(what, 0) as progress:
-        code = run_logged(command, log, lambda _: progress.show(), {})
-    if code:
-        cure = "if it does not know this model, a newer llama.cpp may (git pull); what was exported is not touched"
-        raise UserError(f"{what} ended with code {code}; the end of {log}:\n{tail(log)}", cure)
 
 
 def read_facts(path: Path) -> dict[str, Any]:

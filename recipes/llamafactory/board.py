@@ -3,39 +3,23 @@
 import json
 from typing import Any
 
+from recipes.llamafactory.keys import groups
+
 CUSTOM = "Custom"
 """The UI's name for a model that is not in its own list."""
 STAGES = {"sft": "Supervised Fine-Tuning", "rm": "Reward Modeling", "dpo": "DPO", "kto": "KTO", "pt": "Pre-Training"}
-WIDGETS = {
-    "learning_rate": "learning_rate",
-    "num_train_epochs": "num_train_epochs",
-    "max_samples": "max_samples",
-    "cutoff_len": "cutoff_len",
-    "enable_thinking": "enable_thinking",
-    "per_device_train_batch_size": "batch_size",
-    "gradient_accumulation_steps": "gradient_accumulation_steps",
-    "lr_scheduler_type": "lr_scheduler_type",
-    "packing": "packing",
-    "neat_packing": "neat_packing",
-    "lora_rank": "lora_rank",
-    "lora_alpha": "lora_alpha",
-    "lora_dropout": "lora_dropout",
-    "lora_target": "lora_target",
-}
-"""Recipe keys with a place on the page, where a person can change them; the others go into its "extra arguments"."""
 AS_TEXT = ("learning_rate", "num_train_epochs", "max_samples")
 ALL_ROWS = 10**9
 """The page's own default takes 100,000 rows at most."""
-ELSEWHERE = ("stage", "do_train", "dataset", "dataset_dir", "output_dir", "overwrite_output_dir", "finetuning_type",
-             "bf16", "fp16", "pure_bf16", "quantization_bit", "quantization_method", "plot_loss")  # fmt: skip
-"""Keys that the page sets by other means: tabs, menus, or its own folder for each run."""
 
 
 def saved_configuration(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn a training recipe's keys into what the UI's "load arguments" button reads."""
     settings = {"max_samples": ALL_ROWS, **settings}
     compute = next((name for name in ("pure_bf16", "bf16", "fp16") if settings.get(name)), "fp32")
-    extra = {key: value for key, value in settings.items() if key not in {*WIDGETS, *ELSEWHERE}}
+    extra = {
+        key: value for key, value in settings.items() if key not in {*groups()["widgets"], *groups()["not on the page"]}
+    }
     # The page forgets a loaded path and template when it shows another model; these come last and win.
     extra |= {"model_name_or_path": settings["model_name_or_path"], "template": settings.get("template")}
     page = {
@@ -49,7 +33,7 @@ def saved_configuration(settings: dict[str, Any]) -> dict[str, Any]:
         "train.compute_type": compute,
         "train.extra_args": json.dumps(extra, ensure_ascii=False),
     }
-    for key, element in WIDGETS.items():
+    for key, element in groups()["widgets"].items():
         if key in settings:
             page[f"train.{element}"] = str(settings[key]) if key in AS_TEXT else settings[key]
     return page

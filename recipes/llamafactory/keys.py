@@ -13,24 +13,21 @@ from pydantic import BeforeValidator, Field, create_model
 from common.files import read_json
 from common.overrides import unchecked
 from common.schema import Schema, Share, Text, check, invalid
+from recipes.catalog.catalog import read_yaml
 
 TABLE = Path(__file__).with_name("llamafactory_keys.json")
 
 Key = dict[str, Any]
 """{"type": bool | int | float | str | list | dict | any, "choices": [...] (may be absent), "optional": bool}"""
 
-OWNED = {
-    "model_name_or_path": "MODEL=", "dataset": "TASK=", "stage": "METHOD=", "finetuning_type": "METHOD=",
-    "output_dir": "VARIANT=", "do_train": "the command",
-}  # fmt: skip
-"""Keys that a word of the command decides, and with them files and later steps: SET must not say otherwise."""
-ABOVE_ZERO = (
-    "cutoff_len", "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-    "learning_rate", "num_train_epochs", "lora_rank", "lora_alpha", "preprocessing_num_workers", "logging_steps",
-    "save_steps", "eval_steps",
-)  # fmt: skip
-SHARES = ("lora_dropout", "warmup_ratio")
 HINT = 'SET="key=value key=value"; `python -m recipes keys` shows every key with its type'
+
+
+@cache
+def groups() -> dict[str, Any]:
+    """Return the groups of keys by name; key_groups.yaml says what each is for."""
+    found: dict[str, Any] = read_yaml(Path(__file__).with_name("key_groups.yaml"), dict)
+    return found
 
 
 @cache
@@ -62,8 +59,8 @@ def sorted_out(settings: Mapping[str, Any], what: str = "SET") -> tuple[dict[str
     """Return those settings that are right, with values brought to their types, and what is wrong with the others."""
     checked, problems = dict[str, Any](), list[str]()
     for key, value in settings.items():
-        if what == "SET" and key in OWNED:
-            problems.append(f"{key}: {OWNED[key]} decides it, not SET")
+        if what == "SET" and key in groups()["owned"]:
+            problems.append(f"{key}: {groups()['owned'][key]} decides it, not SET")
             continue
         made, wrong = check(_schema(key), {key: value}, known_keys())
         problems += wrong
@@ -87,9 +84,9 @@ def _type(key: str, entry: Key) -> Any:
     kind: Any = {"bool": bool, "int": Whole, "float": float, "str": Text}.get(entry["type"], Any)
     if choices := entry.get("choices"):
         kind = Annotated[Literal[tuple(choices)], BeforeValidator(lambda value: _choice(value, choices))]
-    if key in ABOVE_ZERO:
+    if key in groups()["above zero"]:
         kind = Annotated[kind, Field(gt=0)]
-    if key in SHARES:
+    if key in groups()["shares"]:
         kind = Share
     return kind | None if entry["optional"] and kind is not Any else kind
 

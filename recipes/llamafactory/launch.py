@@ -10,6 +10,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.process import run_logged, tail, tool
+from common.progress import Progress
 from recipes.catalog.catalog import Hardware
 
 DEFAULT_PORT = "29500"
@@ -69,6 +70,14 @@ def llamafactory(
             explain(log.read_text(encoding="utf-8", errors="replace")[-8000:], code),
         )
     return time.monotonic() - began
+
+
+def watched(what: str, command: list[str], log: Path, cure: str) -> None:
+    """Run another command for a run, what it says behind what `log` holds; UserError with the log's end if it fails."""
+    with Progress(what, 0) as progress:
+        code = run_logged(command, log, lambda _: progress.show(), {})
+    if code:
+        raise UserError(f"{what} ended with code {code}; the end of {log}:\n{tail(log)}", cure)
 
 
 KILLED = (256 - signal.SIGKILL, 128 + signal.SIGKILL)

@@ -14,17 +14,9 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from recipes.llamafactory.keys import ABOVE_ZERO, SHARES
+from recipes.llamafactory.keys import groups
 
-PLAIN = {
-    *ABOVE_ZERO, *SHARES, "max_steps", "max_samples", "seed", "template", "default_system", "eval_strategy",
-    "save_total_limit", "train_sampling_strategy", "report_to", "overwrite_cache", "dataloader_num_workers",
-}  # fmt: skip
-"""Keys that the parser takes with any value of their type, beside any other key."""
-OF_THE_MACHINE = (
-    "bf16", "fp16", "pure_bf16", "deepspeed", "enable_liger_kernel", "use_unsloth", "report_to", "output_dir",
-)  # fmt: skip
-"""Keys that are right or wrong by the machine, which may be another one; the plan checks them by itself."""
+PLAIN = {key for name in ("plain", "above zero", "shares") for key in groups()[name]}
 DRIVERS = {"11": 450, "12": 525, "13": 580}
 """CUDA's version in torch -> the oldest NVIDIA driver that runs it."""
 MARK = "found: "
@@ -96,7 +88,7 @@ def refused(settings: Mapping[str, Any]) -> str:
     from llamafactory.hparams import get_train_args
     from llamafactory.model.model_utils.quantization import configure_quantization
 
-    here = {key: value for key, value in settings.items() if key not in OF_THE_MACHINE}
+    here = {key: value for key, value in settings.items() if key not in groups()["of the machine"]}
     with tempfile.TemporaryDirectory() as empty:
         try:
             model, *_ = get_train_args({**here, "use_cpu": True, "report_to": "none", "output_dir": empty})

@@ -13,7 +13,7 @@ from common.hub import hub_cache, hub_home, snapshot
 from common.paths import RUNS
 from recipes.catalog.datasets import card_of
 from recipes.catalog.machine import nvidia_driver, ram_gb
-from recipes.llamafactory.keys import known_templates
+from recipes.llamafactory.keys import groups, known_templates
 from recipes.llamafactory.launch import uses_ray
 from recipes.llamafactory.trial import PLAIN, ask, blind
 from recipes.preflight.conflicts import form_of, packages_of
@@ -58,10 +58,6 @@ class Surroundings:
     driver: str = ""
 
 
-NAMED = ("deepspeed", "resume_from_checkpoint", "dataset_dir", "media_dir", "new_special_tokens_config")
-"""Keys that name files of the user's."""
-
-
 def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
     """Collect what the checks of a plan need; `thorough`: ask LLaMA-Factory and torch too, which takes seconds."""
     card, there = card_of(recipe.task), recipe.overrides
@@ -85,7 +81,9 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
         mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
         ray=uses_ray(),
         cpu_cores=os.cpu_count() or 1,
-        absent=tuple(f"{key}={there[key]}" for key in NAMED if key in there and not Path(str(there[key])).exists()),
+        absent=tuple(
+            f"{key}={there[key]}" for key in groups()["files"] if key in there and not Path(str(there[key])).exists()
+        ),
         refused=found.refused if found and set(there) - PLAIN else "",
         blind=blind(found.torch, recipe.hardware.devices, recipe.hardware.compute_capability)
         if found and by_card

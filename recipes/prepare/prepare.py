@@ -26,6 +26,8 @@ from recipes.prepare.download import download, ensure_config, uses_modelscope
 from recipes.prepare.probe import Probe, check, check_unknown
 
 MARKER = "prepared.json"
+MADE_OF_GGUF = Probe(file="tokenizer.json", whole=("<|im_start|>", "<|im_end|>"))
+"""What must be true of the folder that is made of a GGUF file, whose tokenizer is put together here."""
 
 
 class Preparation(Schema, use_attribute_docstrings=False):
@@ -137,8 +139,8 @@ def prepare(backbone: Backbone, dtype: str = "") -> Path:
         else:
             link(download(backbone) if backbone.hub else Path(backbone.name), unfinished, wanted)
         correct(unfinished, wanted)
-        if wanted.probe:
-            check(unfinished, wanted.probe, backbone)
+        if probe := wanted.probe or (MADE_OF_GGUF if wanted.gguf else None):
+            check(unfinished, probe, backbone)
         write_json(
             unfinished / MARKER,
             {

@@ -1,11 +1,9 @@
 """A twin's tokenizer, trained on the text that this repository holds, in the files its backbone's repository ships."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 from pydantic import Field
 
 from common.errors import UserError
@@ -16,6 +14,7 @@ from recipes.catalog.catalog import HERE
 TEXTS = ("eval/questions", "converters/examples")
 """Folders of English and Chinese text, at the root of the checkout."""
 LONGEST_LINE = 1000
+SUFFIXES = (".jsonl", ".json", ".csv", ".txt", ".md")
 FROM_ONE_FILE = 60_000
 """Characters: so that no language drowns the other."""
 
@@ -55,45 +54,12 @@ class Twin(Schema):
 
 def corpus(root: Path = HERE.parent) -> list[str]:
     """Return lines of text, the same for the same checkout."""
-    paths = sorted(path for folder in TEXTS for path in (root / folder).rglob("*") if path.suffix in _READERS)
-    lines = [line for path in paths for line in _some(_READERS[path.suffix](path))]
+    paths = sorted(path for folder in TEXTS for path in (root / folder).rglob("*") if path.suffix in SUFFIXES)
+    texts = [path.read_text(encoding="utf-8", errors="ignore")[:FROM_ONE_FILE] for path in paths]
+    lines = [line[:LONGEST_LINE] for text in texts for line in text.splitlines() if line.strip()]
     if not lines:
         raise UserError(f"no text to train a tokenizer on under {root} ({', '.join(TEXTS)})", "run in a full checkout")
     return lines
-
-
-def _some(texts: Iterator[str]) -> Iterator[str]:
-    """Yield non-empty lines, cut, until there are enough."""
-    taken = 0
-    for text in texts:
-        for line in text.splitlines():
-            if line.strip() and taken < FROM_ONE_FILE:
-                yield line[:LONGEST_LINE]
-                taken += min(len(line), LONGEST_LINE)
-
-
-def _plain(path: Path) -> Iterator[str]:
-    yield path.read_text(encoding="utf-8", errors="ignore")
-
-
-def _jsonl(path: Path) -> Iterator[str]:
-    for line in path.read_bytes().splitlines():
-        if line.strip():
-            try:
-                yield from _strings(orjson.loads(line))
-            except orjson.JSONDecodeError:  # the examples hold broken lines on purpose
-                continue
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
-
-
-_READERS = {".jsonl": _jsonl, ".json": _plain, ".csv": _plain, ".txt": _plain, ".md": _plain}
 
 
 def write_tokenizer(twin: Twin, folder: Path) -> dict[str, int]:
