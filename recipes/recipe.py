@@ -170,20 +170,14 @@ class Recipe:
     def _evaluating(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.data.has_val:
             return {"eval_strategy": Choice("no", f"dataset_info.json has no {self.task}_val")}
-        alone = chosen.get("neat_packing") and chosen.get("flash_attn") == "fa2"
-        return {
-            "eval_dataset": Choice(f"{self.task}_val", "the loss on these rows is logged while training"),
-            **self._when_to_evaluate(chosen),
-            "per_device_eval_batch_size": Choice(1, "all that LLaMA-Factory packs with FlashAttention-2")
-            if alone
-            else Choice(2),
-        }
-
-    def _when_to_evaluate(self, chosen: Mapping[str, Any]) -> Choices:
-        if not chosen.get("load_best_model_at_end"):
-            return {"eval_strategy": Choice("epoch")}
-        every = values(self._saving(chosen)).get("save_steps", self._logging)
-        return {"eval_strategy": Choice("steps"), "eval_steps": Choice(every, "each checkpoint is measured")}
+        when, batch = {"eval_strategy": Choice("epoch")}, Choice(2)
+        if chosen.get("load_best_model_at_end"):
+            every = values(self._saving(chosen)).get("save_steps", self._logging)
+            when = {"eval_strategy": Choice("steps"), "eval_steps": Choice(every, "each checkpoint is measured")}
+        if chosen.get("neat_packing") and chosen.get("flash_attn") == "fa2":
+            batch = Choice(1, "all that LLaMA-Factory packs with FlashAttention-2")
+        rows = Choice(f"{self.task}_val", "the loss on these rows is logged while training")
+        return {"eval_dataset": rows, **when, "per_device_eval_batch_size": batch}
 
     def _saving(self, chosen: Mapping[str, Any]) -> Choices:
         if not self.method.resumable:
@@ -191,20 +185,16 @@ class Recipe:
                 "overwrite_output_dir": Choice(True, f"an interrupted {self.method.title} run begins anew"),
                 "save_strategy": Choice("no", "a run resumed half-way would end in wrong weights"),
             }
-        shape, every, minutes = self.backbone.shape, self._logging, 0.0
+        shape, every = self.backbone.shape, 10 * self._logging
         step = duration.seconds_a_step(shape, chosen, self.hardware, self.data) if shape else 0.0
         if step:
             size = saved_bytes(shape, chosen)[1] / 1e9  # type: ignore[arg-type]
             between = max(SAVE_SECONDS, size / DISK_GB_A_SECOND / SAVING_SHARE)
-            every *= max(1, round(between / step / every))
-            minutes = every * step / 60
-        else:
-            every *= 10
+            every = self._logging * max(1, round(between / step / self._logging))
         if chosen.get("load_best_model_at_end"):
             tenth = duration.steps(chosen, self.hardware, self.data) / CHECKPOINTS
             every = min(every, max(1, round(tenth / self._logging)) * self._logging)
-            minutes = every * step / 60
-        why = f"about every {minutes:.0f} min" if minutes else "the speed is not known"
+        why = f"about every {every * step / 60:.0f} min" if step else "the speed is not known"
         return {
             "overwrite_output_dir": Choice(False, "an interrupted run goes on from its last checkpoint"),
             "save_strategy": Choice("steps"),

@@ -161,19 +161,21 @@ def _memory(recipe: Recipe, around: Surroundings) -> Check:
 
 
 def _disk(recipe: Recipe, around: Surroundings) -> Check:
+    needed, download = disk_gb(recipe, downloaded=True), 0.0
+    if not around.downloaded:
+        download = disk_gb(recipe, downloaded=False) - needed
     elsewhere = around.hub_free_gb is not None  # then the download does not count here
-    needed = disk_gb(recipe, around.downloaded or elsewhere)
-    download = disk_gb(recipe, downloaded=False) - disk_gb(recipe, downloaded=True)
-    what = "checkpoints and export" if around.downloaded or elsewhere else "model, checkpoints and export"
-    words = f"about {needed:.0f} GB for {what}; {around.disk_free_gb:.0f} GB are free"
+    here = needed + (0 if elsewhere else download)
+    what = "model, checkpoints and export" if here > needed else "checkpoints and export"
+    words = f"about {here:.0f} GB for {what}; {around.disk_free_gb:.0f} GB are free"
     if recipe.backbone.shape is None:
         return Check("disk", OPEN, words.replace("about", "more than", 1))
-    if around.hub_free_gb is not None and not around.downloaded:
+    if around.hub_free_gb is not None and download:
         words += f"; {download:.0f} GB for the model in the hub's cache, where {around.hub_free_gb:.0f} GB are free"
         if download > around.hub_free_gb:
             return Check("disk", BAD, words, "free some, or set HF_HOME to a folder on a larger disk")
-    if needed > around.disk_free_gb:
-        hint = "free some" + ("" if around.downloaded or elsewhere else ", or set HF_HOME to a folder on another disk")
+    if here > around.disk_free_gb:
+        hint = "free some" + (", or set HF_HOME to a folder on another disk" if here > needed else "")
         return Check("disk", BAD, words, hint)
     return Check("disk", OK, words)
 
