@@ -86,7 +86,6 @@ EXPECTED = {
         "Hello there</s> See you</s>",
     ),
     "gemma2-2b": (GEMMA, GEMMA_ANSWERS),
-    "gemma3-1b": (GEMMA, GEMMA_ANSWERS),
     # history without end tokens, the one at the end: LLaMA-Factory's efficient_eos
     "glm4-9b": (
         "[gMASK]<sop><|user|>\nHi 你好 12<|assistant|>\nHello there<|user|>\nBye<|assistant|>\nSee you<|endoftext|>",

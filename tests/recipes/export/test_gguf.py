@@ -81,6 +81,7 @@ def test_what_llama_cpp_would_read_otherwise_is_named(fault: dict[str, object], 
 @pytest.fixture
 def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """A run whose model, a prepared twin, was exported as LLaMA-Factory does: with what transformers saves."""
+    import torch
     from transformers import AutoTokenizer
 
     backbone = find_backbone("baichuan2-7b")
@@ -101,8 +102,11 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     export = Path(recipe.folder) / "export"
     export.mkdir(parents=True)
     AutoTokenizer.from_pretrained(prepared).save_pretrained(export)
-    for name in ("config.json", "generation_config.json", "pytorch_model.bin"):
+    for name in ("config.json", "generation_config.json"):
         shutil.copy(twin / name, export / name)
+    trained = torch.load(twin / "pytorch_model.bin")
+    trained["model.layers.0.self_attn.q_proj.weight"] += 1
+    torch.save(trained, export / "pytorch_model.bin")
     settings = {"model_name_or_path": str(prepared), "export_dir": str(export)}
     (Path(recipe.folder) / "export.yaml").write_text(yaml.safe_dump(settings))
     return recipe
@@ -123,6 +127,8 @@ def test_an_export_is_completed_and_converted(exported: Recipe) -> None:
 
     text = "遗嘱怎样写才有效？ Who pays 75%?<reserved_106>"
     before = AutoTokenizer.from_pretrained(export).encode(text)
+    with pytest.raises(UserError, match="what was trained is not in them"):
+        finish(str(export.parent / "export.yaml"), str(export))
     finish(str(export.parent / "export.yaml"), exported.model_path)
     assert AutoTokenizer.from_pretrained(export).encode(text) == before
     assert (export / "tokenizer.model").is_file()
