@@ -55,6 +55,6 @@ def existing_run(run: str, task: str, model: str, method: str, variant: str) -> 
     if not folder.is_dir():
         raise UserError(
             f"there is no run in {folder}",
-            f"make train TASK={task or 'medical_en'} MODEL={model or 'smollm2-135m'} METHOD={method}",
+            f"make train TASK={task or 'medical_en'} MODEL={model or 'smollm2-135m'} METHOD={method or 'lora'}",
         )
     return folder

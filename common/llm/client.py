@@ -9,6 +9,7 @@ import asyncio
 import gc
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -113,7 +114,7 @@ class Client:
         self._reached: set[str] = set()
         self._told: set[str] = set()
         self._pending: dict[str, asyncio.Task[Reply]] = {}
-        self._habits: dict[str, Habits] = {}
+        self._habits: dict[str, Habits] = defaultdict(Habits)  # what is known of endpoints' ways
         self._looked_up: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._prices: dict[str, Price | None] = {}
 
@@ -151,7 +152,7 @@ class Client:
             attempt += 1
             async with self._slots:
                 self._look_up(endpoint)
-                sent = request.sent(endpoint, self.habits(endpoint))
+                sent = request.sent(endpoint, self._habits[endpoint.cache_name])
                 outcome = await self._attempt(endpoint, request, sent)
             if isinstance(outcome, Reply):
                 if self._needs_room(endpoint, request, sent, outcome):
@@ -209,7 +210,7 @@ class Client:
                 return reply
             except Exception as error:
                 dollars = 0.0
-                failure = classify(error, endpoint.url, endpoint.model, endpoint.key, sent)
+                failure = classify(error, endpoint, sent)
                 dollars = None if failure.billed else 0.0
             if failure.kind != "unreachable":
                 self._reached.add(endpoint.url)
@@ -222,7 +223,7 @@ class Client:
         body = {"model": endpoint.model, "messages": request.messages}
         raw = await self._sdk(endpoint).chat.completions.with_raw_response.create(**body, extra_body=sent)
         reply = read_completion(raw.content)
-        renamed = self.habits(endpoint).renamed
+        renamed = self._habits[endpoint.cache_name].renamed
         reply.left_out = [name for name in request.settings if renamed.get(name, name) not in sent]
         return reply
 
@@ -247,13 +248,9 @@ class Client:
             )
         return self._sdks[place]
 
-    def habits(self, endpoint: Endpoint) -> Habits:
-        """Return what is known of an endpoint's ways."""
-        return self._habits.setdefault(endpoint.cache_name, Habits())
-
     def _adapt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], failure: Failure) -> bool:
         """Remember what an endpoint refuses, and tell whether the call is now another one."""
-        habits, name = self.habits(endpoint), failure.parameter
+        habits, name = self._habits[endpoint.cache_name], failure.parameter
         if request.sent(endpoint, habits) != sent:  # another call has found it out meanwhile
             return True
         ours = next((ours for ours, theirs in habits.renamed.items() if theirs == name), name)
@@ -276,7 +273,7 @@ class Client:
 
     def _needs_room(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], reply: Reply) -> bool:
         """Tell whether a reply was cut off and the same call, now with the room it was promised, may end."""
-        habits, cut_off = self.habits(endpoint), reply.finish_reason.lower() in CUT_OFF
+        habits, cut_off = self._habits[endpoint.cache_name], reply.finish_reason.lower() in CUT_OFF
         habits.needs_room |= reply.thought or cut_off
         return cut_off and request.sent(endpoint, habits) != sent
 

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
 
 from common import proxies
 from common.errors import UserError
+from common.llm.endpoint import Endpoint
 
 Action = Literal["retry", "give up", "adapt", "filtered"]
 LONGEST_WAIT = 300.0
@@ -60,20 +61,20 @@ class RefusedError(Exception):
         self.error = error
 
 
-def classify(error: Exception, url: str, model: str, key: str = "", sent: Collection[str] = ()) -> Failure:
+def classify(error: Exception, endpoint: Endpoint, sent: Collection[str] = ()) -> Failure:
     """Turn an exception of the SDK into a Failure; what no retry can mend raises UserError.
 
-    `sent` are the names of the settings that were sent. What the server said is told without `key`: some quote it,
+    `sent` are the names of the settings that were sent. What the server said is told without the key: some quote it,
     and it must reach no file.
     """
     import openai
 
-    asked = _Asked(url, model, key, sent)
+    url = endpoint.url
     if isinstance(error, MalformedError):
-        return Failure("malformed", without(key, str(error)), "retry", billed=True)
+        return Failure("malformed", without(endpoint.key, str(error)), "retry", billed=True)
     if isinstance(error, RefusedError):
         status = _int(error.error.get("code")) if isinstance(error.error, dict) else 0
-        return _of_status(status if 400 <= status < 600 else 200, error.error, {}, asked)
+        return _of_status(status if 400 <= status < 600 else 200, error.error, {}, endpoint, sent)
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
         if any(sign in type(cause).__name__.lower() for sign in ("connect", "proxy")):
@@ -86,21 +87,14 @@ def classify(error: Exception, url: str, model: str, key: str = "", sent: Collec
         status, headers = error.status_code, error.response.headers
         if status in (407, 502, 503, 504) and "json" not in headers.get("content-type", "") and proxies.of(url):
             return Failure("unreachable", f"HTTP {status}{proxies.note(url)}", "retry")
-        return _of_status(status, error.body, headers, asked)
+        return _of_status(status, error.body, headers, endpoint, sent)
     raise error
 
 
-class _Asked(NamedTuple):
-    url: str
-    model: str
-    key: str
-    sent: Collection[str]
-
-
-def _of_status(status: int, body: Any, headers: Any, asked: _Asked) -> Failure:
+def _of_status(status: int, body: Any, headers: Any, endpoint: Endpoint, sent: Collection[str]) -> Failure:
     """Return what an HTTP status and the error beside it mean; 200 stands for an error without a status."""
-    url, model = asked.url, asked.model
-    everything = without(asked.key, _said(body))
+    url, model = endpoint.url, endpoint.model
+    everything = without(endpoint.key, _said(body))
     said, body = everything[:300], _object(body)
     everything += " ".join(["", *(str(body.get(name) or "") for name in ("code", "type", "status"))])
     kind = f"http {status}" if status != 200 else "error"
@@ -125,12 +119,12 @@ def _of_status(status: int, body: Any, headers: Any, asked: _Asked) -> Failure:
             f"most URLs end in /v1: {url}/v1" if missing else "check the URL",
         )
     if status in (400, 413, 422):
-        bounded = {"max_tokens", "max_completion_tokens"} & set(asked.sent)
+        bounded = {"max_tokens", "max_completion_tokens"} & set(sent)
         total, given = sign("total").search(everything), sign("input").search(everything)
         if bounded and total and given:
             most = int(total[1]) - int(given[1])
             return Failure(kind, said, "adapt" if most > LEAST_ROOM else "give up", most=max(0, most))
-        if parameter := _named(str(body.get("param") or ""), said, asked.sent):
+        if parameter := _named(str(body.get("param") or ""), said, sent):
             return Failure("unsupported", said, "adapt", parameter=parameter)
     if status in (408, 409, 429) or status >= 500:
         if wait is not None and wait > LONGEST_WAIT:

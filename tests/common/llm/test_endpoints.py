@@ -254,6 +254,12 @@ def test_a_models_name_may_hold_an_at(name: str, model: str, url: str) -> None:
     assert split_model(name) == (model, url)
 
 
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://h:abc/v1", "http://h:99999/v1", "h:8000", "ftp://h/v1"])
+def test_a_url_that_is_none(url: str) -> None:
+    with pytest.raises(UserError, match="not a URL"):
+        Place.from_environment("m", url)
+
+
 @pytest.mark.parametrize("name", ["", "@http://127.0.0.1:8000/v1", "m@127.0.0.1:8000", "m@localhost/v1"])
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(UserError, match=r"names no model|is not a URL"):
@@ -323,7 +329,7 @@ def what_follows(status: int, body: Any) -> str:
             asked = httpx2.Request("POST", "https://x.example/v1/chat/completions")
             reply = httpx2.Response(status, content=said, headers={"Content-Type": "application/json"}, request=asked)
             error = openai.OpenAI(api_key="k")._make_status_error_from_response(reply)  # type: ignore[arg-type]
-        failure = classify(error, "https://x.example/v1", "m", "", SETTINGS)
+        failure = classify(error, Place("m", "https://x.example/v1"), SETTINGS)
     except UserError as ended:
         return ended.message
     if failure.action == "adapt":
