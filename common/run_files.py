@@ -389,9 +389,9 @@ def read_sweep(sweep: str) -> Plan:
     found = _read(SWEEPS / name / "sweep.json", Plan, "start the sweep again, which writes it anew")
     if found is None:
         there = sorted(path.parent.name for path in SWEEPS.glob("*/sweep.json"))
-        hint = nearest(name, there) or (f"there are {', '.join(there)}" if there else "none has been started here")
+        hint = nearest(name, there) or (f"there are {', '.join(there)};" if there else "none has been started here;")
         raise UserError(
-            f"there is no sweep {name!r} in {SWEEPS}", f"{hint}; make sweep SWEEP=recipes/sweeps/....yaml starts one"
+            f"there is no sweep {name!r} in {SWEEPS}", f"{hint} make sweep SWEEP=recipes/sweeps/....yaml starts one"
         )
     return found
 

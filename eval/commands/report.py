@@ -20,7 +20,11 @@ REPORTS = RUNS / "reports"
 @click.option("--run", "runs", multiple=True, help="A run's folder, instead of a sweep or beside it.")
 @click.option("--name", default="", help="Name of the report's folder in runs/reports/ (default: the sweep's).")
 @click.option(
-    "--cases", default=3, show_default=True, help="Case studies of each kind; the first stands in the main part."
+    "--cases",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Case studies of each kind; the first stands in the main part.",
 )
 @click.option("--language", default="en", show_default=True, help="en or zh: the language of the report's own words.")
 def command(

@@ -48,8 +48,10 @@ def command(*, task: str, model: str, sort: str, delete: str, yes: bool) -> None
 
 
 def _text(found: "pandas.DataFrame") -> str:
-    shown = found.drop(columns="page").round(DIGITS).astype(object)
-    shown = shown.where(shown.notna(), "").rename(columns=COLUMNS)
+    shown = found.drop(columns="page").astype(object)
+    for name, digits in DIGITS.items():
+        shown[name] = [f"{value:.{digits}f}" if pandas.notna(value) else "" for value in shown[name]]
+    shown = shown.fillna("").rename(columns=COLUMNS)
     return shown.loc[:, (shown != "").any()].to_string(index=False)
 
 
