@@ -28,6 +28,8 @@ WORD = re.compile(r"\d{3}\([a-z]\)|\b[a-z][&/][a-z]\b|co-sign|[a-z][a-z0-9]+(?:'
 """Words as they are weighed: 401(k), P/E and S&P are one each."""
 LOOKED_AT = 2_000
 """Characters of a question, or of an answer, that tell what it is about."""
+STYLE, SUBJECT = ("form", "how asked", "how told"), ("asked", "told")
+"""Parts of a row that tell how somebody speaks, and of what."""
 MOST_MONEY_WORDS = {"asked": 3, "told": 6}
 BAR = 1.5
 """What `about_money` must come to in a row about money."""
@@ -38,7 +40,7 @@ FROM_LINK = re.compile(r"^\s*From\s*:?\s*https?://\S+\s*")
 @functools.cache
 def weights() -> dict[str, dict[str, float]]:
     """Return the weights of each part's features; "money" has the words that name money's things."""
-    found: dict[str, dict[str, float]] = {"money": {}, "style": {}, "asked": {}, "told": {}}
+    found: dict[str, dict[str, float]] = {"money": {}, **{part: {} for part in (*STYLE, *SUBJECT)}}
     for line in Path(__file__).with_suffix(".tsv").read_text(encoding="utf-8").splitlines():
         part, feature, weight = line.split("\t")
         found[part][feature] = float(weight)
@@ -46,17 +48,16 @@ def weights() -> dict[str, dict[str, float]]:
 
 
 def features(question: str, answer: str, money: Collection[str]) -> dict[str, set[str]]:
-    """Return what a row is weighed by: how it speaks (style), and what its question and its answer speak of."""
+    """Return what a row is weighed by, for each part of its style and its subject."""
     asked, told = (WORD.findall(text_[:LOOKED_AT].lower()) for text_ in (question, answer))
-    style = {f"{part} {word}" for part, words in (("q", asked), ("a", told)) for word in words}
-    style |= {f"{part} of 2^{len(text_).bit_length()}" for part, text_ in (("q", question), ("a", answer))}
-    style |= {f"begins {word}" for word in asked[:1]}
+    form = {f"{len(question).bit_length()} bits asked", f"{len(answer).bit_length()} bits told"}
+    form |= {f"begins {word}" for word in asked[:1]}
     if question.rstrip().endswith("?"):
-        style.add("asks")
+        form.add("asks")
     if "\n" in answer:
-        style.add("lines")
-    found = {"style": style}
-    for part, words in (("asked", set(asked)), ("told", set(told))):
+        form.add("lines")
+    found = {"form": form, "how asked": set(asked), "how told": set(told)}
+    for part, words in (("asked", found["how asked"]), ("told", found["how told"])):
         named = min(len(words.intersection(money)), MOST_MONEY_WORDS[part])
         found[part] = words | {f"{count} money words" for count in range(1, named + 1)}
     return found
@@ -70,9 +71,9 @@ def about_money(question: str, answer: str) -> float:
     """
     known = weights()
     found = features(question, answer, known["money"])
-    style, asked, told = (
-        known[part][""] + sum(known[part].get(feature, 0) for feature in found[part]) for part in found
-    )
+    said = {part: sum(map(known[part].__getitem__, known[part].keys() & found[part])) for part in found}
+    style = known["form"][""] + sum(said[part] for part in STYLE)
+    asked, told = (known[part][""] + said[part] for part in SUBJECT)
     return 0.75 * min(max(style, -4), 2) + asked + 0.5 * max(told, -1)
 
 

@@ -18,17 +18,18 @@ import sys
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy
 import yaml
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from converters.tasks.finance_en import features, is_finance, weights
+from converters.tasks.finance_en import STYLE, features, is_finance, weights
 
 TARGET = Path(__file__).parents[2] / "converters/tasks/finance_en.tsv"
 KNOWN = yaml.safe_load(Path(__file__).with_name("finance_words.yaml").read_text(encoding="utf-8"))
-MONEY, STYLE = KNOWN["money"].split(), set(KNOWN["style"].split())
+MONEY, STYLE_WORDS = KNOWN["money"].split(), set(KNOWN["style"].split())
 SMALLEST = 0.05
 """Weights that are nearer to zero are left out."""
 FOLDS = 3
@@ -37,7 +38,7 @@ Row = tuple[str, str, int]
 """Question, answer ("" when only the question is known), and whether it is about money."""
 
 
-def fit(found: list[set[str]], about: list[int], weight: list[float], penalty: float) -> dict[str, float]:
+def fit(found: list[set[Any]], about: list[int], weight: list[float], penalty: float) -> dict[Any, float]:
     """Return each feature's weight in a logistic regression; "" has the intercept."""
     counts = Counter(feature for some in found for feature in some)
     place = {feature: number for number, feature in enumerate(sorted(one for one in counts if counts[one] > 1))}
@@ -55,26 +56,25 @@ def fit(found: list[set[str]], about: list[int], weight: list[float], penalty: f
     return {"": best[0]} | {one: best[n + 1] for one, n in place.items() if abs(best[n + 1]) >= SMALLEST}
 
 
-def is_style(feature: str) -> bool:
-    """Tell whether a feature of the style says nothing of the subject."""
-    part, _, word = feature.partition(" ")
-    return part not in ("q", "a") or word in STYLE or word.startswith("of 2^")
-
-
 def learn(questions: list[Row], pairs: list[Row], general: list[Row]) -> None:
     """Write the weights that FiQA and labelled general rows teach."""
     own = [(question, answer, int(about)) for about, question, answer in KNOWN["rows"]]
     looked = {row: features(*row[:2], MONEY) for row in [*questions, *pairs, *general, *own]}
     made = {"money": dict.fromkeys(MONEY, 1.0)}
-    style = [{one for one in looked[row]["style"] if is_style(one)} for row in [*pairs, *general]]
+    style = [
+        {(part, one) for part in STYLE for one in looked[row][part] if part == "form" or one in STYLE_WORDS}
+        for row in [*pairs, *general]
+    ]
     about = [1] * len(pairs) + [0] * len(general)
-    made["style"] = fit(style, about, [3.0] * len(pairs) + [1.0] * len(general), 1.0)
+    for place, value in fit(style, about, [3.0] * len(pairs) + [1.0] * len(general), 1.0).items():
+        part, one = place or ("form", "")
+        made.setdefault(part, {})[one] = value
     others = [*general, *own]
     for part, rows, weight, penalty in (
         ("asked", [*questions, *pairs], [0.6] * len(questions) + [1.0] * len(pairs), 1.0),
         ("told", pairs, [3.0] * len(pairs), 2.0),
     ):
-        found = [looked[row][part] - STYLE for row in [*rows, *others]]
+        found = [looked[row][part] - STYLE_WORDS for row in [*rows, *others]]
         weight += [6.0 if row[2] else 1.0 for row in others]
         made[part] = fit(found, [row[2] for row in [*rows, *others]], weight, penalty)
     lines = [f"{part}\t{one}\t{value:.2f}\n" for part, some in made.items() for one, value in sorted(some.items())]
