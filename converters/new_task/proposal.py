@@ -215,10 +215,13 @@ class Proposal:
                 "LLaMA-Factory itself may: enter the file in dataset_info.json and train on it (docs/recipes.md)",
             )
         rules = [{"column": name, "max_length": 2} for name, there in filled.items() if any(there)]
+        judged = self.about.get("columns", {}).get("output") == "completion"  # KTO's: a label of 0 is no class
         for path, values in self.values.items():
-            said = {str(value) for value in values if isinstance(value, bool | str)}
-            if words_of(path)[-1:] in (["label"], ["tag"]) and {one.lower() for one in said} == {"true", "false"}:
-                good = [value for value in dict.fromkeys(values) if str(value).lower() == "true"]
+            said = {str(value).lower() for value in values if isinstance(value, bool | str | int)}
+            if words_of(path)[-1:] in (["label"], ["tag"]) and (
+                said == {"true", "false"} or (judged and said == {"0", "1"})
+            ):
+                good = [value for value in dict.fromkeys(values) if str(value).lower() in ("true", "1")]
                 rules.append({"column": path, "one_of": good})
         return {"filters": rules} if rules else {}
 

@@ -171,12 +171,24 @@ def test_choices_stand_in_the_prompt(row, output):
     assert record.output == output
 
 
-def test_rows_marked_as_bad_are_not_learnt():
-    rows = [{"prompt": f"{Q} {i}", "completion": A, "label": i % 2 == 0} for i in range(6)]
+def test_choices_may_be_objects_inside_the_question():
+    choices = [{"label": "A", "text": "ten minutes"}, {"label": "B", "text": "a day"}, {"label": "C", "text": "never"}]
+    _, record = proposed([{"question": {"stem": Q, "choices": choices}, "answerKey": "A"}] * 5)
+    assert (record.prompt, record.output) == (f"{Q}\nA. ten minutes\nB. a day\nC. never", "A")
+
+
+@pytest.mark.parametrize(("good", "bad"), [(True, False), ("True", "False"), (1, 0), ("1", "0")])
+def test_rows_marked_as_bad_are_not_learnt(good, bad):
+    rows = [{"prompt": f"{Q} {i}", "completion": A, "label": bad if i % 2 else good} for i in range(6)]
     about, record = proposed(rows)
     assert record.output == A
-    with pytest.raises(Skip, match="label is 'False'"):
+    with pytest.raises(Skip, match=f"label is '{bad}'"):
         build_task("mine", {"source": "x", **about}, "mine.yaml").convert(rows[1], "", {})
+
+
+def test_answers_with_scores_are_not_chosen_by_their_order():
+    proposal = Proposal([{"question": Q, "responses": [BAD, A], "scores": [1, 5]}] * 5)
+    assert proposal.unclear == {"output": ["responses.0", "responses.1"]}
 
 
 @pytest.mark.parametrize(
