@@ -162,6 +162,12 @@ def modelfile_of(export: Path, tokenizer: Any, form: ChatFormat, source: str) ->
     return modelfile(form, source, adds_first(tokenizer), context)
 
 
+def has_learnt(adapter: Path) -> bool:
+    """Tell whether an adapter changes anything: what it adds begins at zero, and is so after a step at rate zero."""
+    added = [read() for name, read in _tensors(adapter).items() if "lora_B" in name or "oft" in name]
+    return not added or any(tensor.any() for tensor in added)
+
+
 def is_its_base(export: Path, base: Path) -> bool:
     """Tell whether the weights of both folders are the same, as when merging an adapter did nothing, silently."""
     import torch
@@ -214,12 +220,10 @@ def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
     settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     complete(settings, base, revision)
-    here = Path(base) if Path(base).is_dir() else snapshot(base)
-    if here and is_its_base(Path(settings["export_dir"]), here):
-        raise UserError(
-            f"the weights in {settings['export_dir']} are those of {base}: what was trained is not in them",
-            "export again; if it stays so, training changed nothing (its rate, its loss in trainer_log.jsonl)",
-        )
+    here, adapter = Path(base) if Path(base).is_dir() else snapshot(base), settings.get("adapter_name_or_path")
+    if here and adapter and has_learnt(Path(adapter)) and is_its_base(Path(settings["export_dir"]), here):
+        merged = f"the weights in {settings['export_dir']} are those of {base}: {adapter} was not merged into them"
+        raise UserError(merged, "export again; if it stays so, the adapter was trained on another model")
     if problem := problem_with(settings["export_dir"]):
         raise UserError(f"the model in {settings['export_dir']} {problem}", "export again, or train at a smaller rate")
 

@@ -114,9 +114,11 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
 @pytest.mark.slow
 def test_an_export_is_completed_and_converted(exported: Recipe) -> None:
+    import torch
+    from safetensors.torch import save_file
     from transformers import AutoTokenizer
 
-    from recipes.export.finish import finish
+    from recipes.export.finish import finish, has_learnt, is_its_base
 
     export = Path(exported.folder) / "export"
     assert not (export / "tokenizer.model").exists()
@@ -127,8 +129,13 @@ def test_an_export_is_completed_and_converted(exported: Recipe) -> None:
 
     text = "遗嘱怎样写才有效？ Who pays 75%?<reserved_106>"
     before = AutoTokenizer.from_pretrained(export).encode(text)
-    with pytest.raises(UserError, match="what was trained is not in them"):
-        finish(str(export.parent / "export.yaml"), str(export))
+    assert is_its_base(export, export)
+    assert not is_its_base(export, Path(exported.model_path))
+    for adds, learns in ((0, False), (1, True)):
+        save_file(
+            {"layer.lora_A.weight": torch.ones(2), "layer.lora_B.weight": torch.ones(2) * adds}, "adapter.safetensors"
+        )
+        assert has_learnt(Path()) == learns
     finish(str(export.parent / "export.yaml"), exported.model_path)
     assert AutoTokenizer.from_pretrained(export).encode(text) == before
     assert (export / "tokenizer.model").is_file()
