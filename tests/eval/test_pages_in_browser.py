@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -178,10 +177,9 @@ def test_two_thousand_pairs_are_searched_without_a_wait_and_many_models_begin_wi
     page.wait_for_selector("article")
     assert page.inner_text("#count") == "2000 / 2000 pairs"
     for text, left in (("q17 of one", 4), ("nothing says this", 0), ("", 2000)):
-        began = time.monotonic()
         page.fill("#search", text)
         page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{left} /')")
-        assert time.monotonic() - began < 2
+        assert page.locator("article").count() <= 60, "cards are made as the reader comes to them"
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.wait_for_function("document.querySelectorAll('article').length > 30")
 

@@ -106,6 +106,32 @@ def test_room_is_twice_the_longest_reference_within_bounds(characters: int, room
     assert room_for(asked, thinks=True)[0] == room + 4096
 
 
+def test_room_is_never_more_than_the_models_context_leaves(served_run: Path, workplace: Path) -> None:
+    config = workplace / "models" / "small" / "config.json"
+    config.parent.mkdir(parents=True)
+    (served_run / "serve" / "tuned.yaml").write_text("model_name_or_path: models/small\n")
+    config.write_text('{"max_position_embeddings": 300}')
+    for words in ([], ["--max-tokens", 400]):
+        said = eval_command("answer", "--run", served_run, "--limit", 1, "--dry-run", *words).output
+        assert "room for each answer: 208 tokens (what a context of 300 leaves beside the longest question)" in said
+    assert (
+        "80 tokens (as MAX_TOKENS says)"
+        in eval_command("answer", "--run", served_run, "--dry-run", "--max-tokens", 80).output
+    )
+    config.write_text('{"max_position_embeddings": 100}')
+    with pytest.raises(UserError, match="leaves no room to answer in a context of 100"):
+        eval_command("answer", "--run", served_run, "--limit", 1)
+
+
+def test_a_step_of_a_longer_command_leaves_the_three_pairs_to_the_judge(
+    served_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "a tie by likeness" in eval_command("answer", "--run", served_run, "--limit", 3).output
+    monkeypatch.setenv("WHETSTONE_STEP", "1")
+    assert "a tie by likeness" not in eval_command("answer", "--run", served_run, "--limit", 3).output
+    assert "a tie by reference" in eval_command("judge", "--run", served_run).output
+
+
 def test_more_questions_ask_only_the_new_ones(served_run: Path) -> None:
     eval_command("answer", "--run", served_run, "--limit", 2, "--who", "base")
     eval_command("answer", "--run", served_run, "--limit", 5, "--who", "base")
