@@ -54,12 +54,15 @@ def only_agrees(answer: str) -> bool:
     """Tell whether an answer opens with agreement and then says nothing but how to go on."""
     if len(answer) > AGREEMENT_LENGTH or not AGREEMENT.match(answer):
         return False
-    return not any(
-        len(sentence.split()) >= FEWEST_WORDS
-        and not PLAN.search(sentence)
-        and (not AGREEMENT.match(sentence) or LEGAL.search(sentence))
-        for sentence in SENTENCE_END.split(answer)
-    )
+    return not any(_says_something(sentence) for sentence in SENTENCE_END.split(answer))
+
+
+def _says_something(sentence: str) -> bool:
+    """Tell whether a sentence says more than yes and how to go on; a short one must speak of the law."""
+    if PLAN.search(sentence):
+        return False
+    short, agrees, legal = len(sentence.split()) < FEWEST_WORDS, AGREEMENT.match(sentence), LEGAL.search(sentence)
+    return legal is not None and not (short and agrees) if short or agrees else True
 
 
 def convert(row: Row, file: str, options: Options) -> Record:

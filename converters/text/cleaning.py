@@ -36,6 +36,8 @@ CELL = re.compile(rf"(?<=[^\s])\s*(?:</t[dh]>\s*)?<t[dh]{ATTRIBUTES}>\s*", re.IG
 RAISED = re.compile(rf"(^|.)<sup{ATTRIBUTES}>([^<>]*)</sup>", re.IGNORECASE | re.DOTALL)
 LOWERED = re.compile(rf"<sub{ATTRIBUTES}>([^<>]*)</sub>", re.IGNORECASE)
 FOOTNOTE = re.compile(r"\s*\[?\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]?\s*")
+HAN_UNITS = "米里"
+"""What Chinese units of length end in: a number raised behind another character is a footnote's."""
 POWER = re.compile(r"[-−+]?\d+|[a-zA-Z]")
 TAG_FORMAT = re.compile(
     rf"</?(?:{BLOCK}|span|b|i|u|em|strong|font|a|sup|sub|tbody|thead|td|th|center){ATTRIBUTES}>", re.IGNORECASE
@@ -72,9 +74,9 @@ def undo_html(text: str) -> str:
         if text == before:
             break
     if "<" in text:
+        text = LOWERED.sub(lambda found: found[1] if found[1].strip().isdigit() else f"_{found[1]}", text)
         if "sup" in text or "SUP" in text:
             text = RAISED.sub(_raised, text)
-        text = LOWERED.sub(lambda found: found[1] if found[1].strip().isdigit() else f"_{found[1]}", text)
         text = TAG_FORMAT.sub("", TAG_BREAK.sub("\n", CELL.sub(" | ", ROW.sub(r"\1", text))))
     return text
 
@@ -83,7 +85,8 @@ def _raised(found: re.Match[str]) -> str:
     """Return a superscript as text: 10^6, m^2, 4th, Na+; a footnote's number goes."""
     before, inside = found[1], found[2]
     word = re.search(r"[^\W\d_]*$", found.string[: found.start(2)].rsplit("<", 1)[0])
-    if FOOTNOTE.fullmatch(inside) and before and (before in '.,;:!?)”"' or len(word[0] if word else "") > LONGEST_UNIT):
+    of_a_unit = before in HAN_UNITS if "\u4e00" <= before <= "\u9fff" else len(word[0] if word else "") <= LONGEST_UNIT
+    if FOOTNOTE.fullmatch(inside) and before and (before in '.,;:!?)”"。，；：！？' or "[" in inside or not of_a_unit):
         return before
     if POWER.fullmatch(inside.strip()) and before.strip() and before.isalnum() | (before in ")]"):
         return f"{before}^{inside.strip()}"

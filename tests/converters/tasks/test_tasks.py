@@ -192,6 +192,7 @@ def test_the_registry_is_light():
         ("Can he appeal?", "Yes. I concur with the lower court: the deadline of thirty days has passed.", True),
         ("What is a plea bargain?", "Thank you for asking. The accused pleads guilty to a lesser charge.", True),
         ("Was the chain of thought shown?", "The judge spoke of a chain of custody.", True),
+        ("Is it lawful?", "I agree. Section 8 forbids it.", True),
         ("Shall we begin?", "I agree.", False),
         ("Shall we look at precedents?", "Great idea. I agree that we should look at case law and precedents.", False),
         ("What next?", "That sounds good. Let's proceed with the evidence we have.", False),

@@ -50,6 +50,8 @@ def test_html_is_undone_and_what_only_looks_like_it_is_not(text, wanted):
         ("<sup>131</sup>I is given", "131I is given"),
         ("in adults.<sup>12</sup> The disease<sup>3,4</sup> is rare", "in adults. The disease is rare"),
         ("第3<sup>2</sup>次", "第3^2次"),
+        ("x<sub>i</sub><sup>2</sup>", "x_i^2"),
+        ("血压<sup>[1]</sup>升高<sup>1-3</sup>，面积5平方厘米<sup>2</sup>。", "血压升高，面积5平方厘米^2。"),
         ("<table><tr><th>Age</th><th>Dose</th></tr><tr><td>2</td><td>5 mg</td></tr></table>", "Age | Dose\n2 | 5 mg\n"),
         ("<tr><td>a<td>b</tr>", "a | b\n"),
         ("one<p>two<p class=x>three", "one\ntwo\nthree"),
