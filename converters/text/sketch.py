@@ -20,7 +20,7 @@ PERMUTATIONS = 128
 BANDS = 16
 """16 bands of 8: pairs of similarity 0.85 meet with 99 % probability, of 0.7 with 61 %; all are then compared."""
 SEED = 42
-ANCHOR_EVERY = 20
+ANCHOR_EVERY = 40
 
 
 @functools.cache
