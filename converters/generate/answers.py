@@ -17,7 +17,9 @@ LETTER = re.compile(r"[^\W_]")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 ENUMERATOR = re.compile(r"^[\s*#>-]*(?:[（(]?\d{1,2}[.、）):：](?!\d)|[（(]?[一二三四五六七八九十]{1,3}[、）)])?[\s*]*")
 LOOP = re.compile(r"(.{2,40}?)\1{4,}")
-FENCED = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+WRAPPED = re.compile(
+    r"```\w*\n(?P<a>.*)\n```|<(?P<tag>\w+)>(?P<b>.*)</(?P=tag)>|“(?P<c>[^”]*)”|\"(?P<d>[^\"]*)\"", re.DOTALL
+)
 LEAST_CONTENT = 0.35
 """A refusal with a smaller share of content is nothing else."""
 AT_EACH_END = 3
@@ -42,13 +44,12 @@ def _lists() -> dict[str, list[str]]:
 
 
 def unframed(text: str) -> str:
-    """Return an answer without the fence, the announcement before it and the offer behind it."""
-    text = text.strip()
-    if fenced := FENCED.fullmatch(text):
-        text = fenced[1].strip()
+    """Return an answer without the fence, tags or quotes around it, the announcement before and the offer behind it."""
     for name in ("lead", "closing"):
         for _ in range(AT_EACH_END):
-            text = phrases(name).sub("", text, count=1).strip()
+            if wrapped := WRAPPED.fullmatch(text.strip()):
+                text = next(wrapped[part] for part in "abcd" if wrapped[part] is not None)
+            text = phrases(name).sub("", text.strip(), count=1).strip()
     return text
 
 
@@ -58,7 +59,7 @@ def no_answer(text: str) -> tuple[str, str] | None:
     if not units:
         return "no_content", "nothing is said"
     refusing = next((unit for unit in units if phrases("refusal").search(unit)), "")
-    kinds = ("empty", "refusal", "deferral") if refusing else ("empty",)
+    kinds = ("empty", "refusal", "deferral", "reason") if refusing else ("empty",)
     spoken = [unit for unit in units if any(phrases(kind).search(unit) for kind in kinds)]
     content = 1 - sum(map(len, spoken)) / sum(map(len, units))
     if refusing and content < LEAST_CONTENT:

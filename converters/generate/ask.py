@@ -5,8 +5,7 @@ counts when all its lines are there; what a killed process left half-written is 
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, takewhile
 from pathlib import Path
@@ -51,14 +50,10 @@ class Asker:
         self.cache = Cache()
         self.budget = Budget(self.cache, str(scope), limits.budget)
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Client]:
-        """Open the connections, for `ask`."""
-        limits = self.limits
-        async with Client(
-            self.cache, concurrency=limits.concurrency, per_minute=limits.per_minute, budget=self.budget
-        ) as client:
-            yield client
+    def connected(self) -> Client:
+        """Return the connections, to be opened for `ask`."""
+        most = {"concurrency": self.limits.concurrency, "per_minute": self.limits.per_minute}
+        return Client(self.cache, **most, budget=self.budget)
 
     async def ask(
         self, client: Client, requests: Sequence[Request], done: Callable[[], None] = lambda: None

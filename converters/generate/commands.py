@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 MOST_UNREAD = 0.05
 """The share of replies without a score above which the selection is not by the score."""
-PROMPTS = {"self_instruct": "self_instruct", "rewritten": "rewrite", "scored": "score", "replay": "replay"}
 
 
 def generating_options(command: Command) -> Command:
@@ -134,24 +133,19 @@ def _part(kind: str, given: Mapping[str, Any], dry_run: bool) -> tuple["Part", "
 
     from common.schema import build
     from converters.generate.ask import Limits, endpoint_of
-    from converters.generate.parts import Part, card_of, folder_of
+    from converters.generate.parts import COMMANDS, Part, card_of, folder_of
     from converters.generate.prompts import OWN, load_prompt
     from converters.generate.settings import Asking, Generating, Rewriting, Scoring
     from converters.registry import load_task
 
-    kinds: dict[str, type[Asking]] = {
-        "self_instruct": Generating,
-        "rewritten": Rewriting,
-        "scored": Scoring,
-        "replay": Asking,
-    }
-    settings = build(kinds[kind], unchecked(given["overrides"]), "SET")
+    kinds: dict[str, type[Asking]] = {"self_instruct": Generating, "rewritten": Rewriting, "scored": Scoring}
+    settings = build(kinds.get(kind, Asking), unchecked(given["overrides"]), "SET")
     if not given["task"]:
         raise UserError("no TASK was named", "TASK=medical_en, or see `python -m converters list`")
     task = replace(load_task(given["task"]), name=given["task"])
     folder_of(task.name, given["name"])
     card_of(task.name)
-    prompt = load_prompt(PROMPTS[kind], task.language, task.domain, given["prompts"] or OWN)
+    prompt = load_prompt(COMMANDS[kind].replace("-", "_"), task.language, task.domain, given["prompts"] or OWN)
     endpoint = endpoint_of(given["generator"], needs_key=not dry_run)
     return (
         Part(task, given["name"], kind, endpoint, prompt, settings),

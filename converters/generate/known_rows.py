@@ -11,6 +11,7 @@ from converters.corpus.contamination import Index
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.generate.parts import card_of, record_of, rows_of
+from converters.generate.read_items import FIELDS
 from converters.rows.stage_row import KEY_BYTES
 from converters.settings import Settings, build_settings
 from converters.task import Record, Task
@@ -32,42 +33,35 @@ def conversion_settings(task: Task) -> Settings:
     return build_settings(task, {key: value for key, value in given.items() if hasattr(defaults, key)})[0]
 
 
-class HeldOut:
-    """The judged questions and the test rows, none of which may be in a training row."""
+class Passages:
+    """Named texts, of which others may hold a part."""
 
-    def __init__(self, task: Task, settings: Settings) -> None:
-        self._overlap, self._size = settings.overlap, gram_sizes(task.language)[1]
-        questions = judged_questions(task, settings) if settings.decontaminate else []
-        if settings.decontaminate:
-            questions += [(f"test row {row['id']}", record_of(row).asked) for row in rows_of(task.name, "test")]
-        self._index = Index.build(questions, self._size) if questions else None
+    def __init__(self, task: Task, named: Sequence[tuple[str, str]], share: float) -> None:
+        self._share, self._size = share, gram_sizes(task.language)[1]
+        self._index = Index.build(named, self._size) if named else None
 
     def held(self, texts: list[str]) -> list[str]:
         """Return for each text what it holds of them, or ""."""
         found = [""] * len(texts)
         if self._index and texts:
-            for number, name, share in self._index.find(grams(*fold(texts), self._size), self._overlap):
+            for number, name, share in self._index.find(grams(*fold(texts), self._size), self._share):
                 found[number] = f"holds {share:.0%} of {name}"
         return found
 
 
-class Examples:
-    """The rows that calls show, of which a reply may hold a part in any of its fields."""
+def held_out(task: Task, settings: Settings) -> Passages:
+    """Return the judged questions and the test rows, none of which may be in a training row."""
+    if not settings.decontaminate:
+        return Passages(task, [], settings.overlap)
+    tested = [(f"test row {row['id']}", record_of(row).asked) for row in rows_of(task.name, "test")]
+    return Passages(task, judged_questions(task, settings) + tested, settings.overlap)
 
-    def __init__(self, task: Task, real: Sequence[tuple[str, Record]]) -> None:
-        self._size = gram_sizes(task.language)[1]
-        fields = [(f"the question of {name}", record.prompt) for name, record in real]
-        fields += [(f"the answer of {name}", record.output) for name, record in real]
-        self._index = Index.build([field for field in fields if len(field[1]) >= 2 * COPIED_LETTERS], self._size)
 
-    def copied(self, records: list[Record]) -> list[str]:
-        """Return for each record what one of its fields holds of a row that was shown, or ""."""
-        found = [""] * len(records)
-        for part in ("instruction", "input", "output"):
-            texts = [getattr(record, part) for record in records]
-            for number, name, share in self._index.find(grams(*fold(texts), self._size), COPIED_SHARE):
-                found[number] = f"its {part} holds {share:.0%} of {name}"
-        return found
+def shown(task: Task, real: Sequence[tuple[str, Record]]) -> Passages:
+    """Return the questions and answers of the rows that calls show, long enough to be copied."""
+    fields = [(f"the question of {name}", record.prompt) for name, record in real]
+    fields += [(f"the answer of {name}", record.output) for name, record in real]
+    return Passages(task, [field for field in fields if len(field[1]) >= 2 * COPIED_LETTERS], COPIED_SHARE)
 
 
 class Known:
@@ -100,11 +94,7 @@ class Known:
     def copied(self, records: list[Record]) -> list[str]:
         """Return for each record whose question or answer one of its fields is, or ""."""
         found = [""] * len(records)
-        for texts in (
-            [record.instruction for record in records],
-            [record.input for record in records],
-            [record.output for record in records],
-        ):
+        for texts in fields_of(records).values():
             for number, digest in enumerate(_digests(texts)):
                 found[number] = found[number] or self._fields.get(digest, "")
         return found
@@ -128,6 +118,11 @@ class Known:
         asked = signatures(grams(*questions, self._size))
         whole = numpy.minimum(asked, signatures(grams(*answers, self._size)))
         return band_hashes(whole), whole.astype(numpy.uint8), asked[:, :KEY_BYTES].astype(numpy.uint8)
+
+
+def fields_of(records: list[Record]) -> dict[str, list[str]]:
+    """Return each field of the records by its name."""
+    return {name: [getattr(record, name) for record in records] for name in FIELDS}
 
 
 def _digests(texts: list[str]) -> list[int]:

@@ -19,7 +19,7 @@ from common.names import MIX, VARIANT, MixName, root_task
 from common.paths import DATA, data_folder
 from common.process import only_one
 from converters.corpus.judged_questions import judged_questions
-from converters.generate.known_rows import HeldOut, conversion_settings
+from converters.generate.known_rows import Passages, conversion_settings, held_out
 from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_card, record_of, rows_of, with_output
 from converters.generate.scoring import HIGHEST
 from converters.output.card import percentiles, read_card
@@ -97,7 +97,7 @@ def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any
     if part["kind"] == "scored":
         mixed = _selected(rows, made, THRESHOLD if amount is None else amount, named.control)
     else:
-        made, contaminated = _clean(made, rows, HeldOut(task, conversion_settings(task)))
+        made, contaminated = _clean(made, rows, held_out(task, conversion_settings(task)))
         mixed = _rewritten(rows, made) if part["kind"] == "rewritten" else _added(rows, made, base, named, amount)
         mixed.left_out += contaminated
         mixed.summary += f"; {len(contaminated):,} left out as contaminated" if contaminated else ""
@@ -140,11 +140,11 @@ def _folder(named: MixName) -> Path:
     return data_folder(named.part) if named.part in task_names() else folder_of(named.base, named.part)
 
 
-def _clean(made: list[Row], rows: list[Row], held_out: HeldOut) -> tuple[list[Row], list[Row]]:
+def _clean(made: list[Row], rows: list[Row], judged: Passages) -> tuple[list[Row], list[Row]]:
     """Return the made rows that hold no judged question and no test row of today, and the others as left out."""
     asked = {row["id"]: record_of(row).asked for row in rows}  # of rewritten answers, which have no question
     texts = [f"{asked.get(row['id']) or record_of(row).asked}\n{row['output']}" for row in made]
-    held = held_out.held(texts)
+    held = judged.held(texts)
     left_out = [{"step": "contaminated", "reason": why, "row": row} for row, why in zip(made, held, strict=True) if why]
     return [row for row, why in zip(made, held, strict=True) if not why], left_out
 

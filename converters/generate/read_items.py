@@ -6,8 +6,9 @@ blocks in English or Chinese. What is no whole item is counted as broken, never 
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
+
+from converters.task import Record
 
 NO_INPUT = {"", "noinput", "<noinput>", "no input", "none", "n/a", "无", "无输入", "没有输入"}
 FIELDS = ("instruction", "input", "output")
@@ -22,42 +23,17 @@ LABEL = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Item:
-    """One generated task."""
-
-    instruction: str
-    input: str
-    output: str
-
-
-@dataclass
-class Parsed:
-    """What a reply holds: whole items, and the reason of each broken one."""
-
-    items: list[Item] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-
-    def take(self, value: Any) -> None:
-        """Add one object of a list."""
-        found = item_of(value)
-        if isinstance(found, Item):
-            self.items.append(found)
-        else:
-            self.broken.append(found)
+def parse(text: str, cut: bool = False) -> tuple[list[Record], list[str]]:
+    """Return the items of a reply, and the reason of each broken one; `cut` says that it reached its longest length."""
+    found = _from_json(text) if "{" in text else []
+    if not any(isinstance(one, Record) for one in found):
+        blocks = _from_blocks(text, cut)  # which may hold a brace, too
+        found = blocks if not found or any(isinstance(one, Record) for one in blocks) else found
+    return [one for one in found if isinstance(one, Record)], [one for one in found if isinstance(one, str)]
 
 
-def parse(text: str, cut: bool = False) -> Parsed:
-    """Return the items of a reply; `cut` says that it reached its longest length."""
-    found = _from_json(text) if "{" in text else Parsed()
-    if found.items:
-        return found
-    blocks = _from_blocks(text, cut)  # which may hold a brace, too
-    return blocks if blocks.items or not found.broken else found
-
-
-def item_of(value: Any) -> Item | str:
-    """Return an object as an Item, or why it is none."""
+def item_of(value: Any) -> Record | str:
+    """Return an object as a row, or why it is none."""
     if not isinstance(value, dict):
         return f"an item is {type(value).__name__}, not an object"
     named = {str(key).strip().casefold(): text for key, text in value.items()}
@@ -69,12 +45,13 @@ def item_of(value: Any) -> Item | str:
     instruction, given, output = (str(texts[name]).strip() for name in FIELDS)
     if not instruction or not output:
         return f"empty {'instruction' if not instruction else 'output'}"
-    return Item(instruction, "" if given.casefold() in NO_INPUT else given, output)
+    return Record(instruction, "" if given.casefold() in NO_INPUT else given, output)
 
 
-def _from_json(text: str) -> Parsed:
+def _from_json(text: str) -> list[Record | str]:
     """Read objects one after another, so that the whole ones of a list that breaks off are found."""
-    parsed, decoder = Parsed(), json.JSONDecoder(strict=False)
+    found: list[Record | str] = []
+    decoder = json.JSONDecoder(strict=False)
     start = text.find("[")
     place = start + 1 if start >= 0 and "instruction" not in text[:start] else text.index("{")
     while (place := text.find("{", place)) >= 0:
@@ -82,18 +59,17 @@ def _from_json(text: str) -> Parsed:
             value, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             if error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg:
-                parsed.broken.append("the list breaks off")
+                found.append("the list breaks off")
                 break
-            parsed.broken.append(f"not JSON: {error.msg}")
+            found.append(f"not JSON: {error.msg}")
             place = max(place + 1, error.pos)
             continue
-        parsed.take(value)
-    return parsed
+        found.append(item_of(value))
+    return found
 
 
-def _from_blocks(text: str, cut: bool) -> Parsed:
+def _from_blocks(text: str, cut: bool) -> list[Record | str]:
     """Read `Instruction: ... Input: ... Output: ...` blocks; a new one begins with each instruction."""
-    parsed = Parsed()
     blocks: list[dict[str, str]] = []
     marks = list(LABEL.finditer(text))
     for number, mark in enumerate(marks):
@@ -102,9 +78,5 @@ def _from_blocks(text: str, cut: bool) -> Parsed:
         if name == "instruction" or not blocks or name in blocks[-1]:
             blocks.append({})
         blocks[-1][name] = HEADING.sub("", text[mark.end() : end]).strip()
-    for block in blocks:
-        parsed.take(block)
-    if cut and blocks and parsed.items and item_of(blocks[-1]) == parsed.items[-1]:
-        parsed.items.pop()
-        parsed.broken.append("the list breaks off")
-    return parsed
+    found = [item_of(block) for block in blocks]
+    return [*found[:-1], "the list breaks off"] if cut and found and isinstance(found[-1], Record) else found

@@ -28,10 +28,6 @@ class Replayer(EachRow):
         named = sorted((hashlib.sha256(line.encode()).hexdigest()[:12], line) for line in lines)
         return [{"id": f"replay-{name}", "instruction": line, "input": "", "output": ""} for name, line in named]
 
-    def chosen(self, record: Record) -> bool:
-        """Choose all of them."""
-        return True
-
     def request(self, record: Record) -> Request:
         """Ask it as a user would."""
         return Request([{"role": "user", "content": record.instruction}], self.part.settings.sampling())

@@ -12,7 +12,7 @@ from converters.generate.answers import folded, no_answer, repetition, script, u
 from converters.generate.ask import Dropped
 from converters.generate.each_row import EachRow
 from converters.generate.facts import added, choice, has_options, lost
-from converters.generate.known_rows import HeldOut, conversion_settings
+from converters.generate.known_rows import conversion_settings, held_out
 from converters.generate.parts import Row
 from converters.generate.settings import Rewriting
 from converters.task import Record
@@ -47,7 +47,7 @@ class Rewriter(EachRow):
         task = self.part.task
         answers = [unframed(reply.said) for reply in replies]
         texts = [f"{record.asked}\n{answer}" for record, answer in zip(records, answers, strict=True)]
-        held = HeldOut(task, conversion_settings(task)).held(texts)
+        held = held_out(task, conversion_settings(task)).held(texts)
         for record, reply, answer, judged in zip(records, replies, answers, held, strict=True):
             cut = ("cut_off", "the reply reached max_tokens") if reply.finish_reason == "length" else None
             why = (

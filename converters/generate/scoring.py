@@ -19,18 +19,31 @@ SCALE = re.compile(
     r"|满分\D{0,3}5\s*分?"
 )
 """The scale itself is no score."""
+STARS = re.compile(r"(★+|⭐+)☆*")
+WORDS = ("zero", "one", "two", "three", "four", "five", *"零一二三四五")
+SPELLED = re.compile(
+    r"(?:(?<=out of )|(?<=score: )|(?<=rating: ))(zero|one|two|three|four|five)\b"
+    r"|\b(zero|one|two|three|four|five)(?=(?: and a half)?\s*(?:/|out of|points?\b|stars?\b))"
+    r"|([零一二三四五])(?=(?:点五)?\s*分(?![钟之]))",
+    re.IGNORECASE,
+)
+HALF = re.compile(r"(?<=\d)(?: and a half|点[五5]|(?=\s*分半))")
 NUMBER = (
-    r"[\"'*\s]*(?P<score>\d+(?:\.\d+)?|[零一二三四五](?=\s*分))"
+    r"[\"'*\s]*(?P<score>\d+(?:\.\d+)?)"
     r"(?![\d.]*\d)(?!\s*(?:/|out of|of)\s*(?!5(?:\.0)?\b)\d)(?!\s*[%％])"
 )
-LABEL = r"[\"'*]*(?:\bscore|\brating|评分|得分|打分|分数|总分|给分)[\"'*]*\s*(?:is|of|为|是|[:：=-])?"
+LABEL = (
+    r"[\"'*]*(?:\b(?:score|rating|grade|overall|assessment|mark)|评分|得分|打分|分数|总分|给分|分值|总评|评级|评价)"
+    r"[\"'*]*\s*(?:结果|等级)?\s*(?:should be|is|of|为|是|[:：=-])?"
+)
 FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
         LABEL + NUMBER,
         r"(?<![\d.])(?P<score>\d+(?:\.\d+)?)\s*(?:/|out of|points out of)\s*5(?:\.0)?(?![\d.]*\d)",
-        r"(?<![\d.第])(?P<score>\d+(?:\.\d+)?|[零一二三四五])\s*分(?![钟之类析歧期别明清为成])",
-        r"\b(?:rate|rated|give|gave|deserves|giving)\b[^.\n\d]{0,30}?" + NUMBER,
+        r"(?<![\d.第])(?P<score>\d+(?:\.\d+)?)\s*(?:分(?![钟之类析歧期别明清为成])|星|stars?\b|points?\b)",
+        r"\ba (?:solid|strong|clear|weak|low|high) " + NUMBER,
+        r"\b(?:rate|rated|give|gave|deserves|merits|earns|giving)\b[^.\n\d]{0,30}?" + NUMBER,
         r"^\W*(?P<score>\d+(?:\.\d+)?)\W*$",
     )
 ]
@@ -43,10 +56,6 @@ class Scorer(EachRow):
 
     label = "scores"
     reply_tokens = 60
-
-    def chosen(self, record: Record) -> bool:
-        """Every row is scored."""
-        return True
 
     def request(self, record: Record) -> Request:
         """Ask for a score."""
@@ -69,11 +78,13 @@ class Scorer(EachRow):
 
 def read_score(text: str) -> tuple[float, str] | None:
     """Return (score, reason) of a reply in whatever form, None when it holds no score from 0 to 5."""
-    text = SCALE.sub(" ", text)
+    text = STARS.sub(lambda stars: f" {len(stars[1])}/5 ", text)
+    text = SPELLED.sub(lambda word: str(WORDS.index(word[0].lower()) % 6), text)
+    text = SCALE.sub(" ", HALF.sub(".5", text))
     for form in FORMS:
         if found := list(form.finditer(text)):
             last = found[-1]
-            value = float("零一二三四五".index(last["score"]) if last["score"] in "零一二三四五" else last["score"])
+            value = float(last["score"])
             told = REASON.search(text)
             reason = told[1] if told else (text[: last.start()] + text[last.end() :]).strip()
             return (value, reason) if value <= HIGHEST else None

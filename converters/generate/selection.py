@@ -8,7 +8,7 @@ and to everything kept before.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from common.errors import UserError
 from common.files import sha256_of
 from converters.generate.answers import folded, script, unframed
 from converters.generate.ask import EXCERPT, Call, Dropped, fault
-from converters.generate.known_rows import COPIED_LETTERS, Examples, HeldOut, Known
+from converters.generate.known_rows import COPIED_LETTERS, Known, fields_of, held_out, shown
 from converters.generate.novelty import Novelty, tokens
 from converters.generate.parts import Part
-from converters.generate.read_items import Item, parse
+from converters.generate.read_items import FIELDS, parse
 from converters.generate.settings import Generating
 from converters.generate.worth import unworthy
 from converters.rows.checks import problem as converters_problem
@@ -38,12 +38,12 @@ class Found:
 
     call: Call
     place: int
-    item: Item
+    record: Record
 
     @property
-    def record(self) -> Record:
-        """The item as the converters' checks take it."""
-        return Record(self.item.instruction, self.item.input, self.item.output)
+    def content(self) -> dict[str, str]:
+        """Its fields by name."""
+        return {name: getattr(self.record, name) for name in FIELDS}
 
 
 class Selection:
@@ -59,9 +59,9 @@ class Selection:
         self.compare = compared_by(part.settings, [record for _, record in real])
         self._banned = load_banned(part.settings.banned)
         self._script = script("".join(record.prompt + record.output for _, record in real))
-        self._examples = Examples(part.task, real)
+        self._shown = shown(part.task, real)
         self._clean = cleaner(rows.clean, rows.html)
-        self._known, self._held_out = Known(part.task, rows), HeldOut(part.task, rows)
+        self._known, self._held_out = Known(part.task, rows), held_out(part.task, rows)
         texts = [self._compared(record) for _, record in real]
         mean = sum(len(tokens(text)) for text in texts) / max(1, len(texts))
         self._novelty = Novelty(part.settings.similarity, mean)
@@ -80,7 +80,11 @@ class Selection:
         found = [item for call in calls for item in self._whole_items(call) if self._passes(item)]
         records = [item.record for item in found]
         repeated, copied = self._known.repeated(records), self._known.copied(records)
-        copied = [one or other for one, other in zip(copied, self._examples.copied(records), strict=True)]
+        for name, texts in fields_of(records).items():
+            copied = [
+                one or (held and f"its {name} {held}")
+                for one, held in zip(copied, self._shown.held(texts), strict=True)
+            ]
         held = self._held_out.held([f"{record.asked}\n{record.output}" for record in records])
         before = len(self.kept)
         added: list[Record] = []
@@ -113,42 +117,39 @@ class Selection:
         if why := fault(reply):
             self._drop(call, why)
             return []
-        parsed = parse(reply.said, reply.finish_reason == "length")
-        for reason in parsed.broken:
+        items, broken = parse(reply.said, reply.finish_reason == "length")
+        for reason in broken:
             self._drop(call, ("broken", reason))
-        if not parsed.items and not parsed.broken:
+        if not items and not broken:
             self._drop(call, ("no_items", f"no tasks in the reply: {reply.said[:EXCERPT]!r}"))
-        self.items += len(parsed.items)
-        cleaned = (
-            Item(*map(self._clean, (item.instruction, item.input, unframed(item.output)))) for item in parsed.items
-        )
-        return [Found(call, place, item) for place, item in enumerate(cleaned)]
+        self.items += len(items)
+        cleaned = (map(self._clean, (item.instruction, item.input, unframed(item.output))) for item in items)
+        return [Found(call, place, Record(*fields)) for place, fields in enumerate(cleaned)]
 
     def _passes(self, found: Found) -> bool:
-        task, item = self.part.task, found.item
-        why = unworthy(item, task.language, self._script) or self._banned_in(item)
-        why = why or converters_problem(found.record, task, self.rows_settings)
+        task, record = self.part.task, found.record
+        why = unworthy(record, task.language, self._script) or self._banned_in(record)
+        why = why or converters_problem(record, task, self.rows_settings)
         if why:
             self._drop(found.call, why, found)
         return not why
 
-    def _banned_in(self, item: Item) -> Dropped | None:
+    def _banned_in(self, item: Record) -> Dropped | None:
         for part, text in (("asked", f"{item.instruction}\n{item.input}"), ("answered", item.output)):
             if (pattern := self._banned.get(part)) and (match := pattern.search(text)):
                 return "banned", f"{match[0]!r} in what is {part}"
         return None
 
     def _keep(self, found: Found) -> None:
-        content = asdict(found.item)
-        name = f"{self.part.task.name}-{self.part.name}-{sha256_of(content)[:16]}"
+        name = f"{self.part.task.name}-{self.part.name}-{sha256_of(found.content)[:16]}"
         made_by = self.part.made_by(found.call.reply)
         made_by |= {"call": found.call.number, "item": found.place, "shown": found.call.shown}
-        self.kept.append({"id": name, **content, "made_by": made_by})
+        self.kept.append({"id": name, **found.content, "made_by": made_by})
         self._names.append(name)
         self._novelty.add(self._compared(found.record))
 
     def _drop(self, call: Call, why: Dropped, found: Found | None = None) -> None:
-        item = {"item": found.place, **asdict(found.item)} if found else {}
+        item = {"item": found.place, **found.content} if found else {}
         self.rejected.append({"step": why[0], "reason": why[1], "call": call.number, **item})
 
 

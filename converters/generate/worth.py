@@ -9,7 +9,7 @@ import re
 from converters.generate.answers import folded, no_answer, phrases, repetition, script
 from converters.generate.ask import Dropped
 from converters.generate.novelty import tokens
-from converters.generate.read_items import Item
+from converters.task import Record
 from converters.text.language import UNSPACED, sample, shares, wrong_language
 
 FEWEST = 4
@@ -18,11 +18,13 @@ MOST = {"spaced": 150, "unspaced": 300}
 BRACKETED = re.compile(r"\s*[\[【<(（][^\[\]【】<>()（）]{2,60}[\]】>)）]\W*")
 QUOTED = re.compile(r"[“\"「『].{6,}[”\"」』]", re.DOTALL)
 COLON = re.compile(r"[:：]")
+COPIED_LETTERS, HALF = 15, 0.5
+"""So much of an input, and of an instruction's words, is more than a word that any answer takes from it."""
 AFTER_COLON, AFTER, BEFORE = 6, 60, {"spaced": 40, "unspaced": 12}
 """Letters from which material stands in the instruction itself: behind a colon, behind or before the words for it."""
 
 
-def unworthy(item: Item, language: str, characters: str = "") -> Dropped | None:
+def unworthy(item: Record, language: str, characters: str = "") -> Dropped | None:
     """Return (step, reason) of the first check that an item fails, None when it passes all.
 
     `characters` are the Chinese ones that the task is written in, simplified or traditional ("" for any).
@@ -38,6 +40,9 @@ def unworthy(item: Item, language: str, characters: str = "") -> Dropped | None:
             found and item.instruction.count(found[0]) < 2
         ):  # "write the letter between [answer] and [end]. Like [answer]B"
             return "placeholder", f"{found[0].strip()!r} in the {name}"
+        blank = phrases("blank").search(text)
+        if blank and not phrases("blanks").search(item.instruction):
+            return "placeholder", f"{blank[0]!r} in the {name}"
     if missing := _missing(item, spacing):
         return "missing_material", f"{missing!r} is not there"
     if not phrases("question").search(item.instruction) and (found := phrases("action").search(item.instruction)):
@@ -46,9 +51,8 @@ def unworthy(item: Item, language: str, characters: str = "") -> Dropped | None:
         return why
     if same := repetition(item.output):
         return "repetition", f"says {same!r} over and over"
-    for name in ("instruction", "input"):
-        if folded(item.output) == folded(texts[name]):
-            return "echo", f"the answer is the {name}"
+    if echoed := _echoed(item):
+        return "echo", f"the answer is the {echoed}"
     for name, text in texts.items():
         wrong = wrong_language(text, shares(sample("", text)), language)
         if wrong and (name == "instruction" or not phrases("translates").search(item.instruction)):
@@ -57,7 +61,24 @@ def unworthy(item: Item, language: str, characters: str = "") -> Dropped | None:
     return ("script", f"{got} characters") if characters and got and got != characters else None
 
 
-def _missing(item: Item, spacing: str) -> str:
+def _echoed(item: Record) -> str:
+    """Return what the answer is once more: the input, or the words of an instruction that is not answered by them."""
+    said, given = folded(item.output), folded(item.input)
+    asked = {*tokens(item.instruction)}
+    if given and given in said and len(said) < 2 * len(given) and not phrases("marks").search(item.instruction):
+        rest = tokens(item.output.casefold().replace(item.input.casefold().strip(" .。!！"), " ", 1))
+        if said == given or (len(given) >= COPIED_LETTERS and {*rest} <= asked):
+            return "input"
+    if said == folded(item.instruction):
+        return "instruction"
+    new = {*tokens(phrases("filler").sub(" ", item.output))} - asked
+    told = len(asked & {*tokens(item.output)}) / len(asked)
+    open_ended = not phrases("choice").search(item.instruction) or phrases("asks").search(item.output)
+    alone = not item.input and "\n" not in item.instruction
+    return "instruction" if alone and not new and told > HALF and open_ended else ""
+
+
+def _missing(item: Record, spacing: str) -> str:
     """Return the words by which an instruction without an input speaks of material that is not there, or ""."""
     text = item.instruction
     if item.input:

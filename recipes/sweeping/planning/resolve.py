@@ -21,7 +21,7 @@ from recipes.catalog.machine import resolve_hardware
 from recipes.manifest import identity, weights_of
 from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.expand import Draft, baselines, drafts, name_of, slug, variant_of
-from recipes.sweeping.planning.sweep_file import SweepFile, same
+from recipes.sweeping.planning.sweep_file import WORDS, SweepFile, same
 
 REFERENCE = "80gb"
 """The hardware for which recipes of HARDWARE=auto are compared: a run is the same one wherever it is done."""
@@ -35,7 +35,9 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     found = drafts(file)
     _refuse(path, _problems(file, found))
     found = [_with_alpha(draft) for draft in found]
-    recipes = [_recipe(draft.words, draft.settings) for draft in found]
+    recipes = [
+        make_recipe(**{key: draft.words[key] for key in WORDS}, overrides=as_set(draft.settings)) for draft in found
+    ]
     points = [
         draft.point | {key: recipe.settings.get(key, "default") for key, label in draft.point.items() if label is None}
         for draft, recipe in zip(found, recipes, strict=True)
@@ -266,14 +268,8 @@ def _told_apart(runs: list[Run]) -> list[Run]:
 
 def recipe_of(run: Run) -> Recipe:
     """Put together the recipe of a run, on this machine."""
-    words = {key: getattr(run, key) for key in ("task", "model", "method", "hardware", "variant", "gpus")}
-    return _recipe(words, run.set)
-
-
-def _recipe(words: dict[str, Any], settings: Any) -> Recipe:
-    names: dict[str, Any] = {key: str(words.get(key, "")) for key in ("task", "model", "method", "hardware", "variant")}
-    overrides = settings if isinstance(settings, str) else as_set(settings)
-    return make_recipe(**names, overrides=overrides, gpus=words["gpus"])
+    words: dict[str, Any] = {key: getattr(run, key) for key in (*WORDS, "variant")}
+    return make_recipe(**words, overrides=run.set)
 
 
 def content_key(run: Run, recipe: Recipe) -> str | None:

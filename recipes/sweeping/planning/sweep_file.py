@@ -19,6 +19,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
 from common.errors import UserError
+from common.options import NAME
 from common.overrides import parse_settings, unchecked
 from common.run_files import STEPS
 from common.schema import MALFORMED, Schema, Text, Texts, build, unknown_key
@@ -256,10 +257,21 @@ def read(content: Mapping[str, Any], given: Mapping[str, Any], path: str) -> Swe
     if isinstance(data := content.pop("data", None), Mapping) and isinstance(content.setdefault("compare", {}), dict):
         content["compare"] = {"data": data, **content["compare"]}
     content = {key: value for key, value in content.items() if value is not None}
+    runs = content.get("runs")
+    for place in (content, content.get("compare"), content.get("baseline"), *(runs if isinstance(runs, list) else [])):
+        if isinstance(place, dict):
+            place |= {key: _in_any_case(place[key]) for key in WORDS if key in place}
     return build(
         SweepFile, content, path, known=[*SweepFile.model_fields, "data"],
         hint="docs/sweeps.md shows every key, `python -m recipes list` every name",
     )  # fmt: skip
+
+
+def _in_any_case(value: Any) -> Any:
+    """Return names of tasks, models, methods and hardware as they are known."""
+    if isinstance(value, list):
+        return [_in_any_case(one) for one in value]
+    return NAME.convert(value, None, None) if isinstance(value, str) else value
 
 
 def replaced(content: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

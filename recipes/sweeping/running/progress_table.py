@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from common.overrides import as_set
+from common.process import is_held
 from common.run_files import (
     DONE,
     FAILED,
@@ -58,7 +59,7 @@ def _over_seeds(plan: Plan, found: list[tuple[Run, State]]) -> Iterator[str]:
 
 
 def _row(run: Run, state: State) -> tuple[str, ...]:
-    broken = state.state == RUNNING and not states.is_alive(run)
+    broken = state.state == RUNNING and not is_held(states.lock_folder(run))
     last = training(Path(run.folder)) if state.state == RUNNING and state.step == "train" else LogRow()
     loss, speed = last.get("loss"), last.get("throughput")
     tuned = read_heldout(Path(run.folder)).get("tuned") if state.state == DONE else None

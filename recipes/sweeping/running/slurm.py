@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from common.errors import UserError
@@ -57,7 +58,8 @@ def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 
 
 def scripts(plan: Plan, runs: list[Run], jobs: int = 0) -> dict[str, str]:
     """Return the text of each script by its name: an array for each number of cards, the comparison, the submission."""
-    groups = {devices: list(group) for devices, group in groupby(sorted(runs, key=_cards), key=_cards)}
+    cards = attrgetter("devices")
+    groups = {devices: list(group) for devices, group in groupby(sorted(runs, key=cards), key=cards)}
     arrays = {
         "slurm.sh" if len(groups) == 1 else f"slurm-{devices}-gpu.sh" if devices else "slurm-cpu.sh":
         _script(plan, plan.name, "slurm-%A_%a.out", group, jobs)
@@ -65,10 +67,6 @@ def scripts(plan: Plan, runs: list[Run], jobs: int = 0) -> dict[str, str]:
     }  # fmt: skip
     comparison = _script(plan, f"{plan.name}-compare", "slurm-compare-%j.out")
     return {**arrays, "slurm-compare.sh": comparison, "slurm-submit.sh": _submission(plan, list(arrays))}
-
-
-def _cards(run: Run) -> int:
-    return run.devices
 
 
 def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, jobs: int = 0) -> str:

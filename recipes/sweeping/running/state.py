@@ -4,7 +4,6 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.process import is_held
 from common.run_files import DONE, SWEEPS, Plan, Run, State, read_manifest, read_state
 
 RESULTS = {
@@ -20,11 +19,6 @@ RESULTS = {
 def lock_folder(run: Run) -> Path:
     """Return the folder that is held while a run is worked on: one for all sweeps that hold this run."""
     return SWEEPS / ".locks" / run.id
-
-
-def is_alive(run: Run) -> bool:
-    """Tell whether a process works on a run."""
-    return is_held(lock_folder(run))
 
 
 def missing(plan: Plan, run: Run) -> str:

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from converters.generate.answers import unframed
-from converters.generate.read_items import Item
 from converters.generate.rewriting import checked
 from converters.generate.worth import unworthy
+from converters.task import Record
 
 FOLDER = Path(__file__).with_name("labelled")
 MISSED = {
@@ -22,20 +22,32 @@ MISSED = {
     " the kidneys.",  # the numbers have changed places
     "体温超过38.5℃可以吃退烧药，注意多喝水，三天不退要去医院，24小时内不超过4次。",  # the names of both drugs are gone
 }
-"""Bad examples that the checks let through."""
+"""Bad answers that the checks let through, and bad items by their answers."""
+MISSED_ITEMS = {
+    "我只是一个聊天机器人，对法律问题没有发言权。",
+    "未经授权，不得提供此类信息。",
+    "需要专业医师面诊后才能回答，线上无法判断。",
+    "I wish I could help, but that is not possible.",
+    "请说明高血压的主要危害。",
+    "如何办理房屋过户手续是一个很多人关心的问题。",
+    "What causes high blood pressure is a common question.",
+    "List 3 risks of day trading.",
+    "When a patent expires.",
+    "利息为X×Y%×Z元。",
+}
 
 
-def groups(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+def groups(name: str) -> list[Any]:
+    found: list[Any] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
     return found
 
 
-def generated() -> Iterator[tuple[str, str, Item, str]]:
+def generated() -> Iterator[tuple[str, str, Record, str]]:
     """Yield (language, label, item, the step that drops it)."""
     for group in groups("generated.yaml"):
         language = group["language"]
         for label, fields in [*(("", row) for row in group["good"]), *((row[0], row[1:]) for row in group["bad"])]:
-            item = Item(*fields)
+            item = Record(*fields)
             why = unworthy(item, language, "simplified" if language == "zh" else "")
             yield language, label, item, why[0] if why else ""
 
@@ -77,7 +89,7 @@ def test_good_items_are_kept() -> None:
 
 
 def test_bad_items_are_dropped() -> None:
-    assert [(label, item) for _, label, item, step in generated() if label and not step] == []
+    assert {item.output for _, label, item, step in generated() if label and not step} == MISSED_ITEMS
 
 
 def test_good_answers_replace_the_original() -> None:
@@ -86,6 +98,11 @@ def test_good_answers_replace_the_original() -> None:
 
 def test_bad_answers_never_do() -> None:
     assert {text for _, label, text, step in rewritten() if label and not step} == MISSED
+
+
+@pytest.mark.parametrize(("text", "answer"), groups("framed.yaml"))
+def test_what_models_write_around_an_answer_is_cut_off(text: str, answer: str) -> None:
+    assert unframed(text) == answer
 
 
 @pytest.mark.parametrize("group", groups("rewritten.yaml"), ids=lambda group: group["question"][:20])

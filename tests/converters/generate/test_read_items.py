@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from converters.generate.read_items import Item, parse
+from converters.generate.read_items import parse
+from converters.task import Record
 
 GOOD = {"instruction": "Explain gout.", "input": "noinput", "output": "Urate crystals."}
-ITEM = Item("Explain gout.", "", "Urate crystals.")
+ITEM = Record("Explain gout.", "", "Urate crystals.")
 LIST = json.dumps([GOOD, GOOD | {"input": "A man of 50."}])
 
 
@@ -27,23 +28,21 @@ LIST = json.dumps([GOOD, GOOD | {"input": "A man of 50."}])
     ],
 )
 def test_known_shapes(text: str) -> None:
-    assert parse(text).items == [ITEM]
-    assert parse(text).broken == []
+    assert parse(text) == ([ITEM], [])
 
 
 @pytest.mark.parametrize(
     "text", ["", "I would be glad to help with tasks about gout.", "1. Explain gout.\n2. Explain."]
 )
 def test_prose_holds_nothing(text: str) -> None:
-    parsed = parse(text)
-    assert (parsed.items, parsed.broken) == ([], [])
+    assert parse(text) == ([], [])
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_half_a_list_gives_its_whole_items(cut: int) -> None:
-    parsed = parse(LIST[:-cut], cut=True)
-    assert parsed.items[0] == ITEM
-    assert len(parsed.items) + len(parsed.broken) == 2
+    items, broken = parse(LIST[:-cut], cut=True)
+    assert items[0] == ITEM
+    assert len(items) + len(broken) == 2
 
 
 @pytest.mark.parametrize(
@@ -57,30 +56,30 @@ def test_half_a_list_gives_its_whole_items(cut: int) -> None:
     ],
 )
 def test_broken_items_are_told_and_the_others_kept(item: dict[str, object], reason: str) -> None:
-    parsed = parse(json.dumps({"tasks": [item, GOOD]}))
-    assert parsed.items == [ITEM]
-    assert len(parsed.broken) == 1
-    assert parsed.broken[0].startswith(reason)
+    items, broken = parse(json.dumps({"tasks": [item, GOOD]}))
+    assert items == [ITEM]
+    assert len(broken) == 1
+    assert broken[0].startswith(reason)
 
 
 def test_blocks_that_break_off() -> None:
     block = "Instruction: Explain gout.\nInput: noinput\nOutput: Urate crystals."
-    assert len(parse(f"{block}\n\n{block}").items) == 2
-    cut = parse(f"{block}\n\n{block}", cut=True)
-    assert (len(cut.items), cut.broken) == (1, ["the list breaks off"])
+    assert len(parse(f"{block}\n\n{block}")[0]) == 2
+    items, broken = parse(f"{block}\n\n{block}", cut=True)
+    assert (len(items), broken) == (1, ["the list breaks off"])
 
 
 def test_something_broken_in_the_middle_costs_only_itself() -> None:
     text = f'[{json.dumps(GOOD)}, {{"instruction": nothing}}, {json.dumps(GOOD)}]'
-    parsed = parse(text)
-    assert parsed.items == [ITEM, ITEM]
-    assert len(parsed.broken) == 1
+    items, broken = parse(text)
+    assert items == [ITEM, ITEM]
+    assert len(broken) == 1
 
 
 def test_a_brace_in_blocks_costs_nothing() -> None:
     block = "Instruction: Explain gout.\nInput: noinput\nOutput: Urate crystals."
     other = "Instruction: What does {x | x > 0} mean?\nInput: noinput\nOutput: The set {x} of the positive numbers."
-    parsed = parse(f"{block}\n\n{other}")
-    assert parsed.items == [ITEM, Item("What does {x | x > 0} mean?", "", "The set {x} of the positive numbers.")]
-    assert parsed.broken == []
-    assert parse(f"I use braces {{like these}}.\n\n{block}").items == [ITEM]
+    items, broken = parse(f"{block}\n\n{other}")
+    assert items == [ITEM, Record("What does {x | x > 0} mean?", "", "The set {x} of the positive numbers.")]
+    assert broken == []
+    assert parse(f"I use braces {{like these}}.\n\n{block}")[0] == [ITEM]

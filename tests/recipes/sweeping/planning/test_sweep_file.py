@@ -19,6 +19,16 @@ def test_the_command_line_takes_the_place_of_the_file():
     assert found.baseline == {}
 
 
+def test_names_are_taken_in_any_case():
+    axes = {"model": ["Qwen3-8B", "Qwen/Qwen3-4B"], "method": ["QLoRA", "lora"]}
+    found = read({"task": "Law_ZH", "hardware": "T4", "compare": axes, "baseline": {"method": "LoRA"}}, {}, "s.yaml")
+    assert (found.task, found.hardware, found.baseline) == (("law_zh",), ("t4",), {"method": "lora"})
+    assert [one.label for one in found.compare["model"]] == ["qwen3-8b", "Qwen/Qwen3-4B"]
+    assert [one.label for one in found.compare["method"]] == ["qlora", "lora"]
+    runs = read({"task": "law_zh", "runs": [{"model": "Qwen3-8B"}]}, {}, "s.yaml").runs
+    assert runs[0]["model"].label == "qwen3-8b"
+
+
 def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(UserError) as told:
         sweep_file(
