@@ -123,8 +123,9 @@ class Selection:
         if not items and not broken:
             self._drop(call, ("no_items", f"no tasks in the reply: {reply.said[:EXCERPT]!r}"))
         self.items += len(items)
-        cleaned = (map(self._clean, (item.instruction, item.input, unframed(item.output))) for item in items)
-        return [Found(call, place, Record(*fields)) for place, fields in enumerate(cleaned)]
+        clean = self._clean
+        cleaned = (Record(clean(item.instruction), clean(item.input), clean(unframed(item.output))) for item in items)
+        return [Found(call, place, record) for place, record in enumerate(cleaned)]
 
     def _passes(self, found: Found) -> bool:
         task, record = self.part.task, found.record
