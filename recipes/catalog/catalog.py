@@ -204,17 +204,20 @@ Kind = TypeVar("Kind", bound=Entry)
 
 
 class Catalogue(Mapping[str, Kind]):
-    """The entries of a folder by name, each checked only when it is asked for."""
+    """The entries of a folder by name: a file is read, and an entry of it checked, only when it is asked for."""
 
     def __init__(self, kind: type[Kind]) -> None:
         self._kind = kind
         self._made: dict[str, Kind] = {}
+        self._read: dict[Path, dict[str, dict[str, Any]]] = {}
 
     @functools.cached_property
-    def _entries(self) -> dict[str, tuple[dict[str, Any], Path]]:
-        """Return entry and file of each name: a file is an entry, or of backbones its `models` over its `defaults`."""
-        found: dict[str, tuple[dict[str, Any], Path]] = {}
-        for path in sorted((HERE / FOLDERS[self._kind]).glob("*.yaml")):
+    def _texts(self) -> dict[Path, str]:
+        return {path: path.read_text(encoding="utf-8") for path in sorted((HERE / FOLDERS[self._kind]).glob("*.yaml"))}
+
+    def _entries(self, path: Path) -> dict[str, dict[str, Any]]:
+        """Return the entries of a file: itself, or of backbones its `models`, each over its `defaults`."""
+        if path not in self._read:
             content = read_yaml(path, dict)
             if self._kind is not Backbone:
                 content = {"models": {path.stem: content}}
@@ -222,21 +225,24 @@ class Catalogue(Mapping[str, Kind]):
                 raise UserError(
                     f"{path}: {unknown_key(wrong[0], ['defaults', 'models'])}", "its keys: defaults, models"
                 )
-            for name, entry in content["models"].items():
-                found[name] = {**content.get("defaults", {}), **entry, "name": name}, path
-        return found
+            defaults = content.get("defaults", {})
+            self._read[path] = {name: {**defaults, **entry, "name": name} for name, entry in content["models"].items()}
+        return self._read[path]
 
     def __getitem__(self, name: str) -> Kind:
         if name not in self._made:
-            entry, path = self._entries[name]
-            self._made[name] = build(self._kind, entry, f"{name} in {path}")
+            likely = (path for path, text in self._texts.items() if path.stem == name or f"{name}:" in text)
+            path = next((path for path in likely if name in self._entries(path)), None)
+            if path is None:
+                raise KeyError(name)
+            self._made[name] = build(self._kind, self._entries(path)[name], f"{name} in {path}")
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return (name for path in self._texts for name in self._entries(path))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(1 for _ in self)
 
 
 FOLDERS: dict[type[Entry], str] = {Backbone: "backbones", Method: "methods", Hardware: "hardware"}
