@@ -177,7 +177,8 @@ def converter_hash(task: Task) -> str:
     """Return a hash of the source that makes the rows: other code may make other rows of the same source."""
     digest = hashlib.sha256()
     here = Path(__file__).parents[1]
-    shared = [path for name in MADE_BY for path in (sorted((here / name).rglob("*.py")) or [here / name])]
+    files = [path for name in MADE_BY for path in [here / name, *sorted((here / name).rglob("*"))]]
+    shared = [path for path in files if path.suffix in (".py", ".yaml")]
     own = task_file(task.name)
     for path in [*shared, own, own and own.with_suffix(".tsv")]:  # beside a task: the words and weights that it reads
         digest.update(path.read_bytes() if path and path.is_file() else b"")

@@ -4,9 +4,11 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy
+import yaml
 
 WINDOW = 1_000
 """Characters looked at: a row's language shows in its beginning."""
@@ -15,33 +17,11 @@ FEWEST_LETTERS = 20
 OWN_SHARE = 0.3
 """Chinese legal and medical texts hold Latin names and units; a third of the letters is enough to be Chinese."""
 LATIN_SHARE = 0.5
-SCRIPTS = {
-    "han": ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
-    "kana": ((0x3040, 0x30FF),),
-    "hangul": ((0xAC00, 0xD7AF), (0x1100, 0x11FF)),
-    "cyrillic": ((0x0400, 0x04FF),),
-    "arabic": ((0x0600, 0x06FF),),
-    "devanagari": ((0x0900, 0x097F),),
-    "greek": ((0x0370, 0x03FF),),
-    "hebrew": ((0x0590, 0x05FF),),
-    "thai": ((0x0E00, 0x0E7F),),
-    "latin": ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)),
-}
+TABLES = yaml.safe_load(Path(__file__).with_name("languages.yaml").read_text(encoding="utf-8"))
+SCRIPTS, OF_LANGUAGE = TABLES["scripts"], TABLES["written_in"]
+_WORDS = {language: frozenset(words.split()) for language, words in TABLES["function_words"].items()}
 NAMES = ("", *SCRIPTS, "other")
 TABLE_SIZE = 0x33000
-OF_LANGUAGE = {
-    "zh": ("han",), "ja": ("han", "kana"), "ko": ("hangul", "han"), "ru": ("cyrillic",), "uk": ("cyrillic",),
-    "bg": ("cyrillic",), "ar": ("arabic",), "fa": ("arabic",), "ur": ("arabic",), "hi": ("devanagari",),
-    "mr": ("devanagari",), "el": ("greek",), "he": ("hebrew",), "th": ("thai",),
-}  # fmt: skip
-FUNCTION_WORDS = {
-    "en": "the of and to in is that for it with as was are be this have from or by not but you your can at will",
-    "fr": "le la les des du est et dans que qui pour une sur pas avec vous nous au ce cette plus ne sont aux",
-    "de": "der die das und ist nicht ein eine zu den mit auf von sie dem im auch des wird sich wie oder bei sind",
-    "es": "el los las del que una por con para es como su pero al lo sus muy este esta son entre ser más",
-    "pt": "os do da das que uma por com para não é como mais mas ao seu sua dos na no em são pelo",
-    "it": "il gli della che una per con non sono come anche più nel alla dei dal questo è delle lo si ma",
-}
 WORD = re.compile(r"[a-z\u00c0-\u024f]+")
 FEWEST_WORDS = 20
 UNSPACED = ("zh", "ja", "th")
@@ -85,9 +65,6 @@ def latin_language(text: str) -> str:
     counts = Counter({name: sum(map(_WORDS[name].__contains__, words)) for name in _WORDS})
     (first, most), (_, second) = counts.most_common(2)
     return first if most >= 0.05 * len(words) and most > second else ""
-
-
-_WORDS = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 
 
 def label(text: str, found: Mapping[str, float]) -> str:
