@@ -43,7 +43,8 @@ def difference(backbone: Backbone) -> tuple[float, bool]:
     from llamafactory.data.collator import prepare_4d_attention_mask
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-    config: Any = AutoConfig.for_model(backbone.architecture, **sizes(backbone, twin_of(backbone), 512))
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    config: Any = AutoConfig.for_model(backbone.architecture, **sizes(backbone, twin_of(backbone), 512), **ids)
     text = config.get_text_config()
     slides = "sliding_attention" in (getattr(text, "layer_types", None) or ())
     if getattr(text, "sliding_window", None):
