@@ -143,7 +143,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     for cell, words in {
         "setup": "ready",
         "keys": "no key: the offline stand-in judges",
-        "first": "-m recipes run --task medical_en",
+        "first": "-m recipes run --task",
         "convert": "medical_en: 60 rows",
         "plan": "[8/8]",
         "train": f"trained: {place}/adapter",

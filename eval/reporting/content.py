@@ -38,7 +38,8 @@ def render(
         shared=", ".join(f"{key} {tables.value(value)}" for key, value in same.items()),
         evaluation=evaluation(experiment, tell),
         findings=sentences(experiment, tell), cases=shown, more_cases=more, caveats=caveats(experiment, tell),
-        tables={make.__name__: make(experiment) for make in tables.TABLES}, rankings=tables.rankings(experiment),
+        tables=tables.listed(experiment) | {make.__name__: make(experiment) for make in tables.TABLES},
+        rankings=tables.rankings(experiment),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text)
 

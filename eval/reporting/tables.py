@@ -6,9 +6,10 @@ from statistics import mean, median, quantiles, stdev
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, shared_settings, short
-from eval.reporting.language import Language
+from eval.reporting.language import TEMPLATES, Language
 from eval.reporting.seeds import change, pooled
 from eval.result.sentences import p_value, points, rate, share
 
@@ -61,36 +62,30 @@ def _rows(run: RunFacts) -> str:
     return f"{files['train']['rows']:,}" if "train" in files else NONE
 
 
-def data(experiment: Experiment) -> Table | None:
-    """Return what came in, what each step dropped, and what was left, for each task's rows."""
-    rows = [
-        {"rows of": task, "in": f"{card['rows']:,}"}
-        | {
-            "dropped by": ", ".join(f"{step['step']} {step['dropped']:,}" for step in card["steps"] if step["dropped"])
-            or NONE
-        }
-        | {split: f"{card['files'][split]['rows']:,}" for split in ("train", "val", "test")}
-        | {"median characters": f"{card['lengths']['prompt']['p50']:,} / {card['lengths']['output']['p50']:,}"}
-        for task, card in experiment.cards.items()
-    ]
-    return _table("data", rows, "dropped by")
+def listed(experiment: Experiment) -> dict[str, Table | None]:
+    """Return the tables of `templates/tables.yaml`: of each task's rows, and of each run with results."""
+    from jinja2 import ChainableUndefined, Environment
 
-
-def heldout(experiment: Experiment) -> Table | None:
-    """Return the loss on the test rows of each run, before and after."""
-    rows = [
-        {
-            "run": run.name,
-            "base": f"{found['base']['loss']:.3f}",
-            "tuned": f"{found['tuned']['loss']:.3f}",
-            "difference [95 %]": difference(found["difference"]),
-            "perplexity": f"{found['base']['perplexity']:.2f} → {found['tuned']['perplexity']:.2f}",
-            "rows better": f"{found['rows_better']}/{found['rows']}",
-        }
-        for run in experiment.done
-        if (found := run.heldout)
-    ]
-    return _table("heldout", rows)
+    environment = Environment(undefined=ChainableUndefined, autoescape=False)
+    environment.filters |= {
+        "figure": _figure,
+        "minutes": lambda seconds: _figure(seconds / 60),
+        "difference": difference,
+        "short": lambda source: short(source, 34),
+        "dropped_by": lambda step: f"{step['step']} {step['dropped']:,}",
+    }
+    things: dict[str, list[Any]] = {
+        "task": [{**card, "task": task} for task, card in experiment.cards.items()],
+        "run": experiment.done,
+    }
+    found = {}
+    for name, spec in yaml.safe_load((TEMPLATES / "tables.yaml").read_text(encoding="utf-8")).items():
+        say = {column: environment.compile_expression(said) for column, said in spec["columns"].items()}
+        when = environment.compile_expression(spec.get("when", "true"))
+        rows = [{column: said(it=it) for column, said in say.items()} for it in things[spec["of"]] if when(it=it)]
+        cells = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all")
+        found[name] = Table(name, cells.fillna(NONE), tuple(spec.get("words", ()))) if rows else None
+    return found
 
 
 def judged(experiment: Experiment) -> Table | None:
@@ -208,31 +203,6 @@ def other_scores(experiment: Experiment) -> Table | None:
     return _table("other_scores", rows, "model")
 
 
-def cost(experiment: Experiment) -> Table | None:
-    """Return time and memory of each run's training, as planned and as measured."""
-    rows = []
-    for run in experiment.done:
-        train, expected = run.train, run.manifest.get("expected", {})
-        peak, memory = train.get("peak_vram_gb") or train.get("peak_ram_gb"), expected.get("memory_gib")
-        logged = [row["throughput"] for row in run.log if row.get("throughput")]
-        speed = train.get("results", {}).get("train_tokens_per_second") or (logged[-1] if logged else None)
-        rows.append(
-            {
-                "run": run.name,
-                "minutes planned": _figure((expected.get("seconds") or 0) / 60),
-                "measured": _figure((train.get("seconds") or 0) / 60),
-                "GiB planned": _figure(memory),
-                "GiB measured": _figure(peak),
-                "off by": f"{peak / memory - 1:+.0%}" if peak and memory else NONE,
-                "tokens/s": _figure(speed, ",.0f"),
-                "minutes, all steps": _figure(sum(run.seconds.values()) / 60),
-            }
-        )
-        if (hourly := expected.get("dollars_an_hour")) is not None:
-            rows[-1]["dollars, training"] = _figure(train.get("seconds", 0) / 3600 * hourly, ".2f")
-    return _table("cost", rows)
-
-
 def _figure(number: float | None, form: str = ".1f") -> str:
     return format(number, form) if number else NONE
 
@@ -274,19 +244,6 @@ def versions(experiment: Experiment) -> Table | None:
     return _table("versions", rows, "version")
 
 
-def hashes(experiment: Experiment) -> Table | None:
-    """Return where each run's rows came from, and the beginnings of the hashes of what it was made of."""
-    rows = []
-    for run in experiment.done:
-        data, asked = run.manifest["data"], run.result.get("files", {}).get("questions.jsonl", "")
-        marks = {split: data["files"].get(split, {}).get("sha256", "")[:12] or NONE for split in ("train", "test")}
-        rows.append(
-            {"run": run.name, "rows from": short(data["source"], 34), **marks}
-            | {"questions": asked[:12] or NONE, "seed": str(run.settings.get("seed", NONE))}
-        )
-    return _table("hashes", rows, "rows from", "train", "test", "questions")
-
-
 def difference(found: Any) -> str:
     """Return a difference in loss with its interval."""
     return f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
@@ -301,15 +258,11 @@ def value(setting: Any) -> str:
 
 TABLES = (
     runs,
-    data,
-    heldout,
     judged,
     lengths,
     against_baseline,
     over_seeds,
     other_scores,
-    cost,
     judges,
     versions,
-    hashes,
 )

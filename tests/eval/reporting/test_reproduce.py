@@ -25,7 +25,7 @@ def commands(checkout, run):
 
 @pytest.mark.slow
 def test_what_the_report_prints_does_it_again(tmp_path):
-    """Trains a tiny model one step and answers two questions, twice; most of it is torch's start."""
+    """Trains a tiny model two steps and answers two questions, twice; most of it is torch's start."""
     twin = make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
     run = f"runs/medical_en/{folder_name(str(twin))}/lora"
     for name in ("first", "second"):
@@ -37,7 +37,7 @@ def test_what_the_report_prints_does_it_again(tmp_path):
         (checkout.folder / "my questions.jsonl").write_text(lines, encoding="utf-8")
     first(
         f"make run TASK=medical_en MODEL={twin} SOURCE={ROWS} LIMIT=60 QUESTIONS='my questions.jsonl' "
-        "MAX_TOKENS=8 TRACK=tensorboard SET='max_steps=1 eval_strategy=no learning_rate=1e-4'"
+        "MAX_TOKENS=8 TRACK=tensorboard SET='max_steps=2 eval_strategy=no learning_rate=1e-4'"
     )
     place = str(first.folder / run / "tensorboard")
     tags = event_accumulator.EventAccumulator(place).Reload().Tags()
