@@ -99,5 +99,6 @@ def test_a_real_run_talks_without_being_exported(tmp_path: Path) -> None:
     )
     assert "1: base" in said
     run = tmp_path / "runs/medical_en" / folder_name(str(twin)) / "lora"
-    assert next(read_jsonl(run / "chat/answers/tuned.jsonl"))["answer"]
+    rows = [next(read_jsonl(run / f"chat/answers/{who}.jsonl")) for who in ("base", "tuned")]
+    assert [(row["question"], row["error"]) for row in rows] == [("What is gout?", "")] * 2
     assert [row["winner"] for row in read_jsonl(run / "chat/judgments/human-chat.jsonl")] == ["tuned"]
