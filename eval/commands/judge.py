@@ -49,11 +49,13 @@ def command(
     """Judge every pair of contestants in both orders; print the result, write metrics.json and result.html."""
     folder = place.existing()
     asked, work, language = compared.pairings(folder, questions)
-    for shown, of in {"reference": style.guided, "checklist": style.checklist}.items():
+    for shown, wanted in {"reference": style.guided, "checklist": style.checklist}.items():
         without = sorted({one.question.id for one in work if not getattr(one.question, shown)})
-        if of and without:
+        if wanted and without:
             raise UserError(
-                f"{len(without)} questions have no {shown} to show the judge: {without[0]} ...", _way_out(shown)
+                f"{len(without)} questions have no {shown} to show the judge: {without[0]} ...",
+                f"put a {shown} to each in their file and run make answer again (what was answered is kept), "
+                f"or leave {LACKING[shown]}=1 out",
             )
     work += canary_pairings(asked, folder.answers, canaries, language)
     names = judge_names(judge)
@@ -101,11 +103,3 @@ def command(
     examples.show(folder, judges[0].name if judges and judges[0].name in folder.judgments else names[0])
     for name, error in dead.items():
         raise UserError(f"no call to {name} was answered: {error}", "the same command tries again")
-
-
-def _way_out(shown: str) -> str:
-    """Return what to do where questions lack what a judge is to be shown."""
-    return (
-        f"put a {shown} to each in their file and run make answer again (what was answered is kept), "
-        f"or leave {LACKING[shown]}=1 out"
-    )
