@@ -244,12 +244,6 @@ def test_settings_that_a_newer_model_refuses_are_said_in_its_way(endpoint: Endpo
     assert len(endpoint.calls) == 4  # it is learned once
 
 
-def test_a_bad_request_is_a_failure_and_is_not_repeated(endpoint: Endpoint) -> None:
-    endpoint.behaviour = lambda body, number: error(400, "too long", param="messages")
-    assert "http 400: too long" in ask(endpoint)[0].error
-    assert len(endpoint.calls) == 1
-
-
 def test_the_pool_holds_its_size(endpoint: Endpoint) -> None:
     endpoint.latency = 0.05
     ask(endpoint, 40, concurrency=8)

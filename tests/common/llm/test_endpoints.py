@@ -115,25 +115,6 @@ def test_extra_is_part_of_what_decides_a_reply(endpoint: Endpoint, monkeypatch: 
             Place.from_environment("m", endpoint.url)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        error(400, "Input data may contain inappropriate content.", code="data_inspection_failed"),
-        error(400, "Content Exists Risk", code="invalid_request_error"),
-        error(400, "The request was rejected because it was considered high risk", code="content_filter"),
-        error(403, "Your chosen model requires moderation and your input was flagged", code=403),
-        error(400, "系统检测到输入或生成内容可能包含不安全或敏感内容", code="1301"),
-    ],
-    ids=["inspection", "risk", "high risk", "moderation", "1301"],
-)
-def test_a_filter_refuses_one_question_and_not_the_key(endpoint: Endpoint, answer: web.Response) -> None:
-    body, status = answer.body, answer.status
-    endpoint.behaviour = lambda sent, number: web.Response(body=body, status=status, content_type="application/json")
-    reply = put(endpoint, {"max_tokens": 50})
-    assert (reply.finish_reason, reply.error) == ("content_filter", "")
-    assert len(endpoint.calls) == 1
-
-
 ENDINGS = {
     "a quota by its type": (429, {"error": {"message": "x", "type": "insufficient_quota"}}, "no credit left: x"),
     "a quota by its words": (
