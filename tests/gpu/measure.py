@@ -61,6 +61,7 @@ def make_model(name: str, sizes: dict[str, int]) -> str:
     heads = 4 if sizes == TINY else 32
     config.update({**sizes, "num_attention_heads": heads, "vocab_size": 32000, "max_position_embeddings": 4096})
     config.head_dim = sizes["hidden_size"] // heads
+    (folder / "model.safetensors").unlink()  # the twin's, which would win over several files of these
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
