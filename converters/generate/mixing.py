@@ -22,7 +22,7 @@ from converters.corpus.judged_questions import judged_questions
 from converters.generate.known_rows import Passages, conversion_settings, held_out
 from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_card, record_of, rows_of, with_output
 from converters.generate.scoring import HIGHEST
-from converters.output.card import percentiles, read_card
+from converters.output.card import lengths_of, read_card
 from converters.output.dataset_info import register
 from converters.registry import load_task, task_names
 from converters.rows.formats import WRITERS
@@ -261,10 +261,7 @@ def _amount(name: str, named: MixName, kind: str, given: Mapping[str, Any]) -> f
 
 
 def _lengths(rows: list[Row]) -> dict[str, Any]:
-    """Return the lengths of the training rows, in the form in which a conversion has them."""
+    """Return the lengths of the rows as a card has them."""
     records = [record_of(row) for row in rows]
     asked = [len(r.prompt) + sum(len(one) + len(other) for one, other in r.history) for r in records]
-    prompt = numpy.array(asked, numpy.int64)
-    output = numpy.array([len(record.output) for record in records], numpy.int64)
-    parts = {"prompt": prompt, "output": output, "total": prompt + output}
-    return {"unit": "characters of training rows", **{name: percentiles(part) for name, part in parts.items()}}
+    return lengths_of(numpy.array(asked), numpy.array([len(record.output) for record in records]))

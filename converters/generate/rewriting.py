@@ -62,7 +62,7 @@ def checked(question: str, original: str, text: str, language: str) -> Dropped |
     """Return (step, reason) of the first check that a rewritten answer fails against the original, None when none."""
     if not text:
         return "no_content", "no answer"
-    if text == original.strip():
+    if folded(text) in (folded(original), folded(unframed(original))):
         return "unchanged", "the answer is the same"
     if why := no_answer(text):
         return why

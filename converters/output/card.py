@@ -85,7 +85,7 @@ def make_card(
         "cleaned": stage.cleaned,
         "languages": dict(stage.languages.most_common()),
         "split_shares": {"val": val, "test": 0.0 if (fixed == TEST).any() else test},
-        "lengths": _lengths(stage.arrays, decision.kept(TRAIN)),
+        "lengths": lengths_of(*(stage.arrays[name][decision.kept(TRAIN)] for name in ("prompt", "output"))),
         "versions": versions(*PACKAGES),
         "made_from": identity,
         "identity": sha256_of(identity),
@@ -157,8 +157,8 @@ def percentiles(lengths: Array) -> dict[str, float]:
     return {"mean": round(float(lengths.mean()), 1), **named, "min": int(lengths.min()), "max": int(lengths.max())}
 
 
-def _lengths(arrays: dict[str, Array], rows: Array) -> dict[str, Any]:
-    prompt, output = arrays["prompt"][rows], arrays["output"][rows]
+def lengths_of(prompt: Array, output: Array) -> dict[str, Any]:
+    """Return the lengths of the training rows as a card has them."""
     parts = {"prompt": prompt, "output": output, "total": prompt + output}
     return {"unit": "characters of training rows", **{name: percentiles(part) for name, part in parts.items()}}
 

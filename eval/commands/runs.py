@@ -18,6 +18,10 @@ from eval.result.overview import COLUMNS, PARTS, size, table
 from eval.result.page import template
 
 PAGE = RUNS / "runs.html"
+VARIES = (
+    "Training varies by itself: a small difference between two runs may be no more than that of two seeds"
+    " (make sweep SWEEP=recipes/sweeps/seeds.yaml)."
+)
 DIGITS = {"held_out": 3, "change": 3, "win_rate": 2, "general": 1, "hours": 2, "peak": 1, "disk": 2, "dollars": 2}
 
 
@@ -44,7 +48,7 @@ def command(*, task: str, model: str, sort: str, delete: str, yes: bool) -> None
         found = found.sort_values(column, ascending=not sort.startswith("-"), na_position="last")
     click.echo(_text(found))
     _page(found)
-    click.echo(f"\npage: {PAGE}")
+    click.echo(f"\n{VARIES}\npage: {PAGE}")
 
 
 def _text(found: "pandas.DataFrame") -> str:
@@ -59,7 +63,7 @@ def _page(found: "pandas.DataFrame") -> None:
     rows = found.round(DIGITS).astype(object).where(found.notna(), None).to_dict("records")
     for folder, row in zip(found.index, rows, strict=True):
         row["folder"], row["page"] = folder, os.path.relpath(row["page"], RUNS) if row["page"] else ""
-    write_text(PAGE, template("runs.html.jinja").render(rows=rows, columns=COLUMNS))
+    write_text(PAGE, template("runs.html.jinja").render(rows=rows, columns=COLUMNS, varies=VARIES))
 
 
 def _delete(what: str, runs: list[Path], yes: bool) -> None:

@@ -44,6 +44,7 @@ def test_each_run_has_its_figures() -> None:
 def test_the_table_is_sorted_and_narrowed() -> None:
     shown = eval_command("runs", "--sort", "-held_out").output
     assert shown.index("qlora") < shown.index("judged")
+    assert "Training varies by itself" in shown
     assert "page: runs/runs.html" in shown
     with pytest.raises(UserError, match="no column 'heldout'") as raised:
         eval_command("runs", "--sort", "heldout")

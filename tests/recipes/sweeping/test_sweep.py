@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from common.run_files import STEPS
+from recipes.sweeping.command import sweep
 from tests.checkout import ROOT, Checkout
 
 TWIN = "models/twins/smollm2-135m"
@@ -17,21 +20,23 @@ def checkout(tmp_path_factory):
     return Checkout(tmp_path_factory.mktemp("sweep"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", READY_MADE, ids=lambda path: path.stem)
-def test_the_ready_made_ones_plan_without_a_start(checkout, path):
-    said = checkout(f"make sweep SWEEP=recipes/sweeps/{path.name} DRY=1 HARDWARE=80gb TASK=medical_en MODEL=qwen3-0.6b")
-    assert re.search(r"^training: [\d.]+ (h|min|s)\b.*; disk: ", said, re.MULTILINE), said
-    assert not (checkout.folder / "runs").exists()
+def test_the_ready_made_ones_plan_without_a_start(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert sweep(str(path), dry=True, hardware="80gb", task="medical_en", model="qwen3-0.6b")
+    said = capsys.readouterr().out
+    assert re.search(r"^training: .*; disk: ", said, re.MULTILINE), said
+    assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.slow
-def test_unknown_names_are_told_before_anything_runs(checkout):
-    (checkout.folder / "wrong.yaml").write_text("task: medcal_en\nmodel: qwen3-06b\ncompare: {method: [lora, qlroa]}\n")
-    said = checkout.fails("make sweep SWEEP=wrong.yaml")
+def test_unknown_names_are_told_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("wrong.yaml").write_text("task: medcal_en\nmodel: qwen3-06b\ncompare: {method: [lora, qlroa]}\n")
+    with pytest.raises(UserError) as told:
+        sweep("wrong.yaml")
     for name in ("medcal_en", "qlroa"):
-        assert name in said
-    assert not (checkout.folder / "runs").exists()
+        assert name in str(told.value)
+    assert not Path("runs").exists()
 
 
 @pytest.mark.slow
@@ -40,8 +45,8 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     checkout("make twin MODEL=smollm2-135m")
     rows = {"task": "medical_en", "model": TWIN, "hardware": "cpu", "source": "converters/examples/medical_en"}
     small = {"limit": 40, "steps": ["train", "heldout"], "set": {"max_steps": 2, "cutoff_len": 128, "save_steps": 1}}
-    sweep = rows | small | {"runs": [{"lora_rank": 4}, {"lora_rank": 8, "resume_from_checkpoint": "nowhere"}]}
-    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    wanted = rows | small | {"runs": [{"lora_rank": 4}, {"lora_rank": 8, "resume_from_checkpoint": "nowhere"}]}
+    (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
     first = checkout.run("make sweep SWEEP=twins.yaml")
     assert first.returncode, first.stdout
     folder = checkout.folder / "runs" / "sweeps" / "twins"
@@ -52,19 +57,18 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     heldout = checkout.folder / plan["runs"][0]["folder"] / "heldout.json"
     written = heldout.stat().st_mtime_ns
 
-    sweep["runs"][1].pop("resume_from_checkpoint")
-    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    wanted["runs"][1].pop("resume_from_checkpoint")
+    (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
     said = checkout("make sweep SWEEP=twins.yaml")
     assert "1 of 2 are done already" in said
     assert "twins: 2 of 2 done" in said
     assert heldout.stat().st_mtime_ns == written
-    assert "2 of 2 are done already" in checkout("make sweep SWEEP=twins.yaml")
     assert "2 of 2 done" in checkout("make sweep SWEEP=twins STATUS=1")
 
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     (checkout.folder / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
-    sweep |= {"steps": list(STEPS), "questions": "mine.jsonl", "max_tokens": 4}
-    (checkout.folder / "twins.yaml").write_text(json.dumps(sweep))
+    wanted |= {"steps": list(STEPS), "questions": "mine.jsonl", "max_tokens": 4}
+    (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
     said = checkout("make sweep SWEEP=twins.yaml")
     assert "make report SWEEP=twins" in said
     assert heldout.stat().st_mtime_ns == written

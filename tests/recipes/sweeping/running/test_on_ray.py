@@ -33,7 +33,7 @@ class Direct(Plan):
 
 
 def run_of(number, devices=0):
-    settings = "max_steps=24 save_steps=2 cutoff_len=128 preprocessing_num_workers=1"
+    settings = "max_steps=16 save_steps=2 cutoff_len=128 preprocessing_num_workers=1"
     folder = f"runs/medical_en/models--twins--smollm2-135m/lora-{number}"
     return any_run(number, devices, folder=folder, model=TWIN, hardware="cpu", set=f"{settings} seed={number}")
 
@@ -79,7 +79,7 @@ def kill_half_way(node, folder, killed):
                 words += process.cmdline()
             except psutil.Error:
                 continue
-        mine = [name for name in ("r1", "r2", "r3") if name in words]
+        mine = [name for name in ("r1", "r2") if name in words]
         if mine and list(folder.glob(f"runs/*/*/lora-{mine[0][1:]}/adapter/checkpoint-*/trainer_state.json")):
             victims = [raylet, *raylet.children()]
             for process in victims:
@@ -98,7 +98,7 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
     checkout("python -m converters convert --task medical_en --source converters/examples/medical_en")
     (tmp_path / "do_one.py").write_text(DO_ONE)
     monkeypatch.chdir(tmp_path)
-    plan = Direct(name="rays", file="rays.yaml", runs=list(map(run_of, (1, 2, 3))), steps=("train",), keep=("adapter",))
+    plan = Direct(name="rays", file="rays.yaml", runs=[run_of(1), run_of(2)], steps=("train",), keep=("adapter",))
     plan.save()
     killed = []
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
@@ -117,7 +117,7 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
         assert (ended.state, ended.error) == ("done", None)
         assert ended.attempts == (2 if run.id == killed[0] else 1)
         assert plan.log(run).read_text().count("trained: ") == 1
-        assert '"current_steps": 24,' in Path(run.folder, "adapter/trainer_log.jsonl").read_text()
+        assert '"current_steps": 16,' in Path(run.folder, "adapter/trainer_log.jsonl").read_text()
     log = next(Path("runs").glob(f"*/*/lora-{killed[0][1:]}/logs/train.log")).read_text()
     assert log.count("$ ") >= 2
     assert "checkpoint-" in log.rpartition("\n$ ")[2].partition("Saving model checkpoint")[0]  # it went on, not anew
