@@ -46,7 +46,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
         devices = recipe.hardware.devices if recipe.hardware.kind == "cuda" else 0
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
     plan = without_repeats(replace(plan, runs=runs), recipes)
-    if (needed := disk_of(plan)) > free:
+    if (needed := sum(run.expected["disk_gb"] for run in plan.runs)) > free:
         problems.append(f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free")
     return plan, problems
 
@@ -55,11 +55,6 @@ def ram_gb(recipe: Recipe) -> int | None:
     """Return about what a run takes of its machine's RAM: merging the export holds the whole model there."""
     shape = recipe.backbone.shape
     return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
-
-
-def disk_of(plan: Plan) -> float:
-    """Return what all runs leave on the disk, GB."""
-    return sum(run.expected["disk_gb"] for run in plan.runs)
 
 
 def refuse(plan: Plan, problems: list[str]) -> None:
@@ -73,8 +68,8 @@ def refuse(plan: Plan, problems: list[str]) -> None:
 
 def way_on(problems: list[str]) -> str:
     """Say how to go on without the runs that cannot work."""
-    names = dict.fromkeys(name for name, mark, _ in (problem.partition(": ") for problem in problems) if mark)
-    return f'SKIP="{" ".join(name for name in names if name != "disk")}" leaves them out'
+    names = dict.fromkeys(name for problem in problems if (name := problem.partition(": ")[0]) != "disk")
+    return f'SKIP="{" ".join(names)}" leaves them out' if names else "fewer runs, or `keep: [adapter]`, take less disk"
 
 
 def table(plan: Plan) -> str:
@@ -94,9 +89,10 @@ def table(plan: Plan) -> str:
         training += f", about ${sum(dollars):.2f} (PRICE_PER_HOUR= says another price)"
     if not known:
         training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
+    disk = sum(run.expected["disk_gb"] for run in plan.runs)
     return "\n".join([
         f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows),
-        f"training: {training}; disk: {disk_of(plan):.1f} GB, if all is kept",
+        f"training: {training}; disk: {disk:.1f} GB, if all is kept",
         *([_judging(plan)] if "judge" in plan.steps else []), *plan.left_out,
     ])  # fmt: skip
 

@@ -165,3 +165,8 @@ def test_a_run_that_would_be_the_baseline_once_more_is_left_out_with_the_reason(
     )
     assert plan.axes["max_samples"] == ["default", 50]
     assert plan.left_out[0] in preview.table(plan)
+
+
+def test_what_is_too_much_for_the_disk_is_told_a_way_on():
+    assert preview.way_on(["disk: all runs together take about 121.4 GB, 47.8 GB are free"]).startswith("fewer runs")
+    assert preview.way_on(["rank-8: memory: too much", "disk: too small"]) == 'SKIP="rank-8" leaves them out'
