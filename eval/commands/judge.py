@@ -100,6 +100,8 @@ def command(
                 )
     note(folder.path)
     options.show_result(folder)
-    examples.show(folder, judges[0].name if judges and judges[0].name in folder.judgments else names[0])
+    heard = [name for name in (*(one.name for one in judges), *names) if name in folder.judgments]
+    if heard:
+        examples.show(folder, heard[0])
     for name, error in dead.items():
         raise UserError(f"no call to {name} was answered: {error}", "the same command tries again")

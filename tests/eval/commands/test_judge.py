@@ -227,6 +227,8 @@ def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(ru
     with pytest.raises(UserError, match="no call to fake was answered: http 400: out of order"):
         eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--max-tokens", 100)
     assert metrics(run)["comparisons"][0]["wins"] == 4
+    with pytest.raises(UserError, match="no call to other was answered"):
+        eval_command("judge", "--run", run, "--judge", f"other@{endpoint.url}")
 
 
 @pytest.mark.parametrize(

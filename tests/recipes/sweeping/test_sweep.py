@@ -47,7 +47,7 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     small = {"limit": 40, "steps": ["train", "heldout"], "set": {"max_steps": 2, "cutoff_len": 128, "save_steps": 1}}
     wanted = rows | small | {"runs": [{"lora_rank": 4}, {"lora_rank": 8, "resume_from_checkpoint": "nowhere"}]}
     (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
-    first = checkout.run("make sweep SWEEP=twins.yaml")
+    first = checkout.run("make sweep SWEEP=twins.yaml FORCE=1")
     assert first.returncode, first.stdout
     folder = checkout.folder / "runs" / "sweeps" / "twins"
     plan = json.loads((folder / "sweep.json").read_text())
