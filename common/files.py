@@ -9,6 +9,8 @@ from typing import IO, Any
 
 import orjson
 
+from common.errors import UserError
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
@@ -41,6 +43,18 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return orjson.loads(Path(path).read_bytes())
+
+
+def read_edited(path: Path) -> dict[str, Any]:
+    """Return the object of a JSON file that people edit too, {} where there is none; UserError when it holds none."""
+    try:
+        found = read_json(path) if path.is_file() else {}
+        wrong = "" if isinstance(found, dict) else "does not hold an object"
+    except ValueError as error:
+        wrong = f"is not JSON in UTF-8: {error}"
+    if wrong:
+        raise UserError(f"{path} {wrong}", "fix it, or move it away; the same command then goes on")
+    return found
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import read_json, write_text
+from common.files import read_edited, write_text
 from common.paths import DATA, data_folder
 from converters.corpus.splits import SPLITS
 from converters.output.card import converted_tasks, read_card
@@ -53,7 +52,7 @@ def built_in_entries(task: str) -> dict[str, dict[str, Any]]:
 
 
 def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> None:
-    before = _read(path)
+    before = read_edited(path)
     foreign = {name: value for name, value in before.items() if not _is_ours(name, value, beginning)}
     for name in sorted(set(foreign) & set(wanted)):
         print(
@@ -64,17 +63,6 @@ def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> No
     text = json.dumps(after, indent=2, ensure_ascii=True) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = read_json(path) if path.is_file() else {}
-        wrong = "" if isinstance(found, dict) else "does not hold an object"
-    except ValueError as error:
-        wrong = f"is not JSON: {error}"
-    if wrong:
-        raise UserError(f"{path} {wrong}", "fix it, or move it away; the same command then goes on")
-    return found
 
 
 def _is_ours(name: str, value: Any, beginning: str) -> bool:

@@ -8,10 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from common.files import read_json
+from common.files import read_edited, read_json
 from common.hub import hub_cache, hub_home, snapshot
 from common.paths import RUNS
-from recipes.catalog.datasets import card_of
+from recipes.catalog.datasets import INFO, card_of
 from recipes.catalog.machine import nvidia_driver, ram_gb
 from recipes.llamafactory.keys import groups, known_templates
 from recipes.llamafactory.launch import uses_ray
@@ -93,8 +93,8 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
 
 
 def _form(task: str) -> str:
-    path = Path("dataset_info.json")
-    return form_of(read_json(path).get(task, {})) if path.is_file() else "answers"
+    entry = read_edited(INFO).get(task)
+    return form_of(entry if isinstance(entry, dict) else {})
 
 
 def _model_folder(recipe: Recipe) -> Path | None:

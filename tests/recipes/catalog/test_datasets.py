@@ -77,6 +77,24 @@ def test_what_is_wrong_with_them_is_said(task: str, says: str, place: Path) -> N
     assert task != "my_pair" or "did you mean my_pairs?" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'\xef\xbb\xbf{}', "byte order mark"),
+        (b'{"a": {},}', "trailing comma"),
+        ('{"合同": {}}'.encode("gbk"), "not JSON in UTF-8"),
+        (b"[{}]", "does not hold an object"),
+        (b'{"my_zh": "zh.json"}', "unknown TASK"),
+        (b'{"my_zh": {"file_name": 5}}', "no file_name"),
+        (b'{"my_zh": {"file_name": "zh.json", "columns": ["q"]}}', "are no names"),
+    ],
+)
+def test_a_file_edited_by_hand_gets_one_line(content: bytes, says: str, place: Path) -> None:
+    (place / "dataset_info.json").write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        data_facts("my_zh")
+
+
 def test_they_are_not_converted(place: Path) -> None:
     ensure_rows("my_pairs", "", None)
     with pytest.raises(UserError, match="is trained on as"):
