@@ -40,20 +40,26 @@ def write_json(path: Path, value: Any) -> None:
         file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+class BrokenJSONError(UserError, ValueError):
+    """A file that should hold JSON and does not: broken off, or edited by hand."""
+
+    def __init__(self, place: str, error: ValueError) -> None:
+        super().__init__(f"{place} is not JSON: {error}", "fix it, or move it away; the same command then goes on")
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
-    return orjson.loads(Path(path).read_bytes())
-
-
-def read_edited(path: Path) -> dict[str, Any]:
-    """Return the object of a JSON file that people edit too, {} where there is none; UserError when it holds none."""
     try:
-        found = read_json(path) if path.is_file() else {}
-        wrong = "" if isinstance(found, dict) else "does not hold an object"
-    except ValueError as error:
-        wrong = f"is not JSON in UTF-8: {error}"
-    if wrong:
-        raise UserError(f"{path} {wrong}", "fix it, or move it away; the same command then goes on")
+        return orjson.loads(Path(path).read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise BrokenJSONError(str(path), error) from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds, {} where there is no file."""
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise BrokenJSONError(str(path), ValueError("it holds no object"))
     return found
 
 
@@ -70,9 +76,13 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON Lines file, blank lines passed over."""
     with Path(path).open("rb") as file:
-        for line in file:
-            if line.strip():
-                yield orjson.loads(line)
+        for number, line in enumerate(file, 1):
+            try:
+                row = orjson.loads(line) if line.strip() else None
+            except orjson.JSONDecodeError as error:
+                raise BrokenJSONError(f"line {number} of {path}", error) from None
+            if row is not None:
+                yield row
 
 
 def sha256(path: Path) -> str:

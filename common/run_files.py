@@ -15,7 +15,7 @@ import orjson
 from typing_extensions import TypedDict
 
 from common.errors import UserError, nearest
-from common.files import read_json, write_json
+from common.files import BrokenJSONError, read_json, write_json
 from common.names import VARIANT, root_task
 from common.paths import RUNS, folder_name
 from common.subprocesses import command
@@ -417,8 +417,8 @@ def _read(path: Path, kind: type[Kind], way_out: str = "") -> Kind | None:
         read = _validator(kind).validate_python(content)  # type: ignore[arg-type]
     except FileNotFoundError:
         return None
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is broken: {error}", way_out) from None
+    except BrokenJSONError as error:
+        raise UserError(error.message, way_out) from None
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'all of it'}: {one['msg']}" for one in error.errors()]
         raise UserError(f"{path} does not hold what it should: {'; '.join(wrong)}", way_out) from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.files import read_edited, write_text
+from common.files import read_object, write_text
 from common.paths import DATA, data_folder
 from converters.corpus.splits import SPLITS
 from converters.output.card import converted_tasks, read_card
@@ -52,7 +52,7 @@ def built_in_entries(task: str) -> dict[str, dict[str, Any]]:
 
 
 def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> None:
-    before = read_edited(path)
+    before = read_object(path)
     foreign = {name: value for name, value in before.items() if not _is_ours(name, value, beginning)}
     for name in sorted(set(foreign) & set(wanted)):
         print(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import orjson
 
 from common.errors import UserError
 from common.files import read_jsonl, sha256_of
@@ -111,7 +110,7 @@ def _checked(path: Path) -> Iterable[dict[str, Any]]:
     try:
         rows = list(read_jsonl(path))
         wrong = next((f"line {n}: {why}" for n, row in enumerate(rows, 1) if (why := problem(row))), "")
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         wrong = str(error)
     if wrong:
         raise UserError(f"{path} cannot be followed: {wrong}", "correct that line, or take it out")

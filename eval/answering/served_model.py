@@ -8,10 +8,9 @@ from typing import Any
 import yaml
 
 from common.errors import UserError
-from common.files import sha256_of, write_text
+from common.files import read_object, sha256_of, write_text
 from common.paths import MODELS
 from common.subprocesses import call
-from eval.records.folder import optional_json
 
 CONTEXT = ("max_position_embeddings", "n_positions", "seq_length", "model_max_length")
 """What configurations call the length of a model's context."""
@@ -37,7 +36,7 @@ def context_of(run: Path, who: Iterable[str]) -> int:
     found = []
     for config in (run / "serve" / f"{name}.yaml" for name in who):
         model = Path(str(settings_of(config).get("model_name_or_path", ""))) if config.is_file() else Path()
-        facts = optional_json(model / "config.json")
+        facts = read_object(model / "config.json")
         found += [int(facts[name]) for name in CONTEXT if isinstance(facts.get(name), int)][:1]
     return min(found, default=0)
 
@@ -81,7 +80,7 @@ def _sampled(path: Path) -> str:
 def ensure_here(run: Path, config: Path) -> None:
     """Make the prepared folder of a run's backbone where it is not on this machine; end as that command ends."""
     model = Path(str(settings_of(config).get("model_name_or_path", "")))
-    name = optional_json(run / "manifest.json").get("model")
+    name = read_object(run / "manifest.json").get("model")
     if not name or model.is_dir() or model.parts[:1] != MODELS.parts:
         return
     dtype = model.name.rpartition("-")[2]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from common.errors import UserError
 from common.files import read_json, write_json, write_jsonl
@@ -218,10 +217,7 @@ def _raw(path: Path) -> Iterator[Any]:
     if path.suffix != ".json":
         yield from rows_of(path, ())
         return
-    try:
-        rows = read_json(path)
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON: {error}", "correct or replace it") from None
+    rows = read_json(path)
     yield from rows if isinstance(rows, list) else [rows]
 
 

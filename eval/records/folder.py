@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import atomic, read_json, sha256, write_jsonl
+from common.files import atomic, read_object, sha256, write_jsonl
 from common.paths import folder_name
 from common.progress import notice
 from eval.records.answers import Answer, contestants, load, path_of, rows_of
@@ -24,7 +24,7 @@ class Folder:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Return the run's manifest, empty when this is no run."""
-        return optional_json(self.path / "manifest.json")
+        return read_object(self.path / "manifest.json")
 
     @property
     def task(self) -> str:
@@ -198,8 +198,3 @@ class Folder:
         write_jsonl(self.path / "judgments" / f"{folder_name(judge)}.jsonl", (row.row() for row in rows))
         self.__dict__.pop("judgments", None)
         self.__dict__.pop("judged_answers", None)
-
-
-def optional_json(path: Path) -> dict[str, Any]:
-    """Return a JSON file's object, empty when the file is not there."""
-    return read_json(path) if path.exists() else {}

@@ -5,9 +5,10 @@ from typing import Any
 
 from common import run_files, typed
 from common.errors import UserError
+from common.files import read_object
 from common.paths import data_folder
 from common.run_files import DONE, Manifest, Plan
-from eval.records.folder import Folder, optional_json
+from eval.records.folder import Folder
 from eval.reporting.experiment import Experiment, Meeting, RunFacts
 from eval.result.metrics import build
 from eval.statistics.pooling import rankings, table
@@ -123,7 +124,7 @@ def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:
     """Return the card of each task's rows, where these still are the rows that the runs were trained on."""
     found = {}
     for run in runs:
-        card = optional_json(data_folder(run.task) / "card.json")
+        card = read_object(data_folder(run.task) / "card.json")
         trained = run.manifest.get("data", {}).get("files", {})
         if card and trained.get("train") == card["files"]["train"]:
             found[run.task] = card

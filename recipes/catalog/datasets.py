@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from common.errors import UserError, nearest
-from common.files import read_edited, read_json
+from common.files import read_json, read_object
 from common.names import root_task
 from common.paths import data_folder
 from converters.registry import load_task, task_names
@@ -91,7 +91,7 @@ def _none(*_: Any) -> Any:
 
 def own_names() -> list[str]:
     """Return the entries of dataset_info.json that are no task's."""
-    entries = read_edited(INFO)
+    entries = read_object(INFO)
     made = {f"{task}{split}" for task in task_names() for split in ("", "_val", "_test")}
     return [
         name
@@ -121,7 +121,7 @@ def card_of(task: str) -> dict[str, Any] | None:
 @functools.cache
 def read_own(name: str) -> dict[str, Any]:
     """Read rows of the user's own: how many, how long, their hash, and whether they are Chinese."""
-    path, entry = _file(name), read_edited(INFO)[name]
+    path, entry = _file(name), read_object(INFO)[name]
     try:
         content = path.read_bytes()
         lines = content.splitlines() if path.suffix == ".jsonl" else ()
@@ -143,7 +143,7 @@ def read_own(name: str) -> dict[str, Any]:
 
 
 def _file(name: str) -> Path:
-    entry = read_edited(INFO)[name]
+    entry = read_object(INFO)[name]
     file, columns = entry.get("file_name"), entry.get("columns") or {}
     if not isinstance(file, str) or not file:
         raise UserError(f"{name} of {INFO} has no file_name", "download the rows, and name their file there")

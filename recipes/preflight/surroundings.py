@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from common.files import read_edited, read_json
+from common.files import read_json, read_object
 from common.hub import hub_cache, hub_home, snapshot
 from common.paths import RUNS
 from recipes.catalog.datasets import INFO, card_of
@@ -93,7 +93,7 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
 
 
 def _form(task: str) -> str:
-    entry = read_edited(INFO).get(task)
+    entry = read_object(INFO).get(task)
     return form_of(entry if isinstance(entry, dict) else {})
 
 

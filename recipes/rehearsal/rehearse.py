@@ -15,7 +15,7 @@ from typing import Any
 
 from common import typed
 from common.errors import UserError
-from common.files import read_edited, read_json, write_json, write_text
+from common.files import read_json, read_object, write_json, write_text
 from common.names import root_task
 from common.overrides import as_set, parse_settings
 from common.paths import CACHE, data_folder, questions_file
@@ -63,7 +63,7 @@ def _own_rows(task: str, folder: Path) -> bool:
     """Take along the rows of an entry of dataset_info.json that is no task's; tell whether it is one."""
     if not is_own(task):
         return False
-    entries = read_edited(INFO)
+    entries = read_object(INFO)
     for entry in entries.values():
         if isinstance(entry, dict) and "file_name" in entry:
             entry["file_name"] = str(Path(entry["file_name"]).resolve())

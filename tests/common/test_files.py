@@ -2,7 +2,18 @@
 
 import pytest
 
-from common.files import atomic, read_jsonl, sha256, sha256_of, write_json, write_jsonl, write_text
+from common.errors import UserError
+from common.files import (
+    atomic,
+    read_json,
+    read_jsonl,
+    read_object,
+    sha256,
+    sha256_of,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path):
@@ -28,3 +39,17 @@ def test_hashes(tmp_path):
     assert sha256(tmp_path / "a.json") != sha256(tmp_path / "b.json")
     assert sha256_of({"b": 1, "a": 2}) == sha256_of({"a": 2, "b": 1})
     assert sha256_of({"a": 1}) != sha256_of({"a": 2})
+
+
+def test_a_file_that_is_no_json_is_named_with_its_line(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"task": "law')
+    (tmp_path / "rows.jsonl").write_text('{"id": 1}\n\n{"id"\n')
+    (tmp_path / "list.json").write_text("[]")
+    for read, says in (
+        (lambda: read_json(tmp_path / "manifest.json"), r"manifest\.json is not JSON: "),
+        (lambda: list(read_jsonl(tmp_path / "rows.jsonl")), r"line 3 of .*rows\.jsonl is not JSON: "),
+        (lambda: read_object(tmp_path / "list.json"), "holds no object"),
+    ):
+        with pytest.raises(UserError, match=says):
+            read()
+    assert read_object(tmp_path / "none.json") == {}

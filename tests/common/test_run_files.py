@@ -40,7 +40,7 @@ def test_keys_that_are_not_declared_stay(here: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"split": "te', "heldout.json is broken: "),
+        ('{"split": "te', "heldout.json is not JSON: "),
         ("[]", "all of it: Input should be a valid dictionary"),
         ('{"base": {"loss": 1.5}, "rows": "many"}', "rows: .*; base.perplexity: Field required"),
         ('{"schema": 2}', "written by a newer Whetstone"),

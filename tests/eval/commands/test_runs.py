@@ -104,7 +104,7 @@ def test_the_page_sorts_and_filters(browser: Any) -> None:
 def test_one_broken_run_does_not_hide_the_others() -> None:
     (QLORA / "manifest.json").write_text("{")
     shown = eval_command("runs").output
-    assert "runs/medical_en/m-1b/qlora-less/manifest.json is broken" in shown
+    assert "runs/medical_en/m-1b/qlora-less/manifest.json is not JSON" in shown
     assert sorted(table().state) == ["broken", "judged"]
     eval_command("runs", "--delete", "checkpoints", "--yes")
     assert (QLORA / "adapter/checkpoint-10").is_dir()

@@ -80,10 +80,10 @@ def test_what_is_wrong_with_them_is_said(task: str, says: str, place: Path) -> N
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'\xef\xbb\xbf{}', "byte order mark"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
         (b'{"a": {},}', "trailing comma"),
-        ('{"合同": {}}'.encode("gbk"), "not JSON in UTF-8"),
-        (b"[{}]", "does not hold an object"),
+        ('{"合同": {}}'.encode("gbk"), "not valid UTF-8"),
+        (b"[{}]", "holds no object"),
         (b'{"my_zh": "zh.json"}', "unknown TASK"),
         (b'{"my_zh": {"file_name": 5}}', "no file_name"),
         (b'{"my_zh": {"file_name": "zh.json", "columns": ["q"]}}', "are no names"),
