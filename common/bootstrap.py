@@ -152,7 +152,7 @@ def install(state: str, keep_torch: bool) -> None:
     size = "2 GB" if keep_torch else "7 GB"
     system = "macOS" if sys.platform == "darwin" else sys.platform
     print(
-        f"setting up .venv with Python {sys.version.split()[0]} on {system}: some 3 minutes and {size} ...", flush=True
+        f"setting up .venv with Python {sys.version.split()[0]} on {system}: 3 to 6 minutes and {size} ...", flush=True
     )
     if not VENV.exists():
         own_packages = ["--system-site-packages"] if keep_torch else []
