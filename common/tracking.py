@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.files import read_json, write_json
+from common.files import read_json, read_object, write_json
 from common.progress import notice
 
 PROJECT = "whetstone"
@@ -22,7 +22,7 @@ FOLDER = "tensorboard"
 def begin(folder: Path, tracker: str, name: str) -> dict[str, str]:
     """Note which tracker a run is in; return the variables by which its training begins, or resumes, that very run."""
     path = folder / FILE
-    known = read_json(path) if path.is_file() else {}
+    known = read_object(path)
     run = known.get("id") if known.get("tracker") == tracker else None
     run = run or uuid.uuid4().hex[:21]
     write_json(path, {"tracker": tracker, "name": name, "id": run, "project": _project(tracker)})

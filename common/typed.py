@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from common import make_words
-from common.files import read_json, write_json
+from common.files import read_object, write_json
 
 FILE = "commands.json"
 WITHIN = "WHETSTONE_WITHIN"
@@ -40,11 +40,10 @@ def note(folder: Path, always: bool = False) -> None:
         return
     kind = " ".join([context.info_name or "", *map(str, (context.params.get(name) for name in ("who", "judge")))])
     path = folder / FILE
-    kept = {key: typed for key, typed in (read_json(path) if path.is_file() else {}).items() if key != kind}
+    kept = {key: typed for key, typed in read_object(path).items() if key != kind}
     write_json(path, kept | {kind: line()})
 
 
 def lines(folder: Path) -> list[str]:
     """Return the commands that made a folder, in their order."""
-    path = folder / FILE
-    return list(read_json(path).values()) if path.is_file() else []
+    return list(read_object(folder / FILE).values())

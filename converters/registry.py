@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError, unknown
-from common.files import read_json
+from common.files import read_object
 from common.names import root_task
 from common.paths import data_folder
 from converters.task import Task
@@ -92,7 +92,6 @@ def _load(path: Path, _changed: int) -> Task:
 
 def system_prompt(task: str) -> str:
     """Return the system prompt that a task's rows were written with, to ask with the same; "" when they have none."""
-    path = data_folder(task) / "card.json"
-    card = read_json(path) if path.is_file() else {}
+    card = read_object(data_folder(task) / "card.json")
     chosen = card.get("made_from", {}).get("settings", {}).get("system", False)
     return load_task(task).system if chosen is True else chosen or ""

@@ -81,7 +81,7 @@ def find_task(name: str) -> Task:
             raise
     language = "zh" if read_own(name)["chinese"] else "en"
     return Task(
-        name=name, title=f"{name} ({_file(name)})", language=language, domain="own rows", files=(), convert=_none
+        name=name, title=f"{name} ({_entry(name)[0]})", language=language, domain="own rows", files=(), convert=_none
     )
 
 
@@ -121,7 +121,7 @@ def card_of(task: str) -> dict[str, Any] | None:
 @functools.cache
 def read_own(name: str) -> dict[str, Any]:
     """Read rows of the user's own: how many, how long, their hash, and whether they are Chinese."""
-    path, entry = _file(name), read_object(INFO)[name]
+    path, columns = _entry(name)
     try:
         content = path.read_bytes()
         lines = content.splitlines() if path.suffix == ".jsonl" else ()
@@ -132,7 +132,7 @@ def read_own(name: str) -> dict[str, Any]:
         raise UserError(f"{path} of {name} is not JSON: {error}", "give a .json list or .jsonl") from None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path} of {name} holds no list of rows", "give a .json list of objects, or .jsonl")
-    prompts, wholes = zip(*(_lengths(row, entry.get("columns") or {}) for row in rows), strict=True)
+    prompts, wholes = zip(*(_lengths(row, columns) for row in rows), strict=True)
     text = "".join(map(str, rows[:200]))
     return {
         "source": path.as_posix(),
@@ -142,14 +142,15 @@ def read_own(name: str) -> dict[str, Any]:
     }
 
 
-def _file(name: str) -> Path:
+def _entry(name: str) -> tuple[Path, dict[str, str]]:
+    """Return the file of an entry's rows, and what their columns are called; UserError where it names none."""
     entry = read_object(INFO)[name]
     file, columns = entry.get("file_name"), entry.get("columns") or {}
     if not isinstance(file, str) or not file:
         raise UserError(f"{name} of {INFO} has no file_name", "download the rows, and name their file there")
     if not isinstance(columns, dict) or not all(isinstance(column, str) for column in columns.values()):
         raise UserError(f"the columns of {name} in {INFO} are no names: {columns}", 'as in {"prompt": "question"}')
-    return Path(file)
+    return Path(file), columns
 
 
 def _lengths(row: dict[str, Any], columns: dict[str, str]) -> tuple[int, int]:
