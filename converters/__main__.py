@@ -48,7 +48,7 @@ def convert(
     VARIANT=raw, converts them with other settings, to be held against law_zh on its own test rows.
     """
     from converters.convert import convert as run
-    from converters.output.card import summary
+    from converters.listing import summary
     from converters.registry import load_task
     from converters.variants import convert_variant, named
 

@@ -90,10 +90,11 @@ def train(source: str, limit: int | None, force: bool, track: str | None, **name
     from recipes import run, webui
     from recipes.preflight.checks import refuse
     from recipes.recipe import fetch, make_recipe
+    from recipes.render import announcement
 
     names["overrides"] = tracked(names["overrides"], track)
     recipe = fetch(make_recipe(**names), source, limit)
-    click.echo(recipe.announcement())
+    click.echo(announcement(recipe))
     refuse(show_plan(recipe), force)
     webui.offer(recipe)
     run.train(recipe, force)

@@ -15,7 +15,7 @@ from common.subprocesses import call
 from common.tracking import PROJECT, TRACKERS
 from recipes.catalog import unknown_model
 from recipes.catalog.catalog import Backbone, Hardware, Method, backbones
-from recipes.catalog.datasets import DataFacts, card_of, data_facts, find_task, is_own
+from recipes.catalog.datasets import DataFacts, data_facts, find_task, is_own
 from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
 from recipes.catalog.prices import price_per_hour
@@ -244,22 +244,6 @@ class Recipe:
         words += ["THINK=1"] if self.think else []
         words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
         return " ".join(words)
-
-    def announcement(self) -> str:
-        """Say what will be trained, on what, and each derived choice with its reason."""
-        card = card_of(self.task)
-        assert card, "announced once the rows are there"
-        lines = [
-            f"{self.task} x {self.backbone.name} x {self.method.name} on {self.hardware.title}",
-            f"  rows: {card['files']['train']['rows']:,} to train on, from {card['source']}",
-            f"  why this hardware: {self.hardware_why}",
-        ]
-        chosen = [(key, self.choices[key]) for key in groups()["announced"] if key in self.choices]
-        lines += [f"  {key} = {choice.value}" + (f": {choice.why}" if choice.why else "") for key, choice in chosen]
-        lines += [
-            f"  {key} = {value} (SET)" for key, value in self.overrides.items() if key not in groups()["announced"]
-        ]
-        return "\n".join([*lines, f"  recipe: {self.folder}/recipe.yaml"])
 
 
 def make_recipe(

@@ -2,12 +2,11 @@
 
 import json
 import re
-from functools import cache
 from typing import Any
 
-import jinja2
-
+from common.templates import fill
 from recipes.catalog.catalog import HERE, methods
+from recipes.catalog.datasets import card_of
 from recipes.choices.choice import Choice, Choices
 from recipes.choices.sharding import files
 from recipes.estimate.memory import computed
@@ -15,6 +14,7 @@ from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import CPU_MEMORY, environment
 from recipes.recipe import Recipe
 
+TEMPLATES = HERE / "templates"
 QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
@@ -25,7 +25,8 @@ def render_train(recipe: Recipe) -> str:
         limits.append(f"gated: accept its licence at its page on the hub ({recipe.backbone.hub}), then `hf auth login`")
     if recipe.backbone.licence:
         limits.append(f"licence {recipe.backbone.licence}")
-    return templates().get_template("train.yaml.jinja").render(
+    return fill(
+        TEMPLATES / "train.yaml.jinja",
         task=recipe.task,
         backbone=recipe.backbone,
         method=recipe.method,
@@ -64,18 +65,16 @@ def render_export(recipe: Recipe) -> str:
         "export_device": Choice("cpu"),
         "export_legacy_format": Choice(False),
     }
-    return templates().get_template("export.yaml.jinja").render(
-        folder=recipe.folder, command=recipe.command("export"), lines=_lines(choices)
-    )  # fmt: skip
+    command = recipe.command("export")
+    return fill(TEMPLATES / "export.yaml.jinja", folder=recipe.folder, command=command, lines=_lines(choices))
 
 
 def render_serve(recipe: Recipe, who: str) -> str:
     """Render serve/base.yaml or serve/tuned.yaml."""
     tuned = "the adapter on its backbone" if recipe.why_four_bits else "the exported model"
     what = {"base": f"{recipe.backbone.name} as it was", "tuned": tuned}[who]
-    return templates().get_template("serve.yaml.jinja").render(
-        folder=recipe.folder, name=who, what=what, lines=_lines(serve_choices(recipe, who))
-    )  # fmt: skip
+    lines = _lines(serve_choices(recipe, who))
+    return fill(TEMPLATES / "serve.yaml.jinja", folder=recipe.folder, name=who, what=what, lines=lines)
 
 
 def serve_choices(recipe: Recipe, who: str) -> Choices:
@@ -102,6 +101,14 @@ def _quantization(recipe: Recipe, why: str) -> Choices:
     if recipe.hardware.devices > 1 and source["quantization_bit"] == 4:
         choices["quantization_device_map"] = Choice("auto", "over all cards of this machine")
     return choices
+
+
+def announcement(recipe: Recipe) -> str:
+    """Say what will be trained, on what, and each derived choice with its reason."""
+    card = card_of(recipe.task)
+    return fill(
+        TEMPLATES / "announcement.txt.jinja", recipe=recipe, card=card, announced=groups()["announced"]
+    ).rstrip()
 
 
 def render_all(recipe: Recipe) -> dict[str, str]:
@@ -145,16 +152,3 @@ def _scalar(value: Any) -> str:
 
 
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-
-
-@cache
-def templates() -> jinja2.Environment:
-    """Return the loader of `templates/`; an undefined name in one is an error."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )

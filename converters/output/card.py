@@ -7,11 +7,10 @@ from typing import Any
 import numpy
 
 from common.files import read_json, sha256_of
-from common.names import root_task
 from common.paths import DATA, data_folder
 from common.versions import versions
 from converters.corpus.decide import BY_HAND, KEPT, Decision
-from converters.corpus.splits import SPLITS, TEST, TRAIN, shares
+from converters.corpus.splits import TEST, TRAIN, shares
 from converters.passes.first_pass import Job, Stage
 from converters.registry import task_file
 from converters.rows.by_hand import DROP, EDIT, KEEP
@@ -122,30 +121,6 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
 def is_whole(folder: Path, card: dict[str, Any]) -> bool:
     """Tell whether every file that a card speaks of is there."""
     return all((folder / f"{name}.jsonl").is_file() for name in card["files"])
-
-
-def summary(card: dict[str, Any]) -> str:
-    """Return for the terminal: rows in, rows dropped by step, and rows out by split."""
-    files, lengths = card["files"], card["lengths"]
-    dropped = [f"{step['step']} {step['dropped']:,}" for step in card["steps"] if step["dropped"]]
-    kept = [f"{split} {files[split]['rows']:,}" for split in SPLITS]
-    by_hand = [f"{what} {count:,}" for what, count in card.get("by_hand", {}).items() if count]
-    return "\n".join(
-        [
-            f"{card['task']}: {card['rows']:,} rows from {card['source']}",
-            f"  dropped {files['rejected']['rows']:,}: {', '.join(dropped) or 'none'}",
-            f"  kept    {', '.join(kept)}",
-            *(
-                [f"  by hand {', '.join(by_hand)}, as data/{root_task(card['task'])}/decisions.jsonl says"]
-                if by_hand
-                else []
-            ),
-            f"  lengths prompt {lengths['prompt']['p50']:,} and answer {lengths['output']['p50']:,} characters at the "
-            f"median, both together {lengths['total']['p95']:,} at the 95th percentile",
-            f"  files   data/{card['task']}/ (rejected.jsonl has each dropped row with its reason; "
-            f"`make data-report TASK={card['task']}` draws it)",
-        ]
-    )
 
 
 def percentiles(lengths: Array) -> dict[str, float]:

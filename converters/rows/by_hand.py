@@ -107,11 +107,7 @@ def _is_turn(turn: Any) -> bool:
 
 
 def _checked(path: Path) -> Iterable[dict[str, Any]]:
-    try:
-        rows = list(read_jsonl(path))
-        wrong = next((f"line {n}: {why}" for n, row in enumerate(rows, 1) if (why := problem(row))), "")
-    except ValueError as error:
-        wrong = str(error)
-    if wrong:
+    rows = list(read_jsonl(path))
+    if wrong := next((f"line {n}: {why}" for n, row in enumerate(rows, 1) if (why := problem(row))), ""):
         raise UserError(f"{path} cannot be followed: {wrong}", "correct that line, or take it out")
     return rows

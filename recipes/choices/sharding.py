@@ -6,9 +6,10 @@ LLaMA-Factory has for them, does not flatten them with an adapter in float32, an
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from recipes.catalog.catalog import Hardware
+from recipes.catalog.catalog import Hardware, read_yaml
 
 WHY = {
     "zero2": "gradients and optimizer state are spread: it does not fit one card whole",
@@ -39,30 +40,5 @@ def files(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def deepspeed_config(name: str) -> dict[str, Any]:
     """Return DeepSpeed's configuration; "auto" is filled in from the recipe by transformers."""
-    zero: dict[str, Any] = {
-        "stage": 2 if name == "zero2" else 3,
-        "overlap_comm": name != "zero3-offload",
-        "contiguous_gradients": True,
-        "reduce_bucket_size": "auto",
-    }
-    if name == "zero2":
-        zero |= {"allgather_partitions": True, "allgather_bucket_size": 5e8, "reduce_scatter": True}
-    else:
-        zero |= {
-            "stage3_prefetch_bucket_size": "auto",
-            "stage3_param_persistence_threshold": "auto",
-            "stage3_gather_16bit_weights_on_model_save": True,
-        }
-    if name == "zero3-offload":
-        in_ram = {"device": "cpu", "pin_memory": True}
-        zero |= {"offload_optimizer": in_ram, "offload_param": in_ram}
-    return {
-        "train_batch_size": "auto",
-        "train_micro_batch_size_per_gpu": "auto",
-        "gradient_accumulation_steps": "auto",
-        "gradient_clipping": "auto",
-        "zero_allow_untested_optimizer": True,
-        "fp16": {"enabled": "auto"},
-        "bf16": {"enabled": "auto"},
-        "zero_optimization": zero,
-    }
+    found: dict[str, Any] = read_yaml(Path(__file__).with_name("deepspeed.yaml"), dict)[name]
+    return found

@@ -5,9 +5,10 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import write_text
 from common.run_files import HeldOut, Manifest, Metrics, read_heldout, read_manifest, read_metrics
+from common.templates import fill
 from recipes.catalog.datasets import card_of, find_task
 from recipes.recipe import Recipe
-from recipes.render import templates
+from recipes.render import TEMPLATES
 
 SHOWN = (
     "template", "enable_thinking",
@@ -30,7 +31,8 @@ def write_model_card(recipe: Recipe) -> Path:
 def render(recipe: Recipe, manifest: Manifest, heldout: HeldOut, metrics: Metrics, merged: bool = True) -> str:
     """Render the card; what was not measured is left out."""
     task, settings = find_task(recipe.task), manifest["identity"]["settings"]
-    return templates().get_template("model_card.md.jinja").render(
+    return fill(
+        TEMPLATES / "model_card.md.jinja",
         hub=recipe.backbone.hub,
         merged=merged,
         language=task.language,

@@ -12,7 +12,7 @@ from common.errors import UserError, nearest
 from common.overrides import as_set, parse_settings
 from common.process import only_one
 from common.run_files import FAILED, SWEEPS, Plan, read_state, read_sweep, sweep_name
-from recipes.sweeping.planning.preview import completed, refuse, way_on
+from recipes.sweeping.planning.preview import cannot_work, completed, refuse
 from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve
 from recipes.sweeping.planning.sweep_file import read, read_yaml, replaced
@@ -54,8 +54,7 @@ def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, 
     if dry:
         ready, problems = completed(plan)
         print(plan_table(ready))
-        told = "\n  - ".join(["these runs cannot work:", *problems]) + f"\n{way_on(problems)}"
-        print(told if problems else "all of this can work here")
+        print("\n".join(cannot_work(problems)) if problems else "all of this can work here")
         return True
     if executor == "slurm":
         slurm.check(plan)

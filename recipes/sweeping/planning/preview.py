@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
 from common.run_files import Plan
+from common.templates import fill
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks
 from recipes.preflight.expected import disk_gb, ram_held
 from recipes.preflight.surroundings import look_around
 from recipes.recipe import Recipe
+from recipes.render import TEMPLATES
 from recipes.sweeping.planning.resolve import content_key, recipe_of, without_repeats
 
 MOST_TO_COMPARE_ALL = 6
@@ -20,9 +23,16 @@ OTHER_RAM_GB = 12
 """For torch, the encoded rows and their workers."""
 
 
-def completed(plan: Plan) -> tuple[Plan, list[str]]:
+class Problem(NamedTuple):
+    """Why a run cannot work; without a name, why all of them together cannot."""
+
+    run: str
+    why: str
+
+
+def completed(plan: Plan) -> tuple[Plan, list[Problem]]:
     """Return the plan with what each run takes, and every run that cannot work, with the reason."""
-    runs, problems = [], []
+    runs, problems = [], list[Problem]()
     recipes = {run.id: recipe_of(run) for run in plan.runs}
     fetched: set[str] = set()
     free = float("inf")
@@ -30,7 +40,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
         recipe = recipes[run.id]
         around = look_around(recipe)
         found = checks(recipe, around)
-        problems += [f"{run.name}: {check.title}: {check.words}" for check in found if check.status == BAD]
+        problems += [Problem(run.name, f"{check.title}: {check.words}") for check in found if check.status == BAD]
         memory = recipe.memory
         expected = {
             "memory_gib": round(memory.total, 2) if memory else None,
@@ -47,7 +57,7 @@ def completed(plan: Plan) -> tuple[Plan, list[str]]:
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
     plan = without_repeats(replace(plan, runs=runs), recipes)
     if (needed := sum(run.expected["disk_gb"] for run in plan.runs)) > free:
-        problems.append(f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free")
+        problems.append(Problem("", f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free"))
     return plan, problems
 
 
@@ -57,19 +67,21 @@ def ram_gb(recipe: Recipe) -> int | None:
     return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
 
 
-def refuse(plan: Plan, problems: list[str]) -> None:
+def refuse(plan: Plan, problems: list[Problem]) -> None:
     """Raise when a run surely cannot work, unless the user insists."""
     if problems and not plan.force:
-        raise UserError(
-            "these runs cannot work:\n  - " + "\n  - ".join(problems),
-            f"{way_on(problems)}; FORCE=1 tries all the same",
-        )
+        told, way = cannot_work(problems)
+        raise UserError(told, f"{way}; FORCE=1 tries all the same")
 
 
-def way_on(problems: list[str]) -> str:
-    """Say how to go on without the runs that cannot work."""
-    names = dict.fromkeys(name for problem in problems if (name := problem.partition(": ")[0]) != "disk")
-    return f'SKIP="{" ".join(names)}" leaves them out' if names else "fewer runs, or `keep: [adapter]`, take less disk"
+def cannot_work(problems: list[Problem]) -> tuple[str, str]:
+    """Return which runs cannot work, and how to go on without them."""
+    told = [": ".join(filter(None, problem)) for problem in problems]
+    names = " ".join(dict.fromkeys(problem.run for problem in problems if problem.run))
+    less_disk = "fewer runs, or `keep: [adapter]`, take less disk"
+    return "these runs cannot work:\n  - " + "\n  - ".join(
+        told
+    ), f'SKIP="{names}" leaves them out' if names else less_disk
 
 
 def table(plan: Plan) -> str:
@@ -82,31 +94,12 @@ def table(plan: Plan) -> str:
         memory += ", may be too much" if expected["unsure"] and expected["memory_gib"] and room else ""
         time = in_words(expected["seconds"]) if expected["seconds"] else "not known"
         rows.append((run.name, memory, time, f"{expected['disk_gb']} GB", run.folder))
-    known = [run.expected["seconds"] for run in plan.runs if run.expected["seconds"]]
-    unknown = f", {len(plan.runs) - len(known)} runs not counted" if len(known) < len(plan.runs) else ""
-    training = f"{in_words(sum(known))} one after another{unknown}"
-    if dollars := [run.expected["dollars"] for run in plan.runs if run.expected["dollars"]]:
-        training += f", about ${sum(dollars):.2f} (PRICE_PER_HOUR= says another price)"
-    if not known:
-        training = f"not known before the rows are here (make convert TASK={plan.tasks[0]})"
-    disk = sum(run.expected["disk_gb"] for run in plan.runs)
-    return "\n".join([
-        f"{plan.title or plan.name}: {len(plan.runs)} runs, {', '.join(plan.steps)}", *aligned(rows),
-        f"training: {training}; disk: {disk:.1f} GB, if all is kept",
-        *([_judging(plan)] if "judge" in plan.steps else []), *plan.left_out,
-    ])  # fmt: skip
-
-
-def _judging(plan: Plan) -> str:
     judges = [auto_judge() if name == "auto" else name for name in plan.judge.replace(",", " ").split()]
     count = judgments(plan)
-    prices = {judge: likely_dollars(judge, count, plan.max_tokens) for judge in judges}
-    known = sum(price for price in prices.values() if price)
-    unknown = ", ".join(judge for judge, price in prices.items() if price is None)
-    cost = (f"about ${known:.2f}" if known else "no cost") + (
-        f", {unknown} not counted: no known price" if unknown else ""
-    )
-    return f"judging ({', '.join(judges)}): about {count} judgments each at 20 questions a task, both orders; {cost}"
+    return fill(
+        TEMPLATES / "plan.txt.jinja", plan=plan, rows=aligned(rows), in_words=in_words, count=count,
+        prices={judge: likely_dollars(judge, count, plan.max_tokens) for judge in judges},
+    ).rstrip()  # fmt: skip
 
 
 def judgments(plan: Plan) -> int:

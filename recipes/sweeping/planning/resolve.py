@@ -58,8 +58,11 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     runs = [replace(run, baseline=built[start].id) if (start := starts[number]) is not None else run
             for number, run in built.items()]  # fmt: skip
     runs = _told_apart(runs)
-    _refuse(path, _skips_nothing(file.skip, runs))
-    skipped = {run.id: f"{run.name} is left out: SKIP" for run in runs if _called(run) & {*file.skip}}
+    known = sorted({name for run in runs for name in _called(run)})
+    wrong = [f"skip: no run is {name!r} or has it; {nearest(name, known)}" for name in file.skip
+             if not any(_is_skipped(run, [name]) for run in runs)]  # fmt: skip
+    _refuse(path, wrong or ["skip: no run is left"] * all(_is_skipped(run, file.skip) for run in runs))
+    skipped = {run.id: f"{run.name} is left out: SKIP" for run in runs if _is_skipped(run, file.skip)}
     settings = {item.name: getattr(file, item.name) for item in fields(Plan) if item.name in SweepFile.model_fields}
     axes = {key: _values(runs, key) for key in varying}
     return without(Plan(**settings | {"name": name, "file": path, "runs": runs, "axes": axes}), skipped)
@@ -70,10 +73,8 @@ def _called(run: Run) -> set[str]:
     return {run.name, run.contestant, run.model, run.method, run.task, *map(str, run.point.values())}
 
 
-def _skips_nothing(names: Iterable[str], runs: list[Run]) -> list[str]:
-    known = sorted({name for run in runs for name in _called(run)})
-    wrong = [f"skip: no run is {name!r} or has it; {nearest(name, known)}" for name in names if name not in known]
-    return wrong or (["skip: no run is left"] if all(_called(run) & {*names} for run in runs) else [])
+def _is_skipped(run: Run, names: Iterable[str]) -> bool:
+    return not {name.lower() for name in _called(run)}.isdisjoint(map(str.lower, names))
 
 
 def without(plan: Plan, reasons: Mapping[str, str], instead: Mapping[str, str] | None = None) -> Plan:

@@ -16,8 +16,9 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import write_text
 from common.run_files import Plan, Run
+from common.templates import fill
 from recipes.catalog.machine import nvidia_cards
-from recipes.render import templates
+from recipes.render import TEMPLATES
 
 HOURS = 24
 """Asked for at most, and where the plan has no estimate; SLURM_HOURS says otherwise: the partition's limit."""
@@ -66,7 +67,10 @@ def scripts(plan: Plan, runs: list[Run], jobs: int = 0) -> dict[str, str]:
         for devices, group in groups.items()
     }  # fmt: skip
     comparison = _script(plan, f"{plan.name}-compare", "slurm-compare-%j.out")
-    return {**arrays, "slurm-compare.sh": comparison, "slurm-submit.sh": _submission(plan, list(arrays))}
+    handed = [shlex.quote(f"{plan.folder}/{name}") for name in (*arrays, "slurm-compare.sh")]
+    root, logs = shlex.quote(str(Path.cwd())), shlex.quote(f"{plan.folder}/logs")
+    submission = fill(TEMPLATES / "slurm-submit.sh.jinja", root=root, logs=logs, arrays=handed[:-1], last=handed[-1])
+    return {**arrays, "slurm-compare.sh": comparison, "slurm-submit.sh": submission}
 
 
 def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, jobs: int = 0) -> str:
@@ -75,24 +79,11 @@ def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, j
     seconds = max((float(run.expected.get("seconds") or 0) for run in runs), default=0)
     hours = int(os.environ.get("SLURM_HOURS") or HOURS)
     words = ["-m", "recipes", "sweep", "--sweep", plan.name]
-    return templates().get_template("slurm.sh.jinja").render(
+    return fill(
+        TEMPLATES / "slurm.sh.jinja",
         command=shlex.join(["python", *words]), do=shlex.join([sys.executable, *words]), name=name, output=output,
         folder=plan.folder, root=shlex.quote(str(Path.cwd())), runs=[shlex.quote(run.id) for run in runs], jobs=jobs,
         devices=runs[0].devices if runs else 0, warning=WARNING_SECONDS,
         memory=max((run.expected.get("ram_gb") or MEMORY_GB for run in runs), default=MEMORY_GB),
         minutes=min(max(30, round(seconds * SLACK / 60)), hours * 60) if seconds else hours * 60,
     )  # fmt: skip
-
-
-def _submission(plan: Plan, arrays: list[str]) -> str:
-    """Return the script that hands the arrays to sbatch, and the comparison to be done when all have ended."""
-    logs = shlex.quote(f"{plan.folder}/logs")
-    lines = ["#!/bin/bash", "set -e", f"cd {shlex.quote(str(Path.cwd()))}", "after="]
-    lines += [f"mkdir -p {logs}  # Slurm does not make the folder of --output, and jobs without it fail"]
-    for name in arrays:
-        lines += [f"job=$(sbatch --parsable {shlex.quote(f'{plan.folder}/{name}')})", 'after="$after:${job%%;*}"']
-    lines += [
-        "# afterany: a run that failed is left out of the comparison, the others are in it.",
-        f'sbatch --dependency="afterany$after" {shlex.quote(f"{plan.folder}/slurm-compare.sh")}',
-    ]
-    return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ import pytest
 
 from common.errors import UserError
 from converters.convert import convert
-from converters.output.card import summary
+from converters.listing import summary
 from converters.output.rows_page import Index, Rows, server
 from converters.registry import load_task
 from converters.variants import convert_variant

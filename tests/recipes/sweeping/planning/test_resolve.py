@@ -112,7 +112,7 @@ def test_runs_are_skipped_by_any_name_and_a_wrong_one_is_told():
     assert [run.name for run in plan.runs] == ["lora-rank-4", "lora-rank-8"]
     assert plan.left_out == ("dora-rank-4 is left out: SKIP", "dora-rank-8 is left out: SKIP")
     assert plan.axes["method"] == ["lora"]
-    plan = resolve(sweep_file(**content, skip="lora"), "s", "s.yaml")
+    plan = resolve(sweep_file(**content, skip="LoRA"), "s", "s.yaml")
     assert [run.baseline for run in plan.runs] == [None, None]
     with pytest.raises(UserError, match="did you mean dora"):
         resolve(sweep_file(**content, skip="dorra"), "s", "s.yaml")
