@@ -1,15 +1,18 @@
-"""Command-line options that several packages share, so that they read the same everywhere."""
+"""Command-line options, listed in each package's options.yaml; what all share reads the same everywhere."""
 
 import re
 from collections.abc import Callable
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from common.errors import UserError
 from common.names import root_task
 from common.paths import run_folder
+from common.tracking import TRACKERS
 
 Command = Callable[..., Any]
 
@@ -31,20 +34,42 @@ class Name(click.ParamType):
 
 
 NAME = Name()
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+TYPES: dict[str, Any] = {
+    "name": NAME, "count": click.IntRange(min=1), "from 0": click.IntRange(min=0), "int": int, "float": float,
+    "path": click.Path(path_type=Path), "tracker": click.Choice(list(TRACKERS)),
+}  # fmt: skip
+"""What `type` may be in an options.yaml, besides a list of choices and `flag`; else the default's own, a text's."""
 
 
-def run_options(command: Command) -> Command:
-    """Add --task, --model, --method and --variant, which name a run and its folder."""
-    for option in (
-        click.option("--variant", default="", help="Name of a second run beside an earlier one."),
-        click.option(
-            "--method", default="lora", type=NAME, show_default=True, help="How to train: lora, qlora, full ..."
-        ),
-        click.option("--model", default="", type=NAME, help="A backbone's name, a hub id or a local folder."),
-        click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ..."),
-    ):
-        command = option(command)
-    return command
+@cache
+def _groups(path: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    return found
+
+
+def options_of(path: Path) -> Callable[..., Callable[[Command], Command]]:
+    """Return what gives a command the options of some groups of an options.yaml, or of the one of this folder."""
+    known = _groups(Path(__file__).with_name("options.yaml")) | _groups(path)
+
+    def taking(*groups: str) -> Callable[[Command], Command]:
+        options = [_option(*one) for group in groups for one in known[group].items()]
+        return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
+    return taking
+
+
+def _option(called: str, about: str | dict[str, Any]) -> Callable[[Command], Command]:
+    """Return the option of one line: `help` alone, or what click takes, `name` being the argument's."""
+    facts: dict[str, Any] = {"help": about} if isinstance(about, str) else dict(about)
+    name, kind = facts.pop("name", called.replace("-", "_")), facts.pop("type", None)
+    if kind == "flag":
+        facts["is_flag"] = True
+    elif kind is not None:
+        facts["type"] = click.Choice(kind) if isinstance(kind, list) else TYPES[kind]
+    if kind in (None, "name") and not facts.keys() & {"multiple", "required"}:
+        facts.setdefault("default", "")
+    return click.option(f"--{called}", name, **{"show_default": bool(facts.get("default")), **facts})
 
 
 def existing_run(run: str, task: str, model: str, method: str, variant: str) -> Path:

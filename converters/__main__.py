@@ -4,15 +4,19 @@ python -m converters convert --task medical_en --source converters/examples/medi
 python -m converters list
 """
 
+from pathlib import Path
+
 import click
 
 from common.errors import UserError, run_cli
 from common.names import MIX, VARIANT
-from common.options import NAME
+from common.options import options_of
 from common.overrides import parse_settings, unchecked
 from common.paths import data_folder
 from common.typed import note
 from converters.generate.commands import replay, rewrite, score, self_instruct
+
+options = options_of(Path(__file__).with_name("options.yaml"))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,17 +31,7 @@ def _named(task: str) -> str:
 
 
 @cli.command()
-@click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ...")
-@click.option("--source", default="", help="A file or folder in the hub's schema, instead of the hub.")
-@click.option("--limit", type=int, help="Read only so many rows, shared out evenly among the files.")
-@click.option(
-    "--format", "formatting", default="", help="alpaca (instruction, input, output) or sharegpt (conversations)."
-)
-@click.option("--set", "overrides", default="", help='"key=value ...": see `list --task NAME`.')
-@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes; 0 takes all processors.")
-@click.option("--variant", default="", help="Other settings for the training rows alone: data/TASK~VARIANT/.")
-@click.option("--force", is_flag=True, help="Convert even when nothing has changed.")
-@click.option("--push", default="", help="Upload the splits, with a dataset card, to you/name on the hub.")
+@options("convert")
 def convert(
     *, task: str, source: str, limit: int | None, formatting: str, overrides: str, workers: int, variant: str,
     force: bool, push: str,
@@ -79,7 +73,7 @@ def convert(
 
 
 @cli.command(name="list")
-@click.option("--task", default="", type=NAME, help="Show one task and everything that SET can set for it.")
+@options("list")
 def list_(task: str) -> None:
     """Show all tasks, or one with its settings."""
     from converters.listing import all_tasks, one_task
@@ -89,15 +83,7 @@ def list_(task: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--source", required=True, help="A file, a folder, or a data set's id on the hub (org/name).")
-@click.option("--instruction", default="", help="The column that asks.")
-@click.option("--input", "given", default="", help="The column with what is asked about, if there is one.")
-@click.option("--output", default="", help="The column that answers.")
-@click.option("--conversations", default="", help="The column with the turns, in place of these.")
-@click.option("--language", default="", help="en, zh ...")
-@click.option("--domain", default="", help="law, cooking ...")
-@click.option("--system", default="", help="A system prompt for the task.")
-@click.option("--yes", is_flag=True, help="Take the proposal without asking.")
+@options("new")
 def new(
     *, name: str, source: str, instruction: str, given: str, output: str, conversations: str, language: str,
     domain: str, system: str, yes: bool,
@@ -113,7 +99,7 @@ def new(
 
 
 @cli.command()
-@click.option("--task", default="", type=NAME, help="A task whose rows have been converted.")
+@options("report")
 def report(task: str) -> None:
     """Draw data/TASK/report.html: what came in, what was dropped and why, what is left."""
     from converters.output.report_page import write_report
@@ -123,9 +109,7 @@ def report(task: str) -> None:
 
 
 @cli.command()
-@click.option("--task", default="", type=NAME, help="A task whose rows have been converted.")
-@click.option("--port", default=0, help="Port on this machine (default: a free one).")
-@click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
+@options("rows")
 def rows(*, task: str, port: int, open_browser: bool) -> None:
     """Look at kept and rejected rows on a local page; drop, keep or edit single ones (data/TASK/decisions.jsonl)."""
     from common import local_page

@@ -1,16 +1,13 @@
 """`python -m recipes`: list what can be trained, render a recipe, train, measure, export, or go the whole way."""
 
 import sys
-from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
 
 from common.errors import run_cli
-from common.options import NAME, run_options
-from common.tracking import TRACKERS
+from common.options import options_of
 from common.typed import note
 
 
@@ -19,40 +16,7 @@ def main() -> None:
     """What to train and how: backbones, methods and hardware as data; LLaMA-Factory does the training."""
 
 
-Command = Callable[..., Any]
-
-
-def taking(*options: Command) -> Command:
-    """Return a decorator that gives a command these options."""
-    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
-
-
-model_option = click.option("--model", default="", type=NAME, help="A backbone's name.")
-set_option = click.option(
-    "--set", "overrides", default="", help='Recipe keys of your own: "learning_rate=1e-4 seed=1".'
-)
-limit_option = click.option("--limit", type=click.IntRange(min=1), help="Convert only so many rows.")
-questions_option = click.option("--questions", default="", help="Your own questions (JSONL or CSV).")
-recipe_options = taking(
-    run_options,
-    click.option(
-        "--hardware", default="auto", type=NAME, show_default=True, help="auto, cpu, t4, 24gb ... (see list)."
-    ),
-    set_option,
-    click.option("--gpus", envvar="GPUS", type=click.IntRange(min=1), help="Cards of each (default: all)."),
-    click.option("--nodes", envvar="NNODES", type=click.IntRange(min=1), help="Machines that train together."),
-    click.option("--think", is_flag=True, help="Let base and tuned think before they answer."),
-)
-"""The options that decide a recipe."""
-training_options = taking(
-    click.option("--source", default="", help="A local file or folder in the hub's schema, instead of the hub."),
-    limit_option,
-    click.option(
-        "--track", type=click.Choice(list(TRACKERS)), help="Log to this tracker, held-out loss and win rates too."
-    ),
-    click.option("--force", is_flag=True, help="Replace a run of another recipe here, or train a finished one anew."),
-)
-"""Which rows (without --source and --limit those converted already, else the hub's), and how they are trained on."""
+options = options_of(Path(__file__).with_name("options.yaml"))
 
 
 def tracked(overrides: str, track: str | None) -> str:
@@ -61,7 +25,7 @@ def tracked(overrides: str, track: str | None) -> str:
 
 
 @main.command("list")
-@model_option
+@options("model")
 def list_command(model: str) -> None:
     """Show every backbone, method, hardware profile and task, or one backbone in full."""
     from recipes.catalog.lookup import find_backbone
@@ -71,7 +35,7 @@ def list_command(model: str) -> None:
 
 
 @main.command()
-@recipe_options
+@options("run", "recipe")
 def render(**names: Any) -> None:
     """Write recipe.yaml, export.yaml and serve/*.yaml of a run, and print the first; trains nothing."""
     from recipes import manifest, webui
@@ -83,8 +47,7 @@ def render(**names: Any) -> None:
 
 
 @main.command()
-@recipe_options
-@training_options
+@options("run", "recipe", "training")
 def train(source: str, limit: int | None, force: bool, track: str | None, **names: Any) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import run, webui
@@ -102,8 +65,7 @@ def train(source: str, limit: int | None, force: bool, track: str | None, **name
 
 
 @main.command("plan")
-@recipe_options
-@limit_option
+@options("run", "recipe", "limit")
 def plan_command(**names: Any) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
     from recipes.preflight.checks import refuse
@@ -123,10 +85,7 @@ def show_plan(recipe: Any) -> Any:
 
 
 @main.command()
-@recipe_options
-@click.option("--push", default="", help="Then upload it to this repository on the hub: your-name/model-name.")
-@click.option("--gguf", default="", help="Then convert it for llama.cpp and Ollama (LLAMA_CPP): q8_0, f16, q4_k_m ...")
-@click.option("--if-it-fits", is_flag=True, help="Pass over a model that this machine can serve but not merge.")
+@options("run", "recipe", "export")
 def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
     """Merge what was trained into its backbone: a model folder that anything can load, its model card in it."""
     from common.hub import Repository
@@ -152,7 +111,7 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
 
 
 @main.command()
-@recipe_options
+@options("run", "recipe")
 def card(**names: Any) -> None:
     """Write the exported model's card anew, from what has been measured since."""
     from recipes.export import model_card
@@ -162,8 +121,7 @@ def card(**names: Any) -> None:
 
 
 @main.command()
-@recipe_options
-@click.option("--split", default="test", show_default=True, type=click.Choice(["test", "val"]))
+@options("run", "recipe", "heldout")
 def heldout(split: str, **names: Any) -> None:
     """Measure the loss of base and tuned model on rows that neither was trained on."""
     from recipes.heldout import measure
@@ -175,9 +133,7 @@ def heldout(split: str, **names: Any) -> None:
 
 
 @main.command()
-@model_option
-@click.option("--template", default="", help="The chat template that SET names, for a model that no entry knows.")
-@click.option("--dtype", default="", help="The precision to load it in, where that is not what it is stored in.")
+@options("model", "prepare")
 def prepare(model: str, template: str, dtype: str) -> None:
     """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
     from recipes.catalog.lookup import find_backbone
@@ -189,9 +145,7 @@ def prepare(model: str, template: str, dtype: str) -> None:
 
 
 @main.command()
-@model_option
-@click.option("--out", default="", help="Where to put it (default: models/twins/NAME).")
-@click.option("--seed", default=0, show_default=True)
+@options("model", "twin")
 def twin(model: str, out: str, seed: int) -> None:
     """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
     from recipes.catalog.lookup import find_backbone
@@ -205,12 +159,7 @@ def twin(model: str, out: str, seed: int) -> None:
 
 
 @main.command()
-@click.option("--task", default="", type=NAME, help="A task's name: medical_en, law_zh ...")
-@model_option
-@click.option("--method", default="lora", type=NAME, show_default=True, help="How to train: lora, qlora, full ...")
-@set_option
-@click.option("--source", default="", help="A local file or folder, instead of what was converted before, or the hub.")
-@questions_option
+@options("rehearse")
 def rehearse(**words: str) -> None:
     """Go the whole way on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU, before paying for a GPU."""
     from recipes.rehearsal.rehearse import rehearse
@@ -219,7 +168,7 @@ def rehearse(**words: str) -> None:
 
 
 @main.command()
-@click.option("--port", default=7860, show_default=True)
+@options("webui")
 def webui(port: int) -> None:
     """Start LLaMA-Factory's web UI here: the converted rows and the rendered recipes are in its menus."""
     from recipes.webui import launch
@@ -227,17 +176,8 @@ def webui(port: int) -> None:
     launch(port)
 
 
-judging_options = taking(
-    click.option("--judge", default="", help="reference, or a model of an OpenAI-compatible endpoint (default: auto)."),
-    questions_option,
-    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens."),
-)
-
-
 @main.command("run")
-@recipe_options
-@training_options
-@judging_options
+@options("run", "recipe", "training", "judging")
 def run_command(judge: str, **options: Any) -> None:
     """Go the whole way: convert, train, held-out loss, export, answers, judgement. Finished steps are passed over."""
     from recipes.pipeline import run_all
@@ -254,22 +194,7 @@ def demo() -> None:
 
 
 @main.command()
-@click.option("--sweep", required=True, help="A sweep file (recipes/sweeps/methods.yaml), or a started one's name.")
-@click.option("--name", default="", help="What the sweep is called (default: the file's name).")
-@click.option("--task", default="", type=NAME, help="In place of the file's; several with spaces between. So the next.")
-@click.option("--model", default="", type=NAME)
-@click.option("--method", default="", type=NAME)
-@click.option("--hardware", default="", type=NAME)
-@click.option("--set", "overrides", default="", help="Recipe keys that win over the file's.")
-@training_options
-@judging_options
-@click.option("--skip", default="", help="Runs, models, methods or values to leave out.")
-@click.option("--executor", default="local", show_default=True, help="local, ray or slurm.")
-@click.option("--jobs", default=0, help="Runs at a time (default: one a card; one on a CPU).")
-@click.option("--dry-run", "dry", is_flag=True, help="Show the plan and stop.")
-@click.option("--status", is_flag=True, help="Show how far a started sweep is.")
-@click.option("--only", help="Do this run alone, by its id or name.")
-@click.option("--compare", is_flag=True, help="Only compare what is done.")
+@options("sweep", "training", "judging", "sweeping")
 def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, track: str | None, **options: Any) -> None:
     """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
     from recipes.sweeping import command

@@ -13,9 +13,7 @@ from eval.judging.people import Ballot, server
 @click.command()
 @options.place
 @options.compared
-@click.option("--name", default="", help="Who judges; each name has votes of its own.")
-@click.option("--port", default=0, help="Port on this machine (default: a free one).")
-@click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
+@options.taking("annotate")
 def command(*, place: options.Place, compared: options.Compared, name: str, port: int, open_browser: bool) -> None:
     """Judge pairs by eye on a web page, without knowing who wrote what; go on at any time."""
     folder = place.existing()

@@ -83,27 +83,11 @@ class Questions:
 
 @click.command()
 @options.place
-@options.grouped(
-    Contestants,
-    "contestants",
-    click.option("--who", multiple=True, help="base, tuned (default: both), or a name for --endpoint and --file."),
-    click.option("--endpoint", default="", help="URL of an OpenAI-compatible API (default: OPENAI_BASE_URL)."),
-    click.option("--model-name", default="", help="Which model to ask there, e.g. gpt-6-luna."),
-    click.option("--file", "source", type=click.Path(path_type=Path), help="Take the answers from this file."),
-    click.option("--start-timeout", default=900.0, show_default=True, help="Seconds a served model may take to load."),
-)
-@options.grouped(
-    Questions,
-    "questions",
-    click.option("--questions", type=click.Path(path_type=Path), help="Your own file; default: the task's 20."),
-    click.option("--limit", default=0, help="Only the first N questions."),
-    click.option("--test-rows", default=0, help="Answer N rows of the test split too, for chrF and ROUGE-L."),
-    click.option("--system", default=None, help="System prompt; default: that of the training rows."),
-)
+@options.grouped(Contestants, "contestants", options.taking("contestants"))
+@options.grouped(Questions, "questions", options.taking("questions"))
 @options.sampling()
 @options.limits
-@options.dry_run
-@click.option("--yes", is_flag=True, help="Replace answers that were judged without asking.")
+@options.taking("dry run", "answer")
 def command(
     *,
     place: options.Place,

@@ -19,10 +19,7 @@ HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /
 
 @click.command()
 @options.place
-@click.option("--who", multiple=True, help="One or two: base, tuned (default: both), a run's folder, MODEL@URL.")
-@click.option("--system", default=None, help="System prompt; default: that of the training rows.")
-@click.option("--web", is_flag=True, help="In a page on this machine instead of the terminal.")
-@click.option("--port", default=0, help="The page's port (default: a free one).")
+@options.taking("chat")
 @options.sampling(512)
 def command(
     *, place: options.Place, who: tuple[str, ...], system: str | None, web: bool, port: int, sampling: options.Sampling

@@ -10,16 +10,14 @@ from common.errors import UserError
 from common.names import root_task
 from common.options import existing_run
 from common.paths import RUNS
-from eval.commands import judge
+from eval.commands import judge, options
 from eval.records.answers import Answer
 from eval.records.folder import Folder
 from eval.records.questions import Question
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--run", "runs", multiple=True, help="A run's folder; two or more.")
-@click.option("--who", multiple=True, help="Which answers of each run: tuned (default), base ...")
-@click.option("--name", default="", help="Name of the folder in runs/compare/ (default: the runs' names).")
+@options.taking("compare")
 @click.argument("judging", nargs=-1, type=click.UNPROCESSED)
 def command(*, runs: tuple[str, ...], who: tuple[str, ...], name: str, judging: tuple[str, ...]) -> None:
     """Judge the answers of runs against each other, with the options of `judge`; what is there already is used."""

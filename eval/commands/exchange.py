@@ -27,10 +27,7 @@ FAILED = "$ERROR$"  # what FastChat and arena-hard write where a call failed
 
 @click.command()
 @options.place
-@click.option(
-    "--format", "layout", type=click.Choice(["fastchat", "alpaca_eval"]), default="fastchat", show_default=True
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Where to (default: <run>/exported-<format>).")
+@options.taking("export")
 def export(*, place: options.Place, layout: str, out: Path | None) -> None:
     """Write questions, answers and judgments in another tool's layout."""
     folder = place.existing()
@@ -41,13 +38,7 @@ def export(*, place: options.Place, layout: str, out: Path | None) -> None:
 
 
 @click.command("import")
-@click.option(
-    "--run",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The folder to put the answers in; made when it is not there.",
-)
-@click.option("--questions", type=click.Path(path_type=Path), help="Default: those already answered in the folder.")
+@options.taking("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def import_(*, run: Path, questions: Path | None, files: tuple[Path, ...]) -> None:
     """Read answers from FastChat's or arena-hard's model_answer/*.jsonl or alpaca_eval's model_outputs.json."""

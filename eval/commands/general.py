@@ -21,9 +21,7 @@ WHO = ("base", "tuned")
 
 @click.command()
 @options.place
-@click.option(
-    "--lm-eval", "tasks", default="", help="Also these tasks of lm-eval: ifeval mmlu ceval, or its own names."
-)
+@options.taking("general")
 @options.sampling(512)
 @options.limits
 def command(*, place: options.Place, tasks: str, sampling: options.Sampling, limits: Limits) -> None:

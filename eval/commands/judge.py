@@ -26,22 +26,18 @@ LACKING = {"reference": "GUIDED", "checklist": "CHECKLIST"}
 @click.command()
 @options.place
 @options.compared
-@click.option("--judge", multiple=True, help="auto (default), reference, MODEL or MODEL@URL; several make a panel.")
-@click.option("--questions", type=click.Path(path_type=Path), help="Judge on these instead of all that were answered.")
-@click.option("--canaries", default=0, help="Mix in N pairs of each kind whose outcome is known.")
+@options.taking("judge")
 @options.grouped(
     Style,
     "style",
-    click.option("--guided", is_flag=True, help="Show the judge the reference answer."),
-    click.option("--checklist", is_flag=True, help="Show the judge what a good answer must have."),
-    click.option("--structured", is_flag=True, help="Ask for JSON by schema, where the endpoint has it."),
+    options.taking("style"),
     click.option(
         "--prompts", "folder", type=click.Path(path_type=Path), default=OWN, help="Folder with your own pair.*.jinja."
     ),
 )
 @options.sampling(1024)
 @options.limits
-@options.dry_run
+@options.taking("dry run")
 def command(
     *, place: options.Place, compared: options.Compared, judge: tuple[str, ...], questions: Path | None, canaries: int,
     style: Style, sampling: options.Sampling, limits: Limits, dry_run: bool,

@@ -10,7 +10,7 @@ import click
 
 from common.errors import UserError
 from common.llm.pool import Limits
-from common.options import existing_run, run_options
+from common.options import existing_run, options_of
 from common.paths import RUNS, run_folder
 from common.process import in_use
 from eval.answering.ask import THOUGHT
@@ -22,6 +22,7 @@ from eval.result import page
 from eval.result.tables import show
 
 Command = Callable[..., Any]
+taking = options_of(Path(__file__).parents[1] / "options.yaml")
 
 
 def grouped(kind: type, name: str, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -100,15 +101,8 @@ class Sampling:
         return replace(self, max_tokens=self.max_tokens + THOUGHT) if thinking(run, who) else self
 
 
-place = grouped(
-    Place, "place", run_options, click.option("--run", default="", help="A run's folder, instead of its names.")
-)
-compared = grouped(
-    Compared,
-    "compared",
-    click.option("--who", multiple=True, help="Only these contestants (default: all who answered)."),
-    click.option("--baseline", default="", help="Compare everyone with this contestant only."),
-)
+place = grouped(Place, "place", taking("run", "place"))
+compared = grouped(Compared, "compared", taking("compared"))
 
 
 def sampling(max_tokens: int = 0) -> Callable[[Command], Command]:
@@ -122,16 +116,7 @@ def sampling(max_tokens: int = 0) -> Callable[[Command], Command]:
     )
 
 
-limits = grouped(
-    Limits,
-    "limits",
-    click.option(
-        "--concurrency", default=0, help="Calls in flight (default: 32; 2 for a model served by transformers)."
-    ),
-    click.option("--per-minute", default=0, help="At most this many calls a minute (0: no limit)."),
-    click.option("--budget", type=float, help="Never spend more US dollars than this on the run, retries counted."),
-)
-dry_run = click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop.")
+limits = grouped(Limits, "limits", taking("limits"))
 
 
 def system_of(folder: Folder, task: str, given: str | None = None) -> str:

@@ -3,9 +3,10 @@
 import click
 
 from common.errors import UserError
-from common.options import existing_run, run_options
+from common.options import existing_run
 from common.paths import RUNS, folder_name
 from common.process import only_one
+from eval.commands import options
 from eval.reporting import author, content, gather
 from eval.reporting.experiment import corrected, joined, with_short_names
 from eval.reporting.language import Language
@@ -15,18 +16,7 @@ REPORTS = RUNS / "reports"
 
 
 @click.command()
-@run_options
-@click.option("--sweep", "sweeps", multiple=True, help="A sweep that was started: name, file or folder; several join.")
-@click.option("--run", "runs", multiple=True, help="A run's folder, instead of a sweep or beside it.")
-@click.option("--name", default="", help="Name of the report's folder in runs/reports/ (default: the sweep's).")
-@click.option(
-    "--cases",
-    type=click.IntRange(min=0),
-    default=3,
-    show_default=True,
-    help="Case studies of each kind; the first stands in the main part.",
-)
-@click.option("--language", default="en", show_default=True, help="en or zh: the language of the report's own words.")
+@options.taking("run", "report")
 def command(
     *, task: str, model: str, method: str, variant: str, sweeps: tuple[str, ...], runs: tuple[str, ...], name: str,
     cases: int, language: str,

@@ -7,7 +7,8 @@ import click
 
 from common.errors import UserError
 from common.files import write_json, write_text
-from common.options import existing_run, run_options
+from common.options import existing_run
+from eval.commands import options
 from eval.records.folder import Folder
 from eval.result import page
 from eval.result.tables import blocks_of, show
@@ -15,9 +16,7 @@ from eval.statistics.outcomes import correct
 
 
 @click.command()
-@run_options
-@click.option("--run", "runs", multiple=True, help="A run's folder, instead of its names; several are pooled.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/pooled"), show_default=True)
+@options.taking("run", "result")
 def command(*, task: str, model: str, method: str, variant: str, runs: tuple[str, ...], out: Path) -> None:
     """Compute and show results again from what is on disk; several runs also together, with a ranking."""
     named = [existing_run(run, task, model, method, variant) for run in runs or ("",)]

@@ -10,10 +10,10 @@ import pandas
 from common import consent
 from common.errors import UserError, nearest
 from common.files import write_text
-from common.options import NAME
 from common.paths import RUNS
 from common.process import is_held, only_one
 from common.run_files import read_manifest, write
+from eval.commands import options
 from eval.result.overview import COLUMNS, PARTS, size, table
 from eval.result.page import template
 
@@ -26,11 +26,10 @@ DIGITS = {"held_out": 3, "change": 3, "win_rate": 2, "general": 1, "hours": 2, "
 
 
 @click.command()
-@click.option("--task", default="", type=NAME, help="Only this task's runs.")
-@click.option("--model", default="", type=NAME, help="Only this model's.")
+@options.taking("runs")
 @click.option("--sort", default="", help=f"By this column: {', '.join(COLUMNS)}; -held_out puts the highest first.")
 @click.option("--delete", default="", help=f"Free disk: {', '.join(PARTS)} of the runs shown, or a run's folder.")
-@click.option("--yes", is_flag=True, help="Delete without asking.")
+@options.taking("yes")
 def command(*, task: str, model: str, sort: str, delete: str, yes: bool) -> None:
     """Show every run below runs/ and write runs/runs.html; free disk of what is not running."""
     found = table()

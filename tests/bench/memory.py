@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from common.errors import run_cli
-from recipes.__main__ import recipe_options
+from recipes.__main__ import options
 from recipes.prepare.prepare import ensure_prepared
 from recipes.recipe import Recipe, make_recipe
 from tests.bench.training import train
@@ -52,7 +52,7 @@ def on_card(recipe: Recipe) -> float:
 
 
 @click.command()
-@recipe_options
+@options("run", "recipe")
 def main(**names: Any) -> None:
     """Hold the memory estimate against short trainings."""
     names["task"] = names["task"] or "medical_en"

@@ -21,7 +21,7 @@ from common.files import read_json, write_json, write_text
 from common.process import run_logged, tail, tool
 from common.progress import Progress
 from common.versions import versions
-from recipes.__main__ import recipe_options
+from recipes.__main__ import options
 from recipes.heldout import RowLoss, arguments_of, row_losses
 from recipes.llamafactory.launch import environment
 from recipes.llamafactory.loading import load
@@ -225,7 +225,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 @click.command()
-@recipe_options
+@options("run", "recipe")
 @click.option("--epochs", default=1.0, show_default=True, help="Passes over the rows, for both.")
 @click.option("--points", default=6, show_default=True, help="Checkpoints of ours that are measured.")
 def main(epochs: float, points: int, **names: str) -> None:
