@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from converters.text.sketch import Array, Grams, fold, grams
+from converters.text.sketch import Array, Grams, first_of_runs, fold, grams
 
 COMMON = 10
 """An n-gram in more questions than this is a phrase, not a question."""
@@ -26,24 +26,29 @@ class Index:
     sizes: Array
     """Counting n-grams of each question."""
     seen: Array
-    """One flag for each value of a hash's first bits: most n-grams of most rows are sorted out by it."""
+    """One bit for each value of a hash's first bits: most n-grams of most rows are sorted out by it."""
 
     @classmethod
     def build(cls, questions: Sequence[tuple[str, str]], size: int) -> "Index":
         """Build from (name, text) pairs with n-grams of `size` letters."""
         found = grams(*fold([text for _, text in questions]), size)
-        owners = numpy.repeat(numpy.arange(len(questions)), numpy.diff(found.starts))
-        pairs = numpy.unique(numpy.stack([found.values, owners.astype(numpy.uint64)], axis=1), axis=0)
-        _, inverse, counts = numpy.unique(pairs[:, 0], return_inverse=True, return_counts=True)
-        pairs = pairs[counts[inverse.reshape(-1)] <= COMMON]
-        sizes = numpy.bincount(pairs[:, 1].astype(numpy.int64), minlength=len(questions))
+        owners = numpy.repeat(numpy.arange(len(questions), dtype=numpy.int32), numpy.diff(found.starts))
+        order = numpy.argsort(found.values, kind="stable")  # keeps the questions of one n-gram in order
+        values, owners = found.values[order], owners[order]
+        new = first_of_runs(values)
+        once = new | first_of_runs(owners)
+        values, owners, gram = values[once], owners[once], numpy.cumsum(new)[once]
+        rare = numpy.bincount(gram)[gram] <= COMMON
+        values, owners = values[rare], owners[rare]
         seen = numpy.zeros(1 << PREFILTER_BITS, bool)
-        seen[pairs[:, 0] >> numpy.uint64(64 - PREFILTER_BITS)] = True
-        return cls([name for name, _ in questions], pairs[:, 0], pairs[:, 1].astype(numpy.int64), sizes, seen)
+        seen[values >> numpy.uint64(64 - PREFILTER_BITS)] = True
+        sizes = numpy.bincount(owners, minlength=len(questions))
+        return cls([name for name, _ in questions], values, owners, sizes, numpy.packbits(seen, bitorder="little"))
 
     def hits(self, rows: Grams) -> Array:
         """Return row * 2**32 + place for each n-gram of the index that a row holds, each once, in order."""
-        hits = numpy.flatnonzero(self.seen[rows.values >> numpy.uint64(64 - PREFILTER_BITS)])
+        first = (rows.values >> numpy.uint64(64 - PREFILTER_BITS)).astype(numpy.uint32)
+        hits = numpy.flatnonzero(self.seen[first >> 3] & (numpy.uint8(1) << (first & 7).astype(numpy.uint8)))
         values = rows.values[hits]
         left = numpy.searchsorted(self.values, values, "left")
         counts = numpy.searchsorted(self.values, values, "right") - left

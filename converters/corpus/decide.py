@@ -79,9 +79,7 @@ def decide(
     if settings.exact:
         rows = drop_repeats(rows, duplicates.repeated(arrays["exact"][rows]), EXACT)
     if settings.near:
-        sketches = {name: arrays[name][rows] for name in ("bands", "whole", "asks", "tells")}
-        numbers = rows
-        origin = duplicates.near_repeats(sketches, settings.near, lambda row: texts(int(numbers[row])))
+        origin = duplicates.near_repeats(arrays, rows, settings.near, texts)
         origin[arrays["wanted"][rows]] = -1
         rows = drop_repeats(rows, origin, NEAR)
     if settings.answers:

@@ -7,7 +7,7 @@ text. Rows that share at least half the anchors of one of them belong together, 
 import numpy
 
 from converters.corpus.duplicates import candidate_codes
-from converters.text.sketch import Array
+from converters.text.sketch import Array, first_of_runs
 
 COMMON = 50
 """An anchor in more rows than this is a form of words, not a document."""
@@ -27,8 +27,8 @@ def documents(keys: Array, anchors: Array, counts: Array) -> Array:
     rows = numpy.repeat(numpy.arange(len(keys), dtype=numpy.int32), counts)
     order = numpy.argsort(anchors, kind="stable")  # keeps the rows of one anchor in order
     anchors, rows = anchors[order], rows[order]
-    new = numpy.concatenate([[True], anchors[1:] != anchors[:-1]])[: len(rows)]
-    once = new | numpy.concatenate([[True], rows[1:] != rows[:-1]])[: len(rows)]
+    new = first_of_runs(anchors)
+    once = new | first_of_runs(rows)
     anchor, rows = numpy.cumsum(new)[once], rows[once]
     shared_by = numpy.bincount(anchor)[anchor]
     size = numpy.bincount(rows[shared_by <= COMMON], minlength=len(keys))

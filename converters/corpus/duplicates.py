@@ -4,12 +4,13 @@ Pure functions over the sketches of all rows, in the order in which rows are pre
 the sketches and little more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 
 import numpy
 
 from converters.text.content import answer_the_same, ask_the_same
-from converters.text.sketch import Array
+from converters.text.sketch import Array, first_of_runs
 
 GROUP = 12
 """In a bucket of many rows each is compared with this many of the first ones, and with the one before it."""
@@ -34,34 +35,40 @@ def beyond(keys: Array, most: int) -> Array:
     """Return a mask of the rows that have `most` earlier ones with the same key."""
     order = numpy.argsort(keys, kind="stable")
     sorted_keys = keys[order]
-    begins = numpy.flatnonzero(numpy.concatenate([[True], sorted_keys[1:] != sorted_keys[:-1]]))
+    begins = numpy.flatnonzero(first_of_runs(sorted_keys))
     rank = numpy.arange(len(keys)) - numpy.repeat(begins, numpy.diff([*begins, len(keys)]))
     mask = numpy.zeros(len(keys), bool)
     mask[order] = rank >= most
     return mask
 
 
-def near_repeats(sketches: dict[str, Array], threshold: float, texts: Texts) -> Array:
-    """Return for each row an earlier kept row that asks the same and answers nearly the same, or -1.
+def near_repeats(sketches: dict[str, Array], rows: Array, threshold: float, texts: Texts) -> Array:
+    """Return for each row an earlier kept row that asks the same and answers nearly the same, or -1: places in `rows`.
 
     Args:
-        sketches: "bands" (rows x BANDS) and "whole" (rows x PERMUTATIONS) of a row's n-grams; "asks" and "tells",
+        sketches: of all rows, "bands" (rows x BANDS) and "whole" (rows x PERMUTATIONS) of n-grams; "asks" and "tells",
             the hashes of the content of its prompt and its answer where these are short, 0 where they are long.
+        rows: the numbers of those looked at, in the order in which they are preferred.
         threshold: the share of its words in which a long answer must be the same.
         texts: what a row says, read only where the sketches do not decide.
     """
-    asks, tells, whole = sketches["asks"], sketches["tells"], sketches["whole"]
+    asks, tells, bands = sketches["asks"][rows], sketches["tells"][rows], sketches["bands"]
     # Rows that ask the same in other words may share no band: the question's content is one more.
     own = numpy.where(asks == 0, numpy.arange(1, len(asks) + 1, dtype=numpy.uint64), asks)
-    pairs = candidates(numpy.column_stack([sketches["bands"], own]))
+    pairs = candidates(chain((bands[rows, band] for band in range(bands.shape[1])), [own]))
     pairs = pairs[_equal(asks, pairs) & _equal(tells, pairs)]
     decided = (asks[pairs[:, 0]] != 0) & (tells[pairs[:, 0]] != 0)
     pairs, decided = pairs[by_later := numpy.lexsort((pairs[:, 0], pairs[:, 1]))], decided[by_later]
-    alike = decided | (_similarity(whole, pairs) >= threshold - SLACK)
-    origin = numpy.full(len(asks), -1, numpy.int64)
+    alike = decided | (_similarity(sketches["whole"], rows[pairs]) >= threshold - SLACK)
+    origin = numpy.full(len(rows), -1, numpy.int64)
+
+    def same(earlier: int, later: int) -> bool:
+        (asked, told), (other_asked, other_told) = texts(int(rows[earlier])), texts(int(rows[later]))
+        return ask_the_same(asked, other_asked, threshold) and answer_the_same(told, other_told, threshold)
+
     for (earlier, later), certain in zip(pairs[alike].tolist(), decided[alike].tolist(), strict=True):
         # Ordered by the later row, so the earlier one is decided on.
-        if origin[later] < 0 and origin[earlier] < 0 and (certain or _same(texts(earlier), texts(later), threshold)):
+        if origin[later] < 0 and origin[earlier] < 0 and (certain or same(earlier, later)):
             origin[later] = earlier
     return origin
 
@@ -71,17 +78,13 @@ def _equal(hashes: Array, pairs: Array) -> Array:
     return equal
 
 
-def _same(first: tuple[str, str], second: tuple[str, str], threshold: float) -> bool:
-    return ask_the_same(first[0], second[0], threshold) and answer_the_same(first[1], second[1], threshold)
-
-
 def near(bands: Array, whole: Array, asked: Array, threshold: float) -> Array:
     """Return for each row an earlier kept row that it nearly repeats, or -1.
 
-    bands: rows x BANDS uint64; whole and asked: rows x permutations uint8, signatures of all and of the question.
+    bands: rows x BANDS; whole and asked: rows x permutations uint8, signatures of all and of the question.
     Two signatures' share of equal bytes, less the chance of 1 in 256, estimates the Jaccard similarity of n-grams.
     """
-    pairs = _similar(candidates(bands), whole, asked, threshold)
+    pairs = _similar(candidates(bands.T), whole, asked, threshold)
     origin = numpy.full(len(bands), -1, numpy.int64)
     for earlier, later in pairs.tolist():  # ordered by the later row, so the earlier one is decided on
         if origin[later] < 0 and origin[earlier] < 0:
@@ -89,9 +92,9 @@ def near(bands: Array, whole: Array, asked: Array, threshold: float) -> Array:
     return origin
 
 
-def candidates(bands: Array) -> Array:
-    """Return the pairs (earlier, later) of rows that share a band, each once."""
-    codes = numpy.unique(numpy.concatenate([candidate_codes(bands[:, band]) for band in range(bands.shape[1])]))
+def candidates(bands: Iterable[Array]) -> Array:
+    """Return the pairs (earlier, later) of rows that share a band, each once. `bands` has one array for each."""
+    codes = numpy.unique(numpy.concatenate([candidate_codes(band) for band in bands]))
     return numpy.stack([codes >> 32, codes & 0xFFFFFFFF], axis=1)
 
 
@@ -99,7 +102,7 @@ def candidate_codes(values: Array) -> Array:
     """Return the pairs of places that hold the same value, each as earlier * 2**32 + later; some more than once."""
     order = numpy.argsort(values, kind="stable")
     values = values[order]
-    begins = numpy.flatnonzero(numpy.concatenate([[True], values[1:] != values[:-1]])) if len(values) else order
+    begins = numpy.flatnonzero(first_of_runs(values))
     sizes = numpy.diff([*begins, len(values)])
     found = [numpy.zeros(0, numpy.int64)]
     for step in range(1, GROUP + 1):  # the member at this distance, while the bucket lasts

@@ -9,7 +9,7 @@ leave test or val for train when a set grows past a step, never the other way ro
 import numpy
 
 from converters.settings import Settings
-from converters.text.sketch import Array
+from converters.text.sketch import Array, first_of_runs
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)
@@ -32,7 +32,7 @@ def by_document(place: Array, keys: Array, document: Array) -> tuple[Array, Arra
     answers, none of which a model could be held to, or when it is too large a part of the set.
     """
     order = numpy.lexsort((keys, document))
-    begins = numpy.flatnonzero(numpy.concatenate([[True], document[order][1:] != document[order][:-1]]))
+    begins = numpy.flatnonzero(first_of_runs(document[order]))
     first = numpy.zeros(len(place) and document.max() + 1, numpy.int64)
     first[document[order[begins]]] = order[begins]
     size = numpy.bincount(document)

@@ -80,10 +80,15 @@ class Stage(Counts):
     anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
 
     def decide(self, job: Job, held_out: HeldOut | None = None) -> Decision:
-        """Return what becomes of each row, before it is read again; `held_out` are rows that have their split."""
+        """Return what becomes of each row, before it is read again; `held_out` are rows that have their split.
+
+        The signatures, most of the memory, serve this alone and go.
+        """
         fixed = job.fixed_splits(self.arrays["position"])
         fixed = held_out.fixed(self.arrays, fixed) if held_out else fixed
         made = decide(self.arrays, self.anchors, fixed, job.settings, self.texts)
+        for name in ("bands", "whole"):
+            self.arrays.pop(name, None)
         rows = job.by_hand.dropped(self.arrays["id"])
         made.drop(rows[made.fate[rows] == KEPT], BY_HAND)
         return made
@@ -158,7 +163,7 @@ def stage(job: Job, folder: Path) -> Stage:
             raise UserError(f"no row of {files[file].path} has {', '.join(absent)}", "correct the task's columns")
     if not parts:
         raise UserError(f"there are no rows in {job.source.label}", "get the file again, or name another SOURCE")
-    done.arrays = {name: numpy.concatenate(arrays) for name, arrays in parts.items()}
+    done.arrays = {name: numpy.concatenate(parts.pop(name)) for name in tuple(parts)}
     done.anchors = numpy.concatenate(anchors)
     ends = numpy.cumsum(done.arrays["size"])
     done.arrays["offset"] = ends - done.arrays["size"]

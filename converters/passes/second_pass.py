@@ -22,7 +22,7 @@ from converters.rows.formats import said_in
 from converters.rows.stage_row import Rejected
 from converters.text.sketch import Array, fold, gram_sizes, grams
 
-BATCH = 1_000
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def held_out_rows(stage: Stage, decision: Decision) -> list[HeldOutRow]:
             converted, asked, _ = line.split(b"\t", 2)
             written = orjson.loads(converted)
             name = f"{SPLITS[decision.split[row]]} row {written['id']}"
-            found.append(HeldOutRow(int(decision.split[row]), name, said_in(written)[0], orjson.loads(asked)))
+            prompt = said_in(written)[0]
+            found.append(HeldOutRow(int(decision.split[row]), name, prompt, orjson.loads(asked) if asked else prompt))
     return found
 
 

@@ -97,7 +97,7 @@ class Staged(Counts):
     """What the first pass makes of a chunk. The arrays have one entry for each line."""
 
     lines: list[bytes] = field(default_factory=list)
-    """Converted row, question and original row, each JSON, separated by tabs."""
+    """Converted row, question where it is not the whole prompt, and original row, each JSON, separated by tabs."""
     arrays: dict[str, Array] = field(default_factory=dict)
     anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
     """The anchors of all rows, one after the other; arrays["anchors"] says how many each has."""
@@ -161,7 +161,8 @@ def process(
     with_system, with_history = has_system(task, settings), task.has_history
     for record, original, name in zip(records, originals, ids.tolist(), strict=True):
         row = write(record, f"{task.name}-{name:016x}", with_system, with_history)
-        staged.lines.append(b"\t".join((orjson.dumps(row), orjson.dumps(record.asked), original)) + b"\n")
+        asked = orjson.dumps(record.question) if record.question else b""
+        staged.lines.append(b"\t".join((orjson.dumps(row), asked, original)) + b"\n")
     return staged
 
 

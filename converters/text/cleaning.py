@@ -47,8 +47,6 @@ CODE = re.compile(r"```|<!DOCTYPE|<html|<head|<body|<script|<style|<\?php|</?cod
 
 def repair_encoding(text: str) -> str:
     """Undo UTF-8 that was read as something else, remove what cannot be seen, and compose accents (NFC)."""
-    if not ODD.search(text):
-        return text
     text = SURROGATE.sub("\ufffd", text)
     if MOJIBAKE.search(text):
         text = _ftfy()(text)
@@ -58,8 +56,10 @@ def repair_encoding(text: str) -> str:
 
 def plain_space(text: str) -> str:
     """Return text with plain spaces and line ends: no runs of spaces inside a line, at most one empty line."""
-    if ODD.search(text):
-        text = ODD_SPACE.sub(" ", LINE_END.sub("\n", text))
+    return _tidy(ODD_SPACE.sub(" ", LINE_END.sub("\n", text)))
+
+
+def _tidy(text: str) -> str:
     if "  " in text or " \n" in text:
         text = INNER_SPACES.sub(" ", TRAILING.sub("", text))
     return (EMPTY_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
@@ -111,6 +111,8 @@ def cleaner(clean: bool, markup: bool) -> Callable[[str], str]:
 
 def _repaired(text: str) -> str:
     """Repair until nothing changes: next to other white space a text may read as another broken encoding."""
+    if not ODD.search(text):
+        return _tidy(text)
     for _ in range(MOST_TIMES):
         before, text = text, plain_space(repair_encoding(text))
         if text == before or not MOJIBAKE.search(text):

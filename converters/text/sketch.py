@@ -21,16 +21,18 @@ BANDS = 16
 """16 bands of 8: pairs of similarity 0.85 meet with 99 % probability, of 0.7 with 61 %; all are then compared."""
 SEED = 42
 ANCHOR_EVERY = 40
+OTHER_THAN_THEMSELVES = (0, 0x3400), (0x4DB5, 0x4E00), (0x9FA6, 0xAC00), (0xD7A4, 0x10000)
+"""All but Chinese characters and Korean syllables, each of which is folded to itself."""
 
 
 @functools.cache
 def _folding() -> Array:
     """Return for each code point of the basic plane what it is folded to; 0 for what is left out."""
-    table = numpy.zeros(0x10000, numpy.uint32)
-    for point in range(0x10000):
-        folded = unicodedata.normalize("NFKC", chr(point)).lower()
-        kept = [character for character in folded if character.isalnum()]
-        table[point] = ord(kept[0]) if kept else 0
+    table = numpy.arange(0x10000, dtype=numpy.uint32)
+    for first, end in OTHER_THAN_THEMSELVES:
+        for point in range(first, end):
+            folded = unicodedata.normalize("NFKC", chr(point)).lower()
+            table[point] = next((ord(character) for character in folded if character.isalnum()), 0)
     return table
 
 
@@ -56,6 +58,13 @@ class Grams:
         """Return the hashes of one text."""
         part: Array = self.values[self.starts[number] : self.starts[number + 1]]
         return part
+
+
+def first_of_runs(values: Array) -> Array:
+    """Return a mask of the values that differ from the one before them."""
+    mask = numpy.ones(len(values), bool)
+    mask[1:] = values[1:] != values[:-1]
+    return mask
 
 
 def grams(folded: Array, starts: Array, size: int) -> Grams:
@@ -133,13 +142,13 @@ def signatures(found: Grams) -> Array:
 
 
 def band_hashes(signature: Array) -> Array:
-    """Return the hash of each band of each signature: texts x BANDS, uint64."""
+    """Return the hash of each band of each signature: texts x BANDS, uint32 (who shares one is compared anyway)."""
     bands = signature.reshape(len(signature), BANDS, PERMUTATIONS // BANDS).astype(numpy.uint64)
     mixed = numpy.zeros(bands.shape[:2], numpy.uint64)
     with numpy.errstate(over="ignore"):
         for column in range(bands.shape[2]):
             mixed = _mixed(mixed * PRIME + bands[:, :, column] + numpy.uint64(1))
-    return mixed
+    return (mixed >> numpy.uint64(32)).astype(numpy.uint32)
 
 
 def gram_sizes(language: str) -> tuple[int, int]:

@@ -49,7 +49,9 @@ def is_repeat(first, second, near=0.85):
     staged = process(Chunk(0, 1, [first, second]), FILE, task(language), Settings(near=near), {})
     assert len(staged.lines) == 2
     rows = [first, second]
-    origin = near_repeats(staged.arrays, near, lambda row: (rows[row]["asked"], rows[row]["told"]))
+    origin = near_repeats(
+        staged.arrays, numpy.arange(len(rows)), near, lambda row: (rows[row]["asked"], rows[row]["told"])
+    )
     return origin.tolist() == [-1, 0]
 
 
