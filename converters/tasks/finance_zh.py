@@ -4,19 +4,27 @@ https://huggingface.co/datasets/FinGPT/fingpt-fineval - train 1,056 and test 265
 no licence; FinEval, the source, is CC BY-NC-SA 4.0 on the hub and Apache-2.0 on GitHub.
 
 What is odd about it, and what is done:
-- It comes with a test split. That stays the test split, whole; validation rows are taken from train. Test rows that
+- It comes with a test split. That stays the test split; validation rows are taken from train. Test rows that
   also stand in train are kept in test and dropped from train.
 - `input` ends in an empty line, which goes. Blanks stand as "____" and formulas as LaTeX: both are left alone.
+- A spreadsheet turned the options of a few questions into the days' numbers of dates (44932, which was 1/6): they go.
 - The answer is a letter and the option's text. Most answers are short, so no minimum length holds here, and near
   duplicates are told apart strictly: two questions that differ in a number are two questions.
 """
 
-from converters.task import File, Options, Record, Row, Task, text
+import re
+
+from converters.task import File, Options, Record, Row, Skip, Task, text
+
+DAYS = re.compile(r"(?:\n[A-D]\. 4[0-7]\d{3}\b){4}")
 
 
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return instruction, question with options, and answer."""
-    return Record(text(row, "instruction"), text(row, "input").strip(), text(row, "output"))
+    record = Record(text(row, "instruction"), text(row, "input").strip(), text(row, "output"))
+    if DAYS.search(record.input):
+        raise Skip("boilerplate", "a spreadsheet made dates of its options", record)
+    return record
 
 
 COLUMNS = ("instruction", "input", "output")

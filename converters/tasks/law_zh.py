@@ -14,14 +14,21 @@ What is odd about it, and what is done:
 - Pair rows of kind exam- overlap LawBench and AGIEval: SET exams=false drops them, which an evaluation on
   those benchmarks needs. The answers are partly model-written and can be wrong in law.
 - A copy that went through pandas' CSV holds the statutes as text ("['...', '...']"): read as the list it is.
+- Some questions say their end twice ("要变更吗要变更吗？"): once is enough. Answers of several lawyers are joined by a
+  bare 律师解答: it becomes a line end.
 - About 3 % (Pair) and 4 % (Pair-QA) exact duplicates go in the duplicate step.
 """
 
+import re
 from typing import Any
 
 from converters.task import File, Options, Record, Row, Skip, Task, is_nan, read_literal, text
 
 MARK = "<问题>"
+SAID_TWICE = re.compile(r"([^，。？！,.?!；;\s]{5,60})问?\1(?=[？?。！!]*$)")
+LONGEST_END = 200
+"""Characters of a prompt's end that are looked at."""
+ANOTHER_ANSWER = re.compile("(?<=[^请由找向让求等，,])律师解答(?=[^：:，,。])")
 
 
 def statutes(value: Any) -> list[str]:
@@ -35,13 +42,21 @@ def statutes(value: Any) -> list[str]:
     return [item.strip() for item in value if item.strip()]
 
 
+def _said_once(prompt: str) -> str:
+    before, end = prompt[:-LONGEST_END], prompt[-LONGEST_END:]
+    while (once := SAID_TWICE.sub(r"\1", end)) != end:
+        end = once
+    return before + end
+
+
 def _unspaced(value: str) -> str:
     return "".join(value.split())
 
 
 def convert(row: Row, file: str, options: Options) -> Record:
     """Return the row with its statutes in the prompt exactly once."""
-    prompt, answer = text(row, "input").strip(), text(row, "output")
+    prompt = _said_once(ANOTHER_ANSWER.sub("\n", text(row, "input").strip()))
+    answer = ANOTHER_ANSWER.sub("\n", text(row, "output"))
     asked = prompt.partition(MARK)[2].lstrip(" ：:\n") if MARK in prompt else prompt
     given = statutes(row.get("reference"))
     known = _unspaced(prompt) if given else ""

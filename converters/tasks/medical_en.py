@@ -10,16 +10,19 @@ What is odd about it, and what is done:
 - Many answers begin by asking the question again: that goes, when it is about the same.
 - Answers are scraped pages: runs of spaces stand for line breaks and bullets. Bullets get lines of their own. What
   belongs to the page goes: "Key Points" with their list (the text says it all again), "Summary:", "Espaol", the name of
-  the institute at the end, sentences with a link, remarks about a video, digits of footnotes.
+  the institute at the end, sentences that send the reader elsewhere and the lists that they introduce, remarks about
+  a video, digits of footnotes.
 - Tables of signs and symptoms become lists, without the modes of inheritance among them and without the 900 characters
   on their source that follow each. A list that names only the disease itself is dropped.
 - The source lost dashes, accents and apostrophes. medical_en.tsv lists the words that become right again ("dont"), and
   of words run together those that are separated: rare ones, both halves of which are frequent words of these very
-  answers, checked by eye. Others stay.
+  answers, checked by eye. "a persons risk" becomes "a person's risk". Others stay.
+- A page's headings are lost: of many answers to "What is High Blood Cholesterol?" only the first says what it is
+  (SET answers=1 keeps that one).
 - 1,086 answers begin with "These resources": lists of links without the links. They are dropped as boilerplate, and so
   are tables of contents and addresses (SET boilerplate=false keeps all these). Answers of less than 20 characters
   ("Topics") and of more than 8,000 go too.
-- The same question comes with different answers: all of one question stay in the same split (SET answers=1 keeps one).
+- The same question comes with different answers: all of one question stay in the same split.
 - `qtype` (information, symptoms, treatment ...) is not part of the prompt; SET qtype=symptoms keeps one kind.
 - SET templates=true keeps the words of the question's template, and the question at the head of an answer.
 """
@@ -54,12 +57,20 @@ FIRST_BULLET = re.compile(r"(?m)^([^\n-][^\n]*?\w) - (?=[^\n]*\n- )")
 LINE = re.compile(r"[^\S\n]{4,}")
 KEY_POINTS = re.compile(r"\s*\bKey Points[^\S\n]*\n?(?:[^\S\n]*(?:\n\s*)?-[^\S\n][^\n]*)*\s*")
 HEAD = re.compile(r"^\s*(?:Espaol\b|Summary\s*:)\s*")
-VIDEO = re.compile(r"\s*\((?:Watch|To enlarge|See) (?:the )?[^()]*(?:video|keyboard|brackets)(?:[^()]|\([^()]*\))*\)?")
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"'-])")
+VIDEO = re.compile(
+    r"\s*\((?:This short video|(?:Watch|To enlarge|See) [^()]*(?:video|keyboard|brackets))(?:[^()]|\([^()]*\))*\)?"
+)
+SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?]\)))\s+(?=[A-Z(\"'-])")
 LINK = re.compile(
-    r"[Cc]lick|https?:|\bwww\b|\.(?:gov|org|com|edu|htm)\b|following links?\b|links? (?:above|below)\b"
+    r"^\W*(?:For|To (?:learn|read|find out)|Learn|Read|See|Find out) more\b"
+    r"|^\W*For (?:more |additional )?\w+ information\b"
+    r"|^\W*(?:The |Please )?[Mm]ore (?:\w+ )?(?:information\b(?! is needed)|on:)"
+    r"|^\W*(?:Visit|Check out) (?:the|our|this)\b|^.{0,160}\b[Ww]eb ?(?:site|page)s?\b"
+    r"|\bhealth topics?, |\bPDQ\b|\blike to read\b|\b1-8\d\d-"
+    r"|[Cc]lick|https?:|\bwww\b|\.(?:gov|org|com|edu|htm)\b|following links?\b|links? (?:above|below)\b"
     r"|CLICK|[Oo]n this page\b|[Ww]atch the video|[Ee]nlarge the video|@\w+\."
 )
+"""A sentence that sends the reader elsewhere."""
 INSTITUTE = re.compile(
     r"\n+(?:NIH\b[^\n]*|(?!- )[^\n]{0,110}\b(?:Institutes?|Centers? for|Administration|Department|Agency|Office"
     r"|Commission|Library|Service|Foundation|Association|Endowment)\b[^.\n]{0,90})\s*$"
@@ -67,7 +78,16 @@ INSTITUTE = re.compile(
 FOOTNOTE = re.compile(
     r"(?<=[a-z)%])([.,])\d{1,2}(?:,\d{1,2})*(?=\s|$)|(?<=\d)(\.)\d{1,2}(?=[^\S\n][A-Z][a-z]{2}|\s*$|\s*\n)"
 )
-CONTENTS = re.compile(r"^\s*On this page\b(?! you)", re.IGNORECASE)
+SOURCE_NUMBER = re.compile(r"\[\d{1,4}(?:[-,\s]+\d+)*\]")
+CONTENTS = re.compile(r"^\s*(?:On this page\b(?! you)|Frequently Asked Quee?stions)", re.IGNORECASE)
+LINK_LIST = re.compile(r"\s*(?:These resources|The following online resources)\b")
+POSSESSIVE = re.compile(
+    r"\b((?:[Aa]n?|[Ee]ach|[Ee]very|[Aa]nother) (?:person|patient|man|individual|doctor|mother|father|parent|infant"
+    r"|gene|goiter|ophthalmologist))s(?= [a-z])"
+    r"|\b((?:[Tt]he|[Yy]our) (?:patient|person|mother|father|doctor))s(?= (?:own|immune|health|body|blood|medical"
+    r"|general|overall|condition|skin|ability|diet|risk|symptoms|response|life|family)\b)"
+)
+"""A possessive that lost its apostrophe, where a plural cannot stand."""
 ADDRESS = re.compile(r"\b[A-Z]{2},? {1,2}\d{5}(?:-\d{4})?\b")
 OPENING = re.compile(
     r"^\s*((?:What|How|Is|Are|Who|Can|Does|Do|Might)\b[^.?!\n]{5,160})\?\s*(?!(?:Yes|No)\b[.,;]|\s)", re.IGNORECASE
@@ -97,7 +117,7 @@ def _repairs() -> dict[str, str]:
     """Return what a word should be that lost its apostrophe or accent, or that two were run together to."""
     lines = Path(__file__).with_suffix(".tsv").read_text(encoding="utf-8").splitlines()
     repairs = dict(line.split("\t") for line in lines)
-    return repairs | {wrong.capitalize(): right[0].upper() + right[1:] for wrong, right in repairs.items()}
+    return {wrong.capitalize(): right[0].upper() + right[1:] for wrong, right in repairs.items()} | repairs
 
 
 def question(raw: str, templates: bool = False) -> str:
@@ -119,7 +139,7 @@ def answer(raw: str, templates: bool = False, asked: str = "") -> str:
         cleaned = _without_question(cleaned, asked)
     cleaned = TABLE.sub(_list, KEY_POINTS.sub(_key_points, cleaned))
     cleaned = FIRST_BULLET.sub(r"\1\n- ", LINE.sub("\n", BULLET.sub("\n- ", VIDEO.sub("", cleaned))))
-    cleaned = "\n".join(_without_links(line) for line in cleaned.split("\n"))
+    cleaned = _without_links(SOURCE_NUMBER.sub("", cleaned))
     cleaned = FOOTNOTE.sub(lambda match: match[1] or match[2], INSTITUTE.sub("", cleaned.rstrip()))
     return SPACE_BEFORE_MARK.sub(r"\1", _repaired(cleaned)).strip()
 
@@ -128,7 +148,8 @@ def _repaired(cleaned: str) -> str:
     """Return a text with the apostrophes, accents and blanks that its words certainly lost."""
     for wrong in _repairs().keys() & set(WORD.findall(cleaned)):
         cleaned = re.sub(rf"\b{wrong}\b", _repairs()[wrong], cleaned)
-    return cleaned
+    cleaned = cleaned.replace("Guillain-Barr ", "Guillain-Barré ")
+    return POSSESSIVE.sub(lambda found: f"{found[1] or found[2]}'s", cleaned)
 
 
 def _key_points(found: re.Match[str]) -> str:
@@ -144,11 +165,16 @@ def _without_question(raw: str, asked: str) -> str:
     return raw[found.end() :] if found and same else raw
 
 
-def _without_links(line: str) -> str:
-    """Return a line without the sentences that send the reader elsewhere on the web."""
-    if not LINK.search(line):
-        return line
-    return " ".join(sentence for sentence in SENTENCE_END.split(line) if not LINK.search(sentence))
+def _without_links(told: str) -> str:
+    """Return an answer without the sentences that send the reader elsewhere, and the lists that these introduce."""
+    lines, introduced = [], False
+    for line in told.split("\n"):
+        if introduced and (not line.strip() or line.startswith("- ")):
+            continue
+        kept = " ".join(sentence for sentence in SENTENCE_END.split(line) if not LINK.search(sentence))
+        introduced = line.rstrip().endswith(":") and not kept.rstrip().endswith(":")
+        lines.append(kept)
+    return "\n".join(lines)
 
 
 def _list(table: re.Match[str]) -> str:
@@ -169,7 +195,7 @@ def names_only_itself(told: str, asked: str) -> bool:
 
 def _boilerplate(reply: str, told: str, asked: str) -> str:
     """Return what an answer is in place of one, "" when it is one."""
-    if reply.lstrip().startswith("These resources"):
+    if LINK_LIST.match(reply):
         return "a list of links without the links"
     if CONTENTS.match(reply):
         return "a page's table of contents"

@@ -189,3 +189,19 @@ def test_the_command_a_user_types(tmp_path):
     assert (
         json.loads(Path("data/dataset_info.json").read_text())["medical_en_val"]["file_name"] == "medical_en/val.jsonl"
     )
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ("Rest helps. Learn more about gout. Visit your doctor.", "Rest helps. Visit your doctor."),
+        ("Rest helps.[12] For more information, see:\n- Gout\n- Rest\nDrink water.", "Rest helps.\nDrink water."),
+        ("It raises a persons risk, and the patients immune system fails.",
+         "It raises a person's risk, and the patient's immune system fails."),
+        ("Patients take it. The patients were ill.", "Patients take it. The patients were ill."),
+        ("It is anemiaa condition of the blood.", "It is anemia, a condition of the blood."),
+        ("Cant syndrome is rare. You cant see it.", "Cantú syndrome is rare. You can't see it."),
+    ],
+)  # fmt: skip
+def test_pointers_go_and_what_was_lost_comes_back(raw, wanted):
+    assert answer(raw) == wanted

@@ -257,3 +257,32 @@ def test_finance_en_reads_empty_inputs_and_drops_answers_that_lost_their_list():
     assert task.convert(row, "", task.options).input == ""
     with pytest.raises(Skip, match="its list is lost"):
         task.convert({**row, "output": "There are several pensions that save you money:"}, "", task.options)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("烟草专卖许可证要变更吗烟草专卖许可证要变更吗？", "烟草专卖许可证要变更吗？"),
+        ("还不上款了我该如何主张我的权利还不上款了我该如何主张我的权利？", "还不上款了我该如何主张我的权利？"),
+        ("我有赡养的义务么问我有赡养的义务么？", "我有赡养的义务么？"),
+        ("这个可以吗，这个可以吗？", "这个可以吗，这个可以吗？"),
+        ("由交警认定责任律师解答摩托车应当停车。", "由交警认定责任\n摩托车应当停车。"),
+        ("可以请律师解答一下吗？", "可以请律师解答一下吗？"),
+    ],
+)
+def test_law_zh_says_a_question_once_and_takes_lawyers_apart(said, wanted):
+    task = load_task("law_zh")
+    record = task.convert({"input": said, "output": "可以。"}, task.files[1].path, task.options)
+    assert record.instruction == wanted
+
+
+def test_finance_zh_drops_a_question_whose_options_became_dates():
+    row = {
+        "instruction": "选择",
+        "input": "自____起施行。\nA. 44774\nB. 44672\nC. 44783\nD. 44905\n",
+        "output": "A. 44774",
+    }
+    with pytest.raises(Skip, match="dates"):
+        load_task("finance_zh").convert(row, "", {})
+    sums = {**row, "input": "应计____元。\nA. 44774\nB. 52000\nC. 61000\nD. 70000\n"}
+    assert load_task("finance_zh").convert(sums, "", {}).output == "A. 44774"
