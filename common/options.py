@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from common.errors import UserError
 from common.names import root_task
 from common.paths import run_folder
 from common.tracking import TRACKERS
+from common.yaml_files import read_yaml
 
 Command = Callable[..., Any]
 
@@ -34,7 +34,6 @@ class Name(click.ParamType):
 
 
 NAME = Name()
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TYPES: dict[str, Any] = {
     "name": NAME, "count": click.IntRange(min=1), "from 0": click.IntRange(min=0), "int": int, "float": float,
     "path": click.Path(path_type=Path), "tracker": click.Choice(list(TRACKERS)),
@@ -44,7 +43,7 @@ TYPES: dict[str, Any] = {
 
 @cache
 def _groups(path: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    found: dict[str, dict[str, Any]] = read_yaml(path)
     return found
 
 

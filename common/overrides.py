@@ -8,6 +8,7 @@ import orjson
 import yaml
 
 from common.errors import UserError
+from common.yaml_files import Loader
 
 HOW = 'write SET="key=value key=value"'
 
@@ -39,18 +40,9 @@ def split_settings(text: str) -> tuple[dict[str, Any], list[str]]:
 
 def _value(text: str) -> Any:
     try:
-        return float(text) if _is_float(text) else yaml.safe_load(text)
+        return yaml.load(text, Loader=Loader)
     except yaml.YAMLError:
         return text
-
-
-def _is_float(text: str) -> bool:
-    """Tell whether `text` is a number with an exponent, which YAML 1.1 takes for a string (1e-4)."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "e" in text.lower()
 
 
 def as_set(settings: Mapping[str, Any]) -> str:
@@ -59,6 +51,6 @@ def as_set(settings: Mapping[str, Any]) -> str:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and yaml.safe_load(value) == value:
+    if isinstance(value, str) and _value(value) == value:
         return value
     return repr(value) if isinstance(value, float) else orjson.dumps(value).decode()

@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from common.errors import UserError
 from common.schema import Schema, Text, Texts, build, unknown_key
+from common.yaml_files import read_yaml
 from converters.read.messages import ASSISTANT, in_turns, last_turn, messages_in
 from converters.settings import Settings
 from converters.task import File, Options, Record, Row, Skip, Task, given_text, is_nan
@@ -147,13 +146,8 @@ class CustomTask(Schema):
 
 def load_yaml(path: Path) -> Task:
     """Return the task that a YAML file describes; UserError with everything that is wrong in it."""
-    try:
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {error}", "fix that file") from None
-    if not isinstance(about, dict):
-        raise UserError(f"{path} must hold keys and values", f"its keys: {', '.join(CustomTask.model_fields)}")
-    return build_task(path.stem, about, str(path))
+    hint = f"fix that file; its keys: {', '.join(CustomTask.model_fields)}"
+    return build_task(path.stem, read_yaml(path, hint=hint), str(path))
 
 
 def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:

@@ -24,6 +24,9 @@ def documents(keys: Array, anchors: Array, counts: Array) -> Array:
         anchors: the anchors of all rows, one after the other.
         counts: how many each row has.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     rows = numpy.repeat(numpy.arange(len(keys), dtype=numpy.int32), counts)
     order = numpy.argsort(anchors, kind="stable")  # keeps the rows of one anchor in order
     anchors, rows = anchors[order], rows[order]
@@ -40,22 +43,7 @@ def documents(keys: Array, anchors: Array, counts: Array) -> Array:
     together = common >= numpy.maximum(FEWEST, HALF * numpy.minimum(size[first], size[second]))
     _, question = numpy.unique(keys, return_inverse=True)
     question = question.reshape(-1)
-    return _connected(int(question.max(initial=-1)) + 1, question[first[together]], question[second[together]])[
-        question
-    ]
-
-
-def _connected(count: int, first: Array, second: Array) -> Array:
-    """Return for each of `count` nodes the least one that edges connect it with."""
-    root = list(range(count))
-
-    def find(node: int) -> int:
-        while root[node] != node:
-            root[node] = root[root[node]]
-            node = root[node]
-        return node
-
-    for one, other in zip(first.tolist(), second.tolist(), strict=True):
-        low, high = sorted((find(one), find(other)))
-        root[high] = low
-    return numpy.array([find(node) for node in range(count)], numpy.int64)
+    nodes, ones = int(question.max(initial=-1)) + 1, numpy.ones(together.sum(), bool)
+    shared = coo_array((ones, (question[first[together]], question[second[together]])), (nodes, nodes))
+    document: Array = connected_components(shared, directed=False)[1][question].astype(numpy.int64)
+    return document

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import ConfigDict, Field
 
 from common.errors import UserError
 from common.schema import Schema, Texts, build, unknown_key
+from common.yaml_files import read_yaml
 
 HERE = Path(__file__).parents[1]
 
@@ -189,17 +189,6 @@ class Hardware(Entry):
         return self.bf16 if self.bf16 is not None else self.compute_capability >= 8.0
 
 
-def read_yaml(path: Path, kind: type = list) -> Any:
-    """Return a YAML file's content; UserError when it is not of this kind."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {error}", "correct that line") from None
-    if not isinstance(content, kind):
-        raise UserError(f"{path} must be a {'mapping' if kind is dict else 'list'}", "see the files beside it")
-    return content
-
-
 Kind = TypeVar("Kind", bound=Entry)
 
 
@@ -218,7 +207,7 @@ class Catalogue(Mapping[str, Kind]):
     def _entries(self, path: Path) -> dict[str, dict[str, Any]]:
         """Return the entries of a file: itself, or of backbones its `models`, each over its `defaults`."""
         if path not in self._read:
-            content = read_yaml(path, dict)
+            content = read_yaml(path)
             if self._kind is not Backbone:
                 content = {"models": {path.stem: content}}
             if wrong := sorted(set(content) - {"defaults", "models"}):

@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from recipes.catalog.catalog import HERE, Hardware, read_yaml
+from common.yaml_files import read_yaml
+from recipes.catalog.catalog import HERE, Hardware
 
 PRICES = HERE / "cloud_prices.yaml"
 NEAR = 0.15
@@ -23,7 +24,7 @@ class Price(NamedTuple):
 @cache
 def listed() -> list[dict[str, Any]]:
     """Return the rows of the list."""
-    rows: list[dict[str, Any]] = read_yaml(PRICES)
+    rows: list[dict[str, Any]] = read_yaml(PRICES, list)
     return rows
 
 

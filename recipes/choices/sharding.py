@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recipes.catalog.catalog import Hardware, read_yaml
+from common.yaml_files import read_yaml
+from recipes.catalog.catalog import Hardware
 
 WHY = {
     "zero2": "gradients and optimizer state are spread: it does not fit one card whole",
@@ -40,5 +41,5 @@ def files(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def deepspeed_config(name: str) -> dict[str, Any]:
     """Return DeepSpeed's configuration; "auto" is filled in from the recipe by transformers."""
-    found: dict[str, Any] = read_yaml(Path(__file__).with_name("deepspeed.yaml"), dict)[name]
+    found: dict[str, Any] = read_yaml(Path(__file__).with_name("deepspeed.yaml"))[name]
     return found

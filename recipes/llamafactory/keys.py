@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, create_model
 from common.files import read_json
 from common.overrides import unchecked
 from common.schema import Schema, Share, Text, check, invalid
-from recipes.catalog.catalog import read_yaml
+from common.yaml_files import read_yaml
 
 TABLE = Path(__file__).with_name("llamafactory_keys.json")
 
@@ -26,7 +26,7 @@ HINT = 'SET="key=value key=value"; `python -m recipes keys` shows every key with
 @cache
 def groups() -> dict[str, Any]:
     """Return the groups of keys by name; key_groups.yaml says what each is for."""
-    found: dict[str, Any] = read_yaml(Path(__file__).with_name("key_groups.yaml"), dict)
+    found: dict[str, Any] = read_yaml(Path(__file__).with_name("key_groups.yaml"))
     return found
 
 

@@ -15,7 +15,7 @@ from common.run_files import FAILED, SWEEPS, Plan, read_state, read_sweep, sweep
 from recipes.sweeping.planning.preview import cannot_work, completed, refuse
 from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve
-from recipes.sweeping.planning.sweep_file import read, read_yaml, replaced
+from recipes.sweeping.planning.sweep_file import read, read_sweep_file, replaced
 from recipes.sweeping.running import local, on_ray, one_run, progress_table, slurm
 from recipes.sweeping.running import state as states
 from recipes.sweeping.running.compare import compare
@@ -85,7 +85,7 @@ def planned(file: str, *, name: str = "", force: bool = False, overrides: str = 
     given |= {"set": parse_settings(overrides)} if overrides else {}
     if file.endswith((".yaml", ".yml")):
         path, name = file, name or sweep_name(file)
-        content = read_yaml(Path(file))
+        content = read_sweep_file(Path(file))
         typed = [f"SWEEP={file}", *([f"NAME={name}"] if name != sweep_name(file) else [])]
         before = _started(name)
     else:
@@ -93,7 +93,7 @@ def planned(file: str, *, name: str = "", force: bool = False, overrides: str = 
         if not given:
             return replace(before, force=force)
         path, name = before.file, before.name
-        content = yaml.safe_load(before.content) if before.content else read_yaml(Path(path))
+        content = yaml.safe_load(before.content) if before.content else read_sweep_file(Path(path))
         typed = shlex.split(before.typed)[2:] or [f"SWEEP={path}"]
     plan = resolve(read(content, given, path), name, path, before)
     typed += [f"{key.upper()}={as_set(value) if key == 'set' else value}" for key, value in given.items()]

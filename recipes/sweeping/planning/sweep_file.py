@@ -10,12 +10,10 @@ compare:                    # the axes
 mode: grid                  # or one-at-a-time; or `runs:` with one mapping a run in place of `compare:`
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
 from common.errors import UserError
@@ -23,6 +21,7 @@ from common.options import NAME
 from common.overrides import parse_settings, unchecked
 from common.run_files import STEPS
 from common.schema import MALFORMED, Schema, Text, Texts, build, unknown_key
+from common.yaml_files import read_yaml
 from recipes.llamafactory.keys import known_keys, sorted_out
 
 WORDS = ("task", "model", "method", "hardware", "gpus")
@@ -213,42 +212,14 @@ class SweepFile(Schema):
         return [] if there else [f"baseline: {key} has no value {value!r}; it has {', '.join(map(str, labels))}"]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, and 1e-4 is a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"]
-)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_sweep_file(path: Path) -> dict[str, Any]:
     """Read a sweep file's mapping."""
     if not path.is_file():
         own = ", ".join(file.as_posix() for file in sorted(Path("recipes/sweeps").glob("*.yaml")))
-        raise UserError(
-            f"there is no sweep file {path}", f"ready-made ones: {own}; docs/sweeps.md shows how to write one"
-        )
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8", f"iconv -f gb18030 -t utf-8 {path} > new.yaml") from None
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"{path} is not YAML: {error}", "correct that line; docs/sweeps.md shows a whole file"
-        ) from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no mapping", "see recipes/sweeps/*.yaml and docs/sweeps.md")
-    return content
+        hint = f"ready-made ones: {own}; docs/sweeps.md shows how to write one"
+        raise UserError(f"there is no sweep file {path}", hint)
+    found: dict[str, Any] = read_yaml(path, hint="docs/sweeps.md shows a whole file")
+    return found
 
 
 def read(content: Mapping[str, Any], given: Mapping[str, Any], path: str) -> SweepFile:

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import UserError
-from recipes.sweeping.planning.sweep_file import read, read_yaml
+from recipes.sweeping.planning.sweep_file import read, read_sweep_file
 from tests.checkout import ROOT
 from tests.recipes.sweeping.samples import sweep_file
 
@@ -75,14 +75,14 @@ def test_names_of_settings_make_an_axis():
 def test_a_key_that_stands_twice_is_an_error_and_an_exponent_is_a_number(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("compare: {learning_rate: [1e-4, 2.5e-5]}")
-    assert read_yaml(path) == {"compare": {"learning_rate": [1e-4, 2.5e-5]}}
+    assert read_sweep_file(path) == {"compare": {"learning_rate": [1e-4, 2.5e-5]}}
     path.write_text("task: a\ntask: b")
     with pytest.raises(UserError, match="'task' stands there twice"):
-        read_yaml(path)
+        read_sweep_file(path)
 
 
 def test_the_ready_made_sweeps_are_listed_where_a_file_is_not_found(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match="there is no sweep file") as told:
-        read_yaml(tmp_path / "method.yaml")
+        read_sweep_file(tmp_path / "method.yaml")
     assert "recipes/sweeps/methods.yaml" in told.value.hint

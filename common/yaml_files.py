@@ -1,0 +1,39 @@
+"""YAML that people write: a key that stands twice is an error, and 1e-4 is a number."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import UserError
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads plain values: texts, numbers, true and false, null, lists, mappings."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping; an error where a key stands in it twice."""
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := next((value for tag, value in keys if keys.count((tag, value)) > 1), None):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands there twice", node.start_mark)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), [*"-+.0123456789"]
+)
+
+
+def read_yaml(path: Path, kind: type = dict, hint: str = "correct that line, or see the files beside it") -> Any:
+    """Return a YAML file's content; UserError when it is none, or not of this kind."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8", f"iconv -f gb18030 -t utf-8 {path} > new.yaml") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}", hint) from None
+    if not isinstance(content, kind):
+        raise UserError(f"{path} must be a {'mapping' if kind is dict else 'list'}", hint)
+    return content
