@@ -7,11 +7,10 @@ no retry can mend (a wrong key, an unknown model) raises UserError and ends the 
 
 import asyncio
 import gc
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from types import ModuleType
 from typing import Any, Self, TypeVar
@@ -24,7 +23,8 @@ from common.files import sha256_of
 from common.llm.cache import Cache
 from common.llm.endpoint import Endpoint
 from common.llm.failures import Failure, backoff, classify
-from common.llm.prices import Budget, BudgetSpentError, Price, estimate_tokens, is_local, price_of
+from common.llm.habits import Habits
+from common.llm.prices import Budget, BudgetSpentError, estimate_tokens, is_local, price_of
 from common.llm.reply import CUT_OFF, Reply, read_completion
 from common.progress import notice
 
@@ -36,22 +36,7 @@ TRIES = {"timeout": 3, "malformed": 2, "error": 2}
 """Attempts at most after failures that more waiting would not help; a malformed reply is paid for."""
 MOST_ADAPTED = 8
 """Settings that one call may be refused before it is given up."""
-RENAMED = {"max_tokens": "max_completion_tokens"}
-"""How a setting that is refused is said to newer models; others are left out."""
 Result = TypeVar("Result")
-
-
-@dataclass
-class Habits:
-    """What an endpoint was found to want, or to do."""
-
-    renamed: dict[str, str | None] = field(default_factory=dict)
-    """Setting -> what it is called there, None: it is left out."""
-    extra: dict[str, Any] = field(default_factory=dict)
-    most_tokens: int = 0
-    """The largest max_tokens that it takes; 0: not known."""
-    needs_room: bool = False
-    """It thinks, or a reply of it was cut off."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +101,6 @@ class Client:
         self._pending: dict[str, asyncio.Task[Reply]] = {}
         self._habits: dict[str, Habits] = defaultdict(Habits)  # what is known of endpoints' ways
         self._looked_up: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._prices: dict[str, Price | None] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,8 +139,10 @@ class Client:
                 sent = request.sent(endpoint, self._habits[endpoint.cache_name])
                 outcome = await self._attempt(endpoint, request, sent)
             if isinstance(outcome, Reply):
-                if self._needs_room(endpoint, request, sent, outcome):
-                    continue
+                habits, cut_off = self._habits[endpoint.cache_name], outcome.finish_reason.lower() in CUT_OFF
+                habits.needs_room |= outcome.thought or cut_off
+                if cut_off and request.sent(endpoint, habits) != sent:
+                    continue  # the same call, now with the room that it was promised, may end
                 outcome.attempts = attempt
                 self.cache.put(key, outcome.row())
                 return outcome
@@ -189,9 +175,7 @@ class Client:
 
     async def _attempt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any]) -> Reply | Failure:
         """Send `request` once, its worst price reserved before and settled after."""
-        if endpoint.cache_name not in self._prices:
-            self._prices[endpoint.cache_name] = price_of(endpoint.model, endpoint.url)
-        price = self._prices[endpoint.cache_name]
+        price = price_of(endpoint.model, endpoint.url)
         tokens_in, tokens_out = request.tokens()
         tokens_out = max(tokens_out, *(sent.get(name) or 0 for name in ("max_tokens", "max_completion_tokens")))
         reservation = None
@@ -250,32 +234,10 @@ class Client:
 
     def _adapt(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], failure: Failure) -> bool:
         """Remember what an endpoint refuses, and tell whether the call is now another one."""
-        habits, name = self._habits[endpoint.cache_name], failure.parameter
-        if request.sent(endpoint, habits) != sent:  # another call has found it out meanwhile
-            return True
-        ours = next((ours for ours, theirs in habits.renamed.items() if theirs == name), name)
-        numbers = [int(number) for number in re.findall(r"(?<![-\w.])\d+", failure.message)]
-        smaller = [number for number in numbers if 1 < number < (sent.get(name) or 0)]
-        other = RENAMED.get(name)
-        if name in RENAMED.values() or name in RENAMED:
-            if other and (other in failure.message or not smaller):
-                habits.renamed[ours] = other
-            elif smaller:
-                habits.most_tokens = max(smaller)
-                notice(f"{endpoint.url} takes max_tokens up to {habits.most_tokens}: longer replies are cut off there")
-            else:
-                habits.renamed[ours] = None
-        elif name == "enable_thinking" and name not in sent:
-            habits.extra[name] = False
-        else:
-            habits.renamed[ours] = None
+        habits = self._habits[endpoint.cache_name]
+        if request.sent(endpoint, habits) == sent:  # else another call has found it out meanwhile
+            habits.learn(failure, sent, endpoint.url)
         return request.sent(endpoint, habits) != sent
-
-    def _needs_room(self, endpoint: Endpoint, request: Request, sent: dict[str, Any], reply: Reply) -> bool:
-        """Tell whether a reply was cut off and the same call, now with the room it was promised, may end."""
-        habits, cut_off = self._habits[endpoint.cache_name], reply.finish_reason.lower() in CUT_OFF
-        habits.needs_room |= reply.thought or cut_off
-        return cut_off and request.sent(endpoint, habits) != sent
 
     def _look_up(self, endpoint: Endpoint) -> None:
         """Ask once, beside the calls, whether the endpoint's list of models says when this one will be shut down."""

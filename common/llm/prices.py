@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +56,7 @@ def price_given() -> Price | None:
     return Price(dollars_in / 1e6, dollars_out / 1e6)
 
 
+@cache
 def _listed(model: str, url: str) -> Price | None:
     from datetime import UTC, datetime
 

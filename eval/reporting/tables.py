@@ -63,7 +63,7 @@ def _rows(run: RunFacts) -> str:
 
 
 def listed(experiment: Experiment) -> dict[str, Table | None]:
-    """Return the tables of `templates/tables.yaml`: of each task's rows, and of each run with results."""
+    """Return the tables of `templates/tables.yaml`."""
     from jinja2 import ChainableUndefined, Environment
 
     environment = Environment(undefined=ChainableUndefined, autoescape=False)
@@ -73,30 +73,63 @@ def listed(experiment: Experiment) -> dict[str, Table | None]:
         "difference": difference,
         "short": lambda source: short(source, 34),
         "dropped_by": lambda step: f"{step['step']} {step['dropped']:,}",
+        "rate": _rate,
+        "p": p_value,
+        "share": lambda found: share(None if pd.isna(found) else found),
+        "points": points,
+        "mean": lambda of: "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**of),
     }
-    things: dict[str, list[Any]] = {
+    things: dict[str, Any] = {
         "task": [{**card, "task": task} for task, card in experiment.cards.items()],
         "run": experiment.done,
-    }
+        "verdict": [{"run": run, "judge": judge, "row": row} for judge in experiment.judges
+                    for run in experiment.done if (row := run.comparison(judge))],
+        "change": _changes(experiment),
+        "contestant": [{"run": run, "who": who} for run in experiment.done for who in ("base", "tuned")],
+        "judge": _judges(experiment),
+    }  # fmt: skip
     found = {}
     for name, spec in yaml.safe_load((TEMPLATES / "tables.yaml").read_text(encoding="utf-8")).items():
         say = {column: environment.compile_expression(said) for column, said in spec["columns"].items()}
         when = environment.compile_expression(spec.get("when", "true"))
         rows = [{column: said(it=it) for column, said in say.items()} for it in things[spec["of"]] if when(it=it)]
-        cells = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all")
-        found[name] = Table(name, cells.fillna(NONE), tuple(spec.get("words", ()))) if rows else None
+        cells = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all").fillna(NONE)
+        found[name] = Table(name, cells.replace("-", NONE), tuple(spec.get("words", ()))) if rows else None
     return found
 
 
-def judged(experiment: Experiment) -> Table | None:
-    """Return what each judge says about each tuned model against its base, with Holm's p over all of them."""
-    rows = [
-        {"tuned against base": run.name, "judge": judge, **verdict(row)}
-        for judge in experiment.judges
-        for run in experiment.done
-        if (row := run.comparison(judge))
-    ]
-    return _table("judged", rows, "judge")
+def _rate(of: dict[str, Any], name: str = "win_rate") -> str:
+    return rate(of[name], of["interval"])
+
+
+def _changes(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return how each run differs from its baseline, a row for each judge; only the first names the runs."""
+    compared = experiment.compared
+    judges = [judge for judge in experiment.judges if any(experiment.against(run, judge) for run, _ in compared)]
+    several = len({start.name for _, start in compared}) > len({run.base_task for run, _ in compared})
+    rows = []
+    for run, start in compared:
+        loss = loss_against(run, start)
+        named = {"run": run.name, "baseline": start.name, "loss": difference(loss) if loss else NONE}
+        for number, judge in enumerate(judges or [NONE]):
+            shown = dict.fromkeys(named, " ") if number else named
+            unsaid = {} if several else {"baseline": ""}  # the design names it
+            rows.append(shown | unsaid | {"judge": judge, "row": experiment.against(run, judge)})
+    return rows
+
+
+def _judges(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return how steady each judge was over everything that it judged, and what each folder says of it."""
+    results = [run.result for run in experiment.done] + [meeting.result for meeting in experiment.meetings.values()]
+    rows = []
+    for judge in experiment.judges:
+        asked = [result["judges"][judge] for result in results if judge in result.get("judges", {})]
+        met = pd.DataFrame(row for result in results for row in result.get("comparisons", []) if row["judge"] == judge)
+        if asked:  # a panel was asked by its members
+            unsteady = met["inconsistent"].sum(min_count=1) / (met["questions"] - met["unparsed"]).sum()
+            steady = {"agree": 1 - unsteady, "first": met["first_share"].mean(), "unparsed": met["unparsed"].sum()}
+            rows.append({"name": judge, "asked": asked} | steady)
+    return rows
 
 
 def lengths(experiment: Experiment) -> Table | None:
@@ -121,34 +154,6 @@ def lengths(experiment: Experiment) -> Table | None:
 
 
 FAULTS = {"cut off": "cut_off", "empty": "empty", "loops": "looping"}
-
-
-def verdict(row: dict[str, Any]) -> dict[str, str]:
-    """Return a comparison's counts, its rate, and the corrected p of its sign test; nothing of no comparison."""
-    if not row:
-        return {}
-    return {
-        "W/T/L": f"{row['wins']}/{row['ties']}/{row['losses']}",
-        "win rate [95 %]": rate(row["win_rate"], row["interval"]),
-        "sign test, Holm": p_value(row["holm_p"]),
-    }
-
-
-def against_baseline(experiment: Experiment) -> Table | None:
-    """Return how each run of a sweep differs from its baseline: in held-out loss, and as judged."""
-    compared = experiment.compared
-    judges = [judge for judge in experiment.judges if any(experiment.against(run, judge) for run, _ in compared)]
-    rows = []
-    for run, start in compared:
-        change = loss_against(run, start)
-        loss = difference(change) if change else NONE
-        for number, judge in enumerate(judges or [NONE]):
-            named = ("", "", "") if number else (run.name, start.name, loss)
-            cells = dict(zip(("run", "baseline", "loss, difference [95 %]"), named, strict=True))
-            rows.append(cells | {"judge": judge} | verdict(experiment.against(run, judge)))
-    if len({start.name for _, start in compared}) == len({run.base_task for run, _ in compared}):  # the design names it
-        rows = [{key: cell for key, cell in row.items() if key != "baseline"} for row in rows]
-    return _table("against_baseline", rows, "baseline", "judge")
 
 
 def over_seeds(experiment: Experiment) -> Table | None:
@@ -183,58 +188,8 @@ def rankings(experiment: Experiment) -> list[Table | None]:
     return tables
 
 
-def other_scores(experiment: Experiment) -> Table | None:
-    """Return accuracy on multiple choice, and chrF and ROUGE-L on test rows, where these were measured."""
-    rows = []
-    for run in experiment.done:
-        choice, texts = (run.result.get(key, {}).get("scores", {}) for key in ("choice", "texts"))
-        for who in ("base", "tuned"):
-            cells = {}
-            if who in choice:
-                cells["multiple choice [95 %]"] = rate(choice[who]["accuracy"], choice[who]["interval"])
-            if general := run.result.get("general", {}).get("scores", {}).get("all"):
-                cells["general prompts passed"] = share(general[who])
-                cells["difference, points [95 %]"] = points(general["difference"]) if who == "tuned" else NONE
-            for name, title in (("chrf", "chrF [95 %]"), ("rouge_l", "ROUGE-L [95 %]")):
-                if who in texts:
-                    cells[title] = "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**texts[who][name])
-            if cells:
-                rows.append({"run": run.name, "model": who, **cells})
-    return _table("other_scores", rows, "model")
-
-
 def _figure(number: float | None, form: str = ".1f") -> str:
     return format(number, form) if number else NONE
-
-
-def judges(experiment: Experiment) -> Table | None:
-    """Return how steady each judge was over everything that it judged, and what it took."""
-    results = [run.result for run in experiment.done] + [meeting.result for meeting in experiment.meetings.values()]
-    rows = []
-    for judge in experiment.judges:
-        asked = [result["judges"][judge] for result in results if judge in result.get("judges", {})]
-        met = pd.DataFrame(row for result in results for row in result.get("comparisons", []) if row["judge"] == judge)
-        if not asked:  # a panel was asked by its members
-            continue
-        counted = (met["questions"] - met["unparsed"]).sum()
-        dollars = [entry["dollars"] for entry in asked if entry["dollars"] is not None]
-        rows.append(
-            {
-                "judge": judge,
-                "kind": asked[0]["kind"],
-                "judgments": f"{sum(entry['judgments'] for entry in asked):,}",
-                "orders agree": share(_known(1 - met["inconsistent"].sum(min_count=1) / counted)),
-                "first-position wins": share(_known(met["first_share"].mean())),
-                "no verdict": str(met["unparsed"].sum()),
-                "asked again": str(sum(entry["asked_again"] for entry in asked)),
-                "US dollars": _figure(sum(dollars), ".2f"),
-            }
-        )
-    return _table("judges", rows, "kind")
-
-
-def _known(number: Any) -> float | None:
-    return None if pd.isna(number) else float(number)
 
 
 def versions(experiment: Experiment) -> Table | None:
@@ -256,13 +211,4 @@ def value(setting: Any) -> str:
     return f"{setting:g}" if isinstance(setting, float) else str(setting)
 
 
-TABLES = (
-    runs,
-    judged,
-    lengths,
-    against_baseline,
-    over_seeds,
-    other_scores,
-    judges,
-    versions,
-)
+TABLES = (runs, lengths, over_seeds, versions)
