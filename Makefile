@@ -37,10 +37,10 @@ help: ## Show this list (ALL=1: every command, and all of what each says).
 setup: ## Make .venv with the tested versions (TORCH=keep uses the machine's own torch; PYTHON=python3.12 another Python).
 	@$(PYTHON) common/bootstrap.py $(if $(filter keep,$(TORCH)),--keep-torch)
 
-demo: setup ## The whole way on a laptop: bundled rows, a small real model, no hub, no GPU, no key. About 10 minutes.
+demo: setup ## The whole pipeline on a laptop: bundled rows, a small real model, no hub, no GPU, no key. About 10 minutes.
 	@$(PY) -m recipes demo
 
-run: setup ## The whole way for TASK and MODEL: convert, train, held-out loss, export, answers, judgement.
+run: setup ## The whole pipeline for TASK and MODEL: convert, train, held-out loss, export, answers, judgement.
 	@$(PY) -m recipes run $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,TRACK,track) $(call option,JUDGE,judge) $(call option,QUESTIONS,questions) $(call option,MAX_TOKENS,max-tokens) $(FORCED)
 
 ##@ Data                           TASK=law_en ... SOURCE=file-or-folder LIMIT=rows FORMAT=alpaca|sharegpt
@@ -53,7 +53,7 @@ new-task: setup ## A task of your own: NAME= SOURCE=; looks at the rows, propose
 rows: setup ## Look at kept and rejected rows on a local page: filter, search, sample; drop, keep or edit single ones (PORT=n).
 	@$(PY) -m converters rows $(call option,TASK,task) $(call option,PORT,port)
 
-data-report: setup ## Draw data/TASK/report.html: what came in, what was dropped and why.
+data-report: setup ## A page on what came in, what was dropped and why: data/TASK/report.html.
 	@$(PY) -m converters report $(call option,TASK,task)
 
 self-instruct: setup ## Have a model write N= new rows after a TASK's own (GENERATOR=model@url BUDGET=dollars DRY=1), then TASK=law_zh+self_instruct.
@@ -78,16 +78,16 @@ recipe: setup ## + Render runs/TASK/MODEL/METHOD/recipe.yaml and print it; train
 plan: setup ## Check rows, template, card, memory, disk, time, cost (PRICE_PER_HOUR=dollars) and licence of a run, each with its reason; starts nothing.
 	@$(PY) -m recipes plan $(RECIPE_OPTIONS) $(call option,LIMIT,limit)
 
-train: setup ## Train (rows and model are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice. BEST=1 keeps the best checkpoint and stops when it gets no better.
+train: setup ## Train MODEL on the rows of TASK (both are fetched if need be); resumes where it stopped. FORCE=1 replaces another recipe's run, trains a finished one anew, and trains against the plan's advice. BEST=1 keeps the best checkpoint and stops when it gets no better.
 	@$(PY) -m recipes train $(RECIPE_OPTIONS) $(DATA_OPTIONS) $(call option,TRACK,track) $(FORCED)
 
 heldout: setup ## Loss of base and tuned model on the test rows.
 	@$(PY) -m recipes heldout $(RECIPE_OPTIONS)
 
-export: setup ## Merge what was trained into a model folder that anything can load, and try it (PUSH=you/name uploads it; GGUF=q8_0 LLAMA_CPP=folder converts it for Ollama; IF_IT_FITS=1 passes over what this machine can only serve).
+export: setup ## Merge what was trained into a model folder that any program can load, and try it (PUSH=you/name uploads it; GGUF=q8_0 LLAMA_CPP=folder converts it for Ollama; IF_IT_FITS=1 skips what this machine can only serve).
 	@$(PY) -m recipes export $(RECIPE_OPTIONS) $(call option,GGUF,gguf) $(call option,PUSH,push)$(if $(IF_IT_FITS), --if-it-fits)
 
-card: setup ## + Write the exported model's card anew, from what has been measured since.
+card: setup ## + Write the exported model's card again, with what has been measured since.
 	@$(PY) -m recipes card $(RECIPE_OPTIONS)
 
 sweep: setup ## Runs of many models, methods or settings from one file, and their comparison: SWEEP=recipes/sweeps/methods.yaml (DRY=1 STATUS=1 ONLY=run SKIP=model JOBS=n EXECUTOR=ray|slurm).
@@ -99,7 +99,7 @@ webui: setup ## LLaMA-Factory's web UI, with your rows and recipes in its menus 
 prepare: setup ## + Make the local folder of a MODEL that needs one (train does it by itself).
 	@$(PY) -m recipes prepare $(call option,MODEL,model)
 
-rehearse: setup ## The whole way on a tiny model of MODEL's own kind with 60 of your rows, on a CPU: what would fail on the GPU fails here.
+rehearse: setup ## The whole pipeline on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU: what would fail on the GPU fails here.
 	@$(PY) -m recipes rehearse $(call option,TASK,task) $(call option,MODEL,model) $(call option,METHOD,method) $(call option,SET,set) $(call option,SOURCE,source) $(call option,QUESTIONS,questions)
 
 twin: setup ## + A tiny random-weight model of a MODEL's own kind, to try things on.
@@ -127,7 +127,7 @@ result: setup ## Show a run's result again; RUN="runs/a runs/b" pools several an
 runs: setup ## Every run in one table and a page (SORT=held_out TASK= MODEL=); DELETE=checkpoints|exports|runs/... frees disk (YES=1).
 	@$(PY) -m eval runs $(call option,TASK,task) $(call option,MODEL,model) $(call option,SORT,sort) $(call option,DELETE,delete)$(if $(YES), --yes)
 
-annotate: setup ## Judge by eye: a blind web page whose votes count as a judge.
+annotate: setup ## Judge the answers yourself, on a blind web page: your votes count as a judge.
 	@$(PY) -m eval annotate $(RUN_OPTIONS) $(call option,RUN,run) $(call option,NAME,name)
 
 report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/reports/NAME/report.md, .html, .tex, .pdf (CASES=n LANGUAGE=zh).

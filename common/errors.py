@@ -20,11 +20,11 @@ REFUSALS = {
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: ("the disk can only be read", "work in a folder that can be written to"),
 }
-"""What the system refuses and a user can mend: what it means, and the way out."""
+"""What the system refuses and a user can fix: what it means, and the way out."""
 
 
 class UserError(Exception):
-    """A mistake the user can mend. `hint` says how, best as a command to type."""
+    """A mistake the user can fix. `hint` says how, best as a command to type."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""`python -m recipes`: list what can be trained, render a recipe, train, measure, export, or go the whole way."""
+"""`python -m recipes`: list what can be trained, render a recipe, train, measure, export, or run the whole pipeline."""
 
 import sys
 from pathlib import Path
@@ -113,7 +113,7 @@ def export(push: str, gguf: str, if_it_fits: bool, **names: Any) -> None:
 @main.command()
 @options("run", "recipe")
 def card(**names: Any) -> None:
-    """Write the exported model's card anew, from what has been measured since."""
+    """Write the exported model's card again, with what has been measured since."""
     from recipes.export import model_card
     from recipes.recipe import make_recipe
 
@@ -135,7 +135,7 @@ def heldout(split: str, **names: Any) -> None:
 @main.command()
 @options("model", "prepare")
 def prepare(model: str, template: str, dtype: str) -> None:
-    """Make a backbone's local folder, where it needs one; look at a model that no entry knows (train does both)."""
+    """Make the local folder of a backbone that needs one; check a model that is not in our list (train does both)."""
     from recipes.catalog.lookup import find_backbone
     from recipes.prepare.prepare import make_ready, model_path
 
@@ -161,7 +161,7 @@ def twin(model: str, out: str, seed: int) -> None:
 @main.command()
 @options("rehearse")
 def rehearse(**words: str) -> None:
-    """Go the whole way on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU, before paying for a GPU."""
+    """Run the whole pipeline on a tiny model of MODEL's own kind, with 60 of your rows, on a CPU, before you pay."""
     from recipes.rehearsal.rehearse import rehearse
 
     rehearse(**words)
@@ -179,7 +179,7 @@ def webui(port: int) -> None:
 @main.command("run")
 @options("run", "recipe", "training", "judging")
 def run_command(judge: str, **options: Any) -> None:
-    """Go the whole way: convert, train, held-out loss, export, answers, judgement. Finished steps are passed over."""
+    """Run the whole pipeline: convert, train, held-out loss, export, answers, judgement. Finished steps are skipped."""
     from recipes.pipeline import run_all
 
     run_all(judge=judge or "auto", **options)
@@ -187,7 +187,7 @@ def run_command(judge: str, **options: Any) -> None:
 
 @main.command()
 def demo() -> None:
-    """Go the whole way on a laptop: smollm2-135m, bundled medical_en rows, no hub, no GPU, no key."""
+    """Run the whole pipeline on a laptop: smollm2-135m, bundled medical_en rows, no hub, no GPU, no key."""
     from recipes.pipeline import DEMO, run_all
 
     run_all(**DEMO)
@@ -196,7 +196,7 @@ def demo() -> None:
 @main.command()
 @options("sweep", "training", "judging", "sweeping")
 def sweep(*, sweep: str, status: bool, only: str | None, compare: bool, track: str | None, **options: Any) -> None:
-    """Run models x tasks x methods x any recipe keys from one file, and compare them; again, it goes on."""
+    """Run models x tasks x methods x any recipe keys from one file, and compare them; run it again to continue."""
     from recipes.sweeping import command
 
     if status:

@@ -1,4 +1,4 @@
-"""The whole way, one step after another, each a command of its own that could be typed alone."""
+"""The whole pipeline, one step after another, each a command that could be typed alone."""
 
 import os
 import shlex

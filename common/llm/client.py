@@ -2,7 +2,7 @@
 
 Every call of eval and of converters' self-instruct goes through `Client.ask`. A reply that is in the cache
 costs nothing; a failed call is a Reply with `error` set, for the caller to count, never an exception; what
-no retry can mend (a wrong key, an unknown model) raises UserError and ends the command.
+no retry can fix (a wrong key, an unknown model) raises UserError and ends the command.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class Client:
     async def ask(self, endpoint: Endpoint, request: Request) -> Reply:
         """Return the reply to `request`, from the cache or from the endpoint.
 
-        Raises UserError for what no retry can mend and BudgetSpentError when the cap could be passed.
+        Raises UserError for what no retry can fix and BudgetSpentError when the cap could be passed.
         """
         key = request.key(endpoint)
         if (stored := self.cache.get(key)) is not None:

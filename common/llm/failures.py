@@ -62,7 +62,7 @@ class RefusedError(Exception):
 
 
 def classify(error: Exception, endpoint: Endpoint, sent: Collection[str] = ()) -> Failure:
-    """Turn an exception of the SDK into a Failure; what no retry can mend raises UserError.
+    """Turn an exception of the SDK into a Failure; what no retry can fix raises UserError.
 
     `sent` are the names of the settings that were sent. What the server said is told without the key: some quote it,
     and it must reach no file.

@@ -55,7 +55,7 @@ def _template(folder: Path, file: str) -> tuple[Any, str]:
     try:
         template = environment.get_template(file)
     except TemplateError as error:
-        raise UserError(f"the prompt {folder / file} is no Jinja template: {error}", "mend it") from None
+        raise UserError(f"the prompt {folder / file} is no Jinja template: {error}", "fix that file") from None
     text = Path(str(template.filename)).read_bytes()
     return template, hashlib.sha256(text).hexdigest()[:12]
 

@@ -1,7 +1,7 @@
 """Reads what a model wrote as a list of tasks. Strict about the items, patient about what stands around them. Pure.
 
 Three shapes are known: a JSON object or list (whole, fenced, or broken off), and `Instruction: / Input: / Output:`
-blocks in English or Chinese. What is no whole item is counted as broken, never mended.
+blocks in English or Chinese. What is no whole item is counted as broken, never repaired.
 """
 
 import json

@@ -86,7 +86,7 @@ def find_task(name: str) -> Task:
 
 
 def _none(*_: Any) -> Any:
-    raise UserError("rows of one's own are trained on as they are", "make train TASK=... MODEL=...")
+    raise UserError("rows of your own are trained on as they are", "make train TASK=... MODEL=...")
 
 
 def own_names() -> list[str]:
@@ -149,7 +149,7 @@ def _entry(name: str) -> tuple[Path, dict[str, str]]:
     if not isinstance(file, str) or not file:
         raise UserError(f"{name} of {INFO} has no file_name", "download the rows, and name their file there")
     if not isinstance(columns, dict) or not all(isinstance(column, str) for column in columns.values()):
-        raise UserError(f"the columns of {name} in {INFO} are no names: {columns}", 'as in {"prompt": "question"}')
+        raise UserError(f"the columns of {name} in {INFO} must be names, got {columns}", 'as in {"prompt": "question"}')
     return Path(file), columns
 
 

@@ -146,8 +146,8 @@ def _memory(recipe: Recipe, around: Surroundings) -> Check:
         return Check("memory", OPEN, "the shape of this model is not known here", hint)
     if not room:
         return Check("memory", OPEN, f"{needed.sentence()}; how much there is, this profile does not say")
-    where = "RAM" if recipe.hardware.kind == "cpu" else "card"
-    words = f"{needed.sentence()} of {room:.1f} GiB on the {where}"
+    where = "of RAM" if recipe.hardware.kind == "cpu" else "on the card"
+    words = f"{needed.sentence()} of {room:.1f} GiB {where}"
     if (ram := ram_held(recipe)) > around.ram_gb > 0:
         return Check("memory", BAD, f"{words}, and {ram:.0f} GiB of RAM, where this machine has {around.ram_gb:.0f}")
     words += f", and {ram:.0f} GiB of RAM" if ram else ""

@@ -86,7 +86,7 @@ def test_what_is_wrong_with_them_is_said(task: str, says: str, place: Path) -> N
         (b"[{}]", "holds no object"),
         (b'{"my_zh": "zh.json"}', "unknown TASK"),
         (b'{"my_zh": {"file_name": 5}}', "no file_name"),
-        (b'{"my_zh": {"file_name": "zh.json", "columns": ["q"]}}', "are no names"),
+        (b'{"my_zh": {"file_name": "zh.json", "columns": ["q"]}}', "must be names"),
     ],
 )
 def test_a_file_edited_by_hand_gets_one_line(content: bytes, says: str, place: Path) -> None:
