@@ -49,9 +49,6 @@ def launch(port: int) -> None:
     names = ", ".join(sorted(path.name for path in CONFIGS.glob("*.yaml")))
     print(f"recipes to load there, under Train, Config path: {names or 'none yet (make recipe)'}")
     defaults = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
-    os.execve(tool("llamafactory-cli"), ["llamafactory-cli", "webui"], {**defaults, **os.environ, "PATH": _path()})
-
-
-def _path() -> str:
-    """Return PATH with our environment first: the UI starts `llamafactory-cli` by its bare name."""
-    return f"{Path(tool('llamafactory-cli')).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    program = tool("llamafactory-cli")  # which the UI itself starts by its bare name
+    path = f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.execve(program, ["llamafactory-cli", "webui"], {**defaults, **os.environ, "PATH": path})

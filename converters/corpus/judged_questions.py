@@ -13,8 +13,8 @@ from converters.read.text import Broken
 from converters.settings import Settings
 from converters.task import Task
 
-# The names by which judging knows these columns too.
-QUESTION = ("question", "instruction", "prompt", "query", "问题")
+# What a column may be called, in any case; judging (eval/records/questions.py) knows them by the same names.
+QUESTION = ("question", "instruction", "prompt", "query", "问题", "题目")
 REFERENCE = ("reference", "output", "answer", "reference_answer", "参考答案", "答案")
 
 
@@ -48,4 +48,5 @@ def _in_file(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _first(row: dict[str, Any], columns: tuple[str, ...]) -> str:
-    return next((str(row[column]) for column in columns if row.get(column)), "")
+    named = {str(name).strip().lower(): value for name, value in row.items()}
+    return next((str(named[column]) for column in columns if named.get(column)), "")

@@ -12,6 +12,7 @@ from common.errors import UserError, unknown
 from common.files import read_jsonl
 from common.paths import QUESTIONS, data_folder, questions_file
 from common.progress import notice
+from converters.corpus.judged_questions import QUESTION, REFERENCE
 from converters.read.files import read_chunks
 from converters.read.json_rows import parse_line
 from converters.read.text import Broken
@@ -20,8 +21,8 @@ from converters.read.text import Broken
 COLUMNS = {
     "id": ("id", "question_id", "qid", "uid"),
     "category": ("category", "type", "subject", "类别"),
-    "question": ("question", "instruction", "prompt", "query", "问题", "题目"),
-    "reference": ("reference", "output", "answer", "reference_answer", "参考答案", "答案"),
+    "question": QUESTION,
+    "reference": REFERENCE,
 }
 LETTERS = "abcdefgh"  # columns of a table that hold the choices
 SHOWN = 10  # problems of one file

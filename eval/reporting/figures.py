@@ -14,12 +14,7 @@ from eval.reporting.language import Language
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999933")
 """Okabe and Ito's (2008), which colour-blind readers tell apart."""
-STYLE: Any = {
-    "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fontsize": 7, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.fonttype": "path", "pdf.fonttype": 42,
-    "savefig.bbox": "tight", "figure.constrained_layout.use": True,
-    "svg.hashsalt": "whetstone",
-}  # fmt: skip
+STYLE = Path(__file__).with_name("figures.mplstyle")
 CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei",
            "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP")  # fmt: skip
 """Fonts for names that are not Latin; the first that is installed is taken."""
@@ -43,7 +38,7 @@ def draw_all(experiment: Experiment, folder: Path, tell: Language) -> dict[str, 
     figures = {"curves": curves, "wins": wins, "sensitivity": sensitivity, "ranking": ranking}
     fonts = ["DejaVu Sans", *_chinese_font()]
     labels = tell if len(fonts) > 1 else Language("en")  # without such a font Chinese would be boxes
-    with mpl.rc_context({**STYLE, "font.family": fonts}):
+    with mpl.rc_context({"font.family": fonts}, STYLE):
         for name, make in figures.items():
             made = make(experiment, labels.term)
             if made:

@@ -2,26 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
+from common.yaml_files import read_yaml
 from eval.judging.reference_judge import AGREEMENT
 from eval.result.wording import say
 from eval.statistics.intervals import wilson
 
 Say = Callable[..., str]
-FAMILIES = {
-    "OpenAI": r"gpt|chatgpt|^o[1345]\b|davinci",
-    "Qwen": r"qwen|qwq",
-    "Llama": r"llama|vicuna|alpaca",
-    "DeepSeek": r"deepseek",
-    "Claude": r"claude",
-    "Gemini": r"gemini|gemma",
-    "Baichuan": r"baichuan",
-    "Phoenix": r"phoenix|chimera",
-    "GLM": r"glm",
-    "Mistral": r"mistral|mixtral",
-}
 MOST_FORGOTTEN = 0.02  # of the general prompts; a greater loss is warned about
 LONGER_WINS = 0.7  # above this alpaca_eval's authors advise against a judge
 
@@ -240,10 +230,17 @@ def corrected(found: dict[str, Any], tell: Say) -> str:
     return tell("corrected", votes=found["votes"], rate=rate(found["win_rate"], found["interval"]))
 
 
+@cache
+def families() -> dict[str, str]:
+    """Return family of models -> a pattern of their names."""
+    found: dict[str, str] = read_yaml(Path(__file__).with_name("families.yaml"))
+    return found
+
+
 def family(*names: str) -> str:
     """Return the family of models that one of `names` belongs to, or ""."""
     bare = [name.rpartition("/")[2] for name in names]
-    found = (title for title, pattern in FAMILIES.items() if any(re.search(pattern, name, re.I) for name in bare))
+    found = (title for title, pattern in families().items() if any(re.search(pattern, name, re.I) for name in bare))
     return next(found, "")
 
 

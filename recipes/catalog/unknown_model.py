@@ -8,10 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from common.errors import UserError
-from common.files import read_json
+from common.files import BrokenJSONError, read_json, read_object
 from common.hub import snapshot
 from recipes.catalog.catalog import HERE, Backbone, Shape, backbones
 
@@ -62,12 +60,9 @@ def from_hub(name: str) -> Backbone:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        config = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON: {error}", "download or export the model again") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{path} is no model's config", "download or export the model again")
-    return config
+        return read_object(path)
+    except BrokenJSONError as error:
+        raise UserError(error.message, "download or export the model again") from None
 
 
 def facts(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Batch, accumulation, checkpointing and sharding: the fastest that the memory estimate says will fit. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from recipes.catalog.catalog import Backbone, Hardware
@@ -102,7 +102,9 @@ def _fastest(
     settings = {"eval_strategy": "epoch" if data.has_val else "no", **settings}
     if settings.get("neat_packing") and settings.get("flash_attn") == "fa2":
         settings["per_device_eval_batch_size"] = 1
-    lengths = list(_cutoffs(settings["cutoff_len"]))
+    lengths = [settings["cutoff_len"]]
+    while lengths[-1] // 2 >= SHORTEST:
+        lengths.append(lengths[-1] // 2)
     whole = [length for length in lengths if length >= usual] or lengths[:1]
     ways = [
         (sharding, length)
@@ -119,13 +121,6 @@ def _fastest(
                 return last, _why(batch, needed, backbone, {**settings, **last}, hardware)
     needed = memory_of(backbone, {**settings, **last}, hardware)
     return last, f"even so it takes about {needed.total:.0f} of {hardware.memory_gb:.0f} GiB: see `make plan`"
-
-
-def _cutoffs(wanted: int) -> Iterator[int]:
-    yield wanted
-    while wanted // 2 >= SHORTEST:
-        wanted //= 2
-        yield wanted
 
 
 def _batches(settings: dict[str, Any], hardware: Hardware, together: int, cutoff: int) -> list[dict[str, Any]]:

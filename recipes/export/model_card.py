@@ -7,14 +7,9 @@ from common.files import write_text
 from common.run_files import HeldOut, Manifest, Metrics, read_heldout, read_manifest, read_metrics
 from common.templates import fill
 from recipes.catalog.datasets import card_of, find_task
+from recipes.llamafactory.keys import groups
 from recipes.recipe import Recipe
 from recipes.render import TEMPLATES
-
-SHOWN = (
-    "template", "enable_thinking",
-    "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
-    "cutoff_len", "packing", "lora_rank", "lora_alpha", "lora_target", "quantization_bit", "bf16", "fp16", "seed",
-)  # fmt: skip
 
 
 def write_model_card(recipe: Recipe) -> Path:
@@ -50,7 +45,7 @@ def render(recipe: Recipe, manifest: Manifest, heldout: HeldOut, metrics: Metric
         heldout=heldout,
         questions=metrics.get("questions"),
         comparisons=metrics.get("comparisons", []),
-        settings=[(key, settings[key]) for key in SHOWN if key in settings],
+        settings=[(key, settings[key]) for key in groups()["on the card"] if key in settings],
         seconds=round(manifest["steps"]["train"]["seconds"]),
         hardware=manifest["hardware"],
         versions=", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),

@@ -8,18 +8,13 @@ from typing import Any
 
 from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
-from recipes.llamafactory.keys import known_keys
+from recipes.llamafactory.keys import groups, known_keys
 from recipes.manifest import NOT_IDENTITY
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
 LONGEST = 32
 """Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
 DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {}), "mix": ""}
-SHORT = {
-    "lora_rank": "rank", "lora_alpha": "alpha", "learning_rate": "rate", "num_train_epochs": "epochs",
-    "max_samples": "rows", "per_device_train_batch_size": "batch", "max_steps": "steps", "cutoff_len": "cutoff",
-}  # fmt: skip
-"""What recipe keys are called in the names of runs and folders."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], nam
         if key not in NOT_IDENTITY and not (key in own and same(own[key], value))
     }
     settings |= {key: draft.words[key] for key in ("hardware", "gpus") if key in varying}
-    text = "-".join(slug(f"{SHORT.get(key, key)}-{value}") for key, value in settings.items())
+    text = "-".join(slug(f"{groups()['short'].get(key, key)}-{value}") for key, value in settings.items())
     return text if len(text) <= LONGEST else named
 
 
@@ -122,7 +117,7 @@ def name_of(draft: Draft, point: Mapping[str, Any], varying: Iterable[str], star
         elif key == "model":
             label = folder_name(label)
         elif key not in ("method", "hardware", "data", "mix"):
-            label = f"{SHORT.get(key, key)}-{label}"
+            label = f"{groups()['short'].get(key, key)}-{label}"
         parts.append(slug(label) if label else "")
     parts.append("baseline" if start else "")
     return "-".join(filter(None, parts)) or f"{folder_name(draft.words['model'])}-{draft.words['method']}"

@@ -18,6 +18,7 @@ from recipes.catalog.catalog import hardware_profiles
 from recipes.catalog.datasets import find_task
 from recipes.catalog.lookup import find_backbone, find_method
 from recipes.catalog.machine import resolve_hardware
+from recipes.llamafactory.keys import groups
 from recipes.manifest import identity, weights_of
 from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.expand import Draft, baselines, drafts, name_of, slug, variant_of
@@ -172,20 +173,12 @@ def _with_alpha(draft: Draft) -> Draft:
     return replace(draft, settings=settings | {"lora_alpha": max(1, alpha)})
 
 
-ONLY_WITH = {
-    "lora_": ("finetuning_type", "lora"), "freeze_": ("finetuning_type", "freeze"), "oft_": ("finetuning_type", "oft"),
-    "pissa_": ("pissa_init", True), "galore_": ("use_galore", True), "apollo_": ("use_apollo", True),
-    "badam_": ("use_badam", True), "pref_": ("stage", "dpo"), "dpo_": ("stage", "dpo"), "kto_": ("stage", "kto"),
-}  # fmt: skip
-"""What recipe keys begin with -> the key, and its value, without which LLaMA-Factory passes them over in silence."""
-
-
 def _without_effect(found: list[Draft], recipes: list[Recipe]) -> list[str]:
     """Return which axes would train the same model again and again."""
     problems = []
     for draft, recipe in zip(found, recipes, strict=True):
         varied = [key for key in draft.point if draft.point[key] is not None and draft.off in ("", key)]
-        for key, (other, value) in ((key, ONLY_WITH[begin]) for key in varied for begin in ONLY_WITH
+        for key, (other, value) in ((key, needed) for key in varied for begin, needed in groups()["only with"].items()
                                     if key in recipe.settings and key.startswith(begin)):  # fmt: skip
             if recipe.settings.get(other) != value:
                 has = recipe.settings.get(other, "unset")
