@@ -1,5 +1,6 @@
 """Get a contestant's answers: from any endpoint, from a run's own models, or from a file."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,33 +67,47 @@ def requests_for(questions: list[Question], system: str, settings: dict[str, Any
     return requests
 
 
-def ask_run(who: str, requests: list[Request], pool: Pool, start_timeout: float) -> tuple[list[Reply], str]:
-    """Answer with a run's own model (`serve/<who>.yaml`); no server is started when all is in the cache.
+def own_answers(
+    who: Sequence[str], questions: list[Question], requests: list[Request], pool: Pool, start_timeout: float = 900.0
+) -> Iterator[tuple[str, list[Answer]]]:
+    """Yield the answers of a run's own models (`serve/<who>.yaml`) by name, each as soon as it has given them.
 
-    Returns the replies and the model's name.
+    No server is started when all is in the cache. Raises UserError when no call is answered, and before anything is
+    asked when a model is not there.
     """
-    config = pool.folder / "serve" / f"{who}.yaml"
-    settings = settings_of(config)
-    model = str(settings.get("model_name_or_path", config.stem))
-    stored = Endpoint(model, identity=f"{identity(config)} {model}")
-    known = [pool.cache.get(request.key(stored)) for request in requests]
-    if all(known):
-        return [Reply(**value) for value in known if value], model
-    batched = settings.get("infer_backend") in BATCHING
+    stored = {name: _stored(pool, name, requests) for name in who}
+    for name in who:
+        if not stored[name]:
+            ensure_here(pool.folder, _config(pool, name))
+    for name in who:
+        replies = stored[name] or _asked(name, requests, pool, start_timeout)
+        yield name, answers_of(name, questions, requests, replies, _model(_config(pool, name)))
+
+
+def _config(pool: Pool, who: str) -> Path:
+    return pool.folder / "serve" / f"{who}.yaml"
+
+
+def _model(config: Path) -> str:
+    return str(settings_of(config).get("model_name_or_path", config.stem))
+
+
+def _stored(pool: Pool, who: str, requests: list[Request]) -> list[Reply]:
+    """Return all replies of a run's own model from the cache; empty where one is not there."""
+    config = _config(pool, who)
+    endpoint = Endpoint(_model(config), identity=f"{identity(config)} {_model(config)}")
+    known = [value for request in requests if (value := pool.cache.get(request.key(endpoint)))]
+    return [Reply(**value) for value in known] if len(known) == len(requests) else []
+
+
+def _asked(who: str, requests: list[Request], pool: Pool, start_timeout: float) -> list[Reply]:
+    """Serve a run's own model and ask it."""
+    batched = settings_of(_config(pool, who)).get("infer_backend") in BATCHING
     at_once = pool.limits.concurrency or (BATCHED_AT_ONCE if batched else SERVED_AT_ONCE)
     pool = replace(pool, limits=replace(pool.limits, concurrency=at_once))
-    ensure_here(pool.folder, config)
     log = pool.folder / "logs" / f"serve-{who}.log"
-    with served(config, log, concurrency=at_once, start_timeout=start_timeout) as endpoint:
-        return pool.ask_all(f"{who} answers", endpoint, requests), model
-
-
-def own_answers(
-    who: str, questions: list[Question], requests: list[Request], pool: Pool, start_timeout: float = 900.0
-) -> list[Answer]:
-    """Return the answers of a run's own model; UserError when no call is answered."""
-    replies, model = ask_run(who, requests, pool, start_timeout)
-    return answers_of(who, questions, requests, replies, model)
+    with served(_config(pool, who), log, concurrency=at_once, start_timeout=start_timeout) as endpoint:
+        return pool.ask_all(f"{who} answers", endpoint, requests)
 
 
 def answers_of(

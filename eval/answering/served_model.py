@@ -78,10 +78,21 @@ def _sampled(path: Path) -> str:
 
 
 def ensure_here(run: Path, config: Path) -> None:
-    """Make the prepared folder of a run's backbone where it is not on this machine; end as that command ends."""
-    model = Path(str(settings_of(config).get("model_name_or_path", "")))
-    name = read_object(run / "manifest.json").get("model")
-    if not name or model.is_dir() or model.parts[:1] != MODELS.parts:
-        return
-    dtype = model.name.rpartition("-")[2]
-    call("recipes", "prepare", model=name, dtype=dtype if dtype in ("float16", "float32") else "")
+    """Make the prepared folder of a run's backbone where it is not on this machine; end as that command ends.
+
+    Raises UserError where what the run itself was to make is not there.
+    """
+    settings, manifest = settings_of(config), read_object(run / "manifest.json")
+    named = [Path(str(settings[key])) for key in ("model_name_or_path", "adapter_name_or_path") if settings.get(key)]
+    missing = [path for path in named if not path.is_dir()]
+    own = [path for path in missing if path.resolve().is_relative_to(run.resolve())]
+    prepared = [path for path in missing if path.parts[:1] == MODELS.parts]
+    if own or (prepared and not manifest.get("model")):
+        made = "exported" if "train" in manifest.get("steps", {}) else "trained"
+        raise UserError(
+            f"{run} has not been {made} yet: there is no {(own or prepared)[0]}",
+            manifest.get("command") or f"{run}/recipe.yaml has the command in its first lines",
+        )
+    for path in prepared:
+        dtype = path.name.rpartition("-")[2]
+        call("recipes", "prepare", model=manifest["model"], dtype=dtype if dtype in ("float16", "float32") else "")

@@ -1,5 +1,6 @@
 """`python -m eval answer`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,14 +126,14 @@ def command(
         consent.ask(lost, "YES=1 (--yes) goes on; RUN= another folder keeps both", yes)
     consent.to_pay(quote.dollars, limits.budget)
     folder.save_questions(asked, names)
-    for name in names:
-        if not contestants.source:
-            if endpoint:
-                replies = pool.ask_all(f"{name} answers", endpoint, requests)
-                given = answers_of(name, asked, requests, replies, endpoint.model)
-            else:
-                given = own_answers(name, asked, requests, pool, contestants.start_timeout)
-        click.echo(f"{folder.save_answers(name, given)}: {_summary(given)}")
+    found: Iterable[tuple[str, list[Answer]]] = [(names[0], given)]
+    if endpoint:
+        replies = pool.ask_all(f"{names[0]} answers", endpoint, requests)
+        found = [(names[0], answers_of(names[0], asked, requests, replies, endpoint.model))]
+    elif contestants.own:
+        found = own_answers(names, asked, requests, pool, contestants.start_timeout)
+    for name, answers in found:
+        click.echo(f"{folder.save_answers(name, answers)}: {_summary(answers)}")
     note(folder.path)
     examples.show(folder)
 

@@ -34,8 +34,8 @@ def command(*, place: options.Place, tasks: str, sampling: options.Sampling, lim
     requests = requests_for(asked, "", sampling.settings)
     pool = Pool(Cache(), run.path, limits)
     kept.save_questions(asked, WHO)
-    for who in WHO:
-        kept.save_answers(who, own_answers(who, asked, requests, pool))
+    for who, answers in own_answers(WHO, asked, requests, pool):
+        kept.save_answers(who, answers)
     found = cast(General, score.compare(*(kept.answers[who] for who in WHO)))
     write(run.path / "general.json", found)
     if wanted:

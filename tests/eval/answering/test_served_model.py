@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from eval.answering import served_model
 from eval.answering.served_model import identity
 
@@ -80,3 +81,20 @@ def test_a_backbone_that_is_not_here_is_prepared_before_it_is_served(config: Pat
     config.write_text("model_name_or_path: Qwen/Qwen3-0.6B\n")
     served_model.ensure_here(run, config)
     assert len(calls) == 2, "the hub's own are loaded by the server"
+
+
+def test_what_the_run_has_not_made_yet_is_said_with_its_command(config: Path) -> None:
+    run, tuned = config.parents[1], config.with_name("tuned.yaml")
+    tuned.write_text("model_name_or_path: runs/t/m/lora/export\n")
+    (run / "manifest.json").write_text(json.dumps({"model": "m", "command": "make run TASK=t", "steps": {"train": {}}}))
+    with pytest.raises(UserError, match="has not been exported yet: there is no runs/t/m/lora/export") as caught:
+        served_model.ensure_here(run.resolve(), tuned)
+    assert caught.value.hint == "make run TASK=t"
+    tuned.write_text("model_name_or_path: models/m\nadapter_name_or_path: runs/t/m/lora/adapter\n")
+    (run / "manifest.json").write_text(json.dumps({"model": "m", "command": "make run TASK=t", "steps": {}}))
+    with pytest.raises(UserError, match="has not been trained yet"):
+        served_model.ensure_here(run, tuned)
+    (run / "manifest.json").unlink()  # only rendered
+    shutil.rmtree("models/m")
+    with pytest.raises(UserError, match="has not been trained yet: there is no models/m"):
+        served_model.ensure_here(run, config)

@@ -59,6 +59,13 @@ def rows(run: Path, who: str) -> list[dict]:
     return [json.loads(line) for line in (run / "answers" / f"{who}.jsonl").read_text().splitlines()]
 
 
+def test_a_missing_model_is_told_before_the_other_is_asked(served_run: Path) -> None:
+    (served_run / "serve/tuned.yaml").write_text(f"model_name_or_path: {served_run}/export\n")
+    with pytest.raises(UserError, match="has not been .*ed yet"):
+        eval_command("answer", "--run", served_run, "--limit", 3)
+    assert not Path("starts").exists()
+
+
 def test_a_run_answers_with_both_its_models_and_starts_none_again(served_run: Path) -> None:
     eval_command("answer", "--run", served_run, "--limit", 3, "--max-tokens", 64)
     assert [row["answer"].split()[0] for row in rows(served_run, "tuned")] == ["org/tuned"] * 3
