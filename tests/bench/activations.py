@@ -20,7 +20,18 @@ HEADS, KEY_HEADS, HEAD = 12, 4, 32
 WAYS = ("lora", "qlora", "full", "lora float32", "full float32", "lora half", "full half")
 ATTENTIONS = ("fused", "masked", "eager")
 """Fused attention without a mask, fused attention under the mask of packed or padded rows, and none."""
-KINDS = ("llama", "mistral", "qwen2", "qwen3", "granite", "glm", "glm4", "phi3", "gemma2", "gemma3_text", "bloom")
+MORE: dict[str, dict[str, Any]] = {
+    "seed_oss": {"attention_dropout": 0.0},  # which is fused on a card, and not on a CPU
+    "gemma4_text": {"hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0, "global_head_dim": HEAD},
+    "qwen3_moe": {"num_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": SIZE["mlp"]},
+}
+"""What else a kind's configuration takes to be one layer like the next."""
+WITH_ATTENTION = ("gemma4_text", "qwen3_5_text", "lfm2")
+"""Kinds of several kinds of layers, of which the one with whole attention is measured."""
+KINDS = (
+    "llama", "mistral", "qwen2", "qwen3", "granite", "glm", "glm4", "phi3", "gemma2", "gemma3_text", "bloom",
+    "ministral3", "ernie4_5", "hunyuan_v1_dense", "seed_oss", "gemma4_text", "qwen3_5_text", "lfm2", "qwen3_moe",
+)  # fmt: skip
 
 
 def config(kind: str, layers: int) -> Any:
@@ -30,9 +41,10 @@ def config(kind: str, layers: int) -> Any:
     tokens = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     if kind == "bloom":  # has one size for all, and four times that in between
         return AutoConfig.for_model(kind, n_layer=layers, hidden_size=SIZE["query"], n_head=HEADS, **tokens)
+    more = MORE.get(kind, {}) | ({"layer_types": ["full_attention"] * layers} if kind in WITH_ATTENTION else {})
     return AutoConfig.for_model(
         kind, num_hidden_layers=layers, hidden_size=SIZE["hidden"], intermediate_size=SIZE["mlp"],
-        num_attention_heads=HEADS, num_key_value_heads=KEY_HEADS, head_dim=HEAD, **tokens,
+        num_attention_heads=HEADS, num_key_value_heads=KEY_HEADS, head_dim=HEAD, **tokens, **more,
     )  # fmt: skip
 
 
