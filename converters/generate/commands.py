@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
-from common.options import NAME
+from common.options import options_of
 from common.overrides import unchecked
 from common.progress import notice
 
@@ -16,35 +16,15 @@ if TYPE_CHECKING:
     from converters.generate.each_row import EachRow
     from converters.generate.parts import Part
 
-Command = Callable[..., Any]
 MOST_UNREAD = 0.05
 """The share of replies without a score above which the selection is not by the score."""
 
 
-def generating_options(command: Command) -> Command:
-    """Add the options that all three commands share."""
-    for option in (
-        click.option("--dry-run", is_flag=True, help="Show calls, tokens and price, and stop."),
-        click.option("--force", is_flag=True, help="Start again where rows lie that were made with other settings."),
-        click.option("--per-minute", default=0, help="Most calls a minute (0: no limit)."),
-        click.option("--concurrency", default=16, show_default=True, help="Concurrent calls."),
-        click.option("--budget", type=float, help="Never spend more US dollars than this, retries counted."),
-        click.option("--prompts", type=click.Path(path_type=Path), help="Folder with your own *.jinja."),
-        click.option("--set", "overrides", default="", help='"key=value ..."; a wrong key shows all of them.'),
-        click.option("--generator", default="", help="MODEL or MODEL@URL (default: GENERATOR_MODEL or gpt-6-luna)."),
-        click.option("--task", default="", type=NAME, help="A converted task's name."),
-    ):
-        command = option(command)
-    return command
-
-
-limit_option = click.option("--limit", type=click.IntRange(min=1), help="Only the first so many rows.")
+options = options_of(Path(__file__).parents[1] / "options.yaml")
 
 
 @click.command("self-instruct")
-@generating_options
-@click.option("--n", "wanted", default=500, show_default=True, type=click.IntRange(min=1), help="Rows wanted.")
-@click.option("--name", default="self_instruct", show_default=True, help="What the rows are called: TASK+NAME.")
+@options("generating", "self-instruct")
 def self_instruct(*, wanted: int, dry_run: bool, force: bool, **given: Any) -> None:
     """Have a model write N new rows after the task's own, for TASK+NAME."""
     from converters.generate.ask import LARGER_BUDGET
@@ -68,27 +48,21 @@ def self_instruct(*, wanted: int, dry_run: bool, force: bool, **given: Any) -> N
 
 
 @click.command()
-@generating_options
-@limit_option
-@click.option("--name", default="rewritten", show_default=True, help="What the rows are called: TASK+NAME.")
+@options("generating", "rewrite")
 def rewrite(**given: Any) -> None:
     """Have a model make the answers helpful, for TASK+NAME; the originals are kept."""
     _each_row("rewritten", "rewritten answers", given)
 
 
 @click.command()
-@generating_options
-@limit_option
-@click.option("--name", default="scored", show_default=True, help="What the scores are called: TASK+NAME@THRESHOLD.")
+@options("generating", "score")
 def score(**given: Any) -> None:
     """Have a model rate the rows from 0 to 5; those that reach a threshold are TASK+NAME@THRESHOLD."""
     _each_row("scored", "scored rows", given)
 
 
 @click.command()
-@generating_options
-@click.option("--limit", type=click.IntRange(min=1), help="Instructions asked (default: a tenth of all rows).")
-@click.option("--name", default="replay", show_default=True, help="What the rows are called: TASK+NAME.")
+@options("generating", "replay")
 def replay(**given: Any) -> None:
     """Have the model that will be trained answer general instructions, for TASK+NAME@0.1: it forgets less."""
     if not given["generator"] and not given["dry_run"]:

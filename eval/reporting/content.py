@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from unicodedata import east_asian_width
 
+from common.templates import environment
 from eval.records.folder import Folder
 from eval.reporting import cases as case_studies
 from eval.reporting import tables
@@ -25,15 +26,11 @@ def render(
     experiment: Experiment, words: dict[str, str], figures: dict[str, dict[str, Any]], most_cases: int, tell: Language
 ) -> str:
     """Return the report's text; `most_cases` of each kind are shown, the first of each in the main part."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"e": escape, "said": escape_but_code, "table": lambda table: table.markdown(escape, tell)}
+    known = environment(TEMPLATES)
+    known.filters |= {"e": escape, "said": escape_but_code, "table": lambda table: table.markdown(escape, tell)}
     shown, more = case_list(experiment, most_cases, tell)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])
-    text = environment.get_template("report.md.jinja").render(
+    text = known.get_template("report.md.jinja").render(
         experiment=experiment, tell=tell, words=words, figures=figures, in_short=in_short(experiment, tell),
         shared=", ".join(f"{key} {tables.value(value)}" for key, value in same.items()),
         evaluation=evaluation(experiment, tell),
