@@ -24,12 +24,11 @@ REFUSALS = {
 
 
 class UserError(Exception):
-    """A mistake the user can fix. `hint` says how, best as a command to type."""
+    """A mistake the user can fix. `hint` says how, best as a command to type; `close` is the nearest name."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", close: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint, self.close = message, hint, close
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -41,8 +40,9 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 def unknown(kind: str, name: str, choices: Iterable[str], listing: str) -> UserError:
     """Build the error for a `name` that is none of `choices`; `listing` is the command that shows them."""
     choices = sorted(choices)
-    hint = " ".join(filter(None, [nearest(name, choices), f"`{listing}` shows all: {', '.join(choices)}"]))
-    return UserError(f"unknown {kind}: {name!r}", hint)
+    close = nearest(name, choices)
+    hint = " ".join(filter(None, [close, f"`{listing}` shows all: {', '.join(choices)}"]))
+    return UserError(f"unknown {kind}: {name!r}", hint, close)
 
 
 def run_cli(main: Callable[[], object]) -> None:

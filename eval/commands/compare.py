@@ -35,9 +35,10 @@ def command(*, runs: tuple[str, ...], who: tuple[str, ...], name: str, judging: 
 
 def _gathered(folders: list[Folder], who: tuple[str, ...]) -> tuple[list[Question], dict[str, list[Answer]]]:
     """Return the questions that all runs have answered, and the answers by contestant, or raise UserError."""
-    missing = [f"{folder.path} has none of {name}" for folder in folders for name in who if name not in folder.answers]
+    missing = [(folder.path, name) for folder in folders for name in who if name not in folder.answers]
     if missing:
-        raise UserError(f"answers are missing: {', '.join(missing)}", f"make answer RUN={missing[0].partition(' ')[0]}")
+        told = ", ".join(f"{path} has none of {name}" for path, name in missing)
+        raise UserError(f"answers are missing: {told}", f"make answer RUN={missing[0][0]}")
     tasks = {str(folder.path): root_task(folder.task) for folder in folders if folder.task}
     if len(set(tasks.values())) > 1:
         raise UserError(

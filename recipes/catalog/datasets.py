@@ -77,7 +77,7 @@ def find_task(name: str) -> Task:
             return load_task(name)
         except UserError as error:
             if close := nearest(name, own_names()):
-                error.hint = f"{close} (in {INFO}); {error.hint}"
+                error.hint, error.close = f"{close} (in {INFO}); {error.hint}", close
             raise
     language = "zh" if read_own(name)["chinese"] else "en"
     return Task(

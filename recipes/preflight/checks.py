@@ -15,6 +15,7 @@ from recipes.catalog.unknown_model import template_hint
 from recipes.estimate.cutoff import warning
 from recipes.estimate.duration import in_words
 from recipes.estimate.memory import computed
+from recipes.llamafactory.keys import known_templates
 from recipes.preflight.conflicts import conflicts, wrong_form
 from recipes.preflight.expected import disk_gb, ram_held
 from recipes.preflight.suggest import shorter, suggestions
@@ -105,8 +106,8 @@ def _recipe(around: Surroundings) -> list[Check]:
 
 def _template(recipe: Recipe, around: Surroundings) -> Check:
     name = recipe.settings.get("template")
-    if name and name not in around.templates:
-        return Check("template", BAD, f"LLaMA-Factory has no template {name!r}", nearest(name, around.templates))
+    if name and name not in known_templates():
+        return Check("template", BAD, f"LLaMA-Factory has no template {name!r}", nearest(name, known_templates()))
     if name:
         return Check("template", OK, f"{name}, LLaMA-Factory's own")
     if recipe.backbone.prepare:

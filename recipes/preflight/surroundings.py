@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +14,7 @@ from common.hub import hub_cache, hub_home, snapshot
 from common.paths import RUNS
 from recipes.catalog.datasets import INFO, card_of
 from recipes.catalog.machine import nvidia_driver, ram_gb
-from recipes.llamafactory.keys import groups, known_templates
+from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import uses_ray
 from recipes.llamafactory.trial import PLAIN, ask, blind
 from recipes.preflight.conflicts import form_of, packages_of
@@ -31,7 +32,6 @@ class Surroundings:
     source: str = ""
     lengths: Mapping[str, Any] = field(default_factory=dict)
     """Characters of the training rows, as their card has them."""
-    templates: tuple[str, ...] = ()
     own_template: bool | None = None
     """Whether the model folder has a chat template of its own; None when it is not here yet."""
     faults: tuple[str, ...] = ()
@@ -67,7 +67,6 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
         form=_form(recipe.task) if card else "",
         source=card["source"] if card else "",
         lengths=card["lengths"] if card else {},
-        templates=known_templates(),
         own_template=_own_template(_model_folder(recipe)),
         faults=_faults(recipe),
         downloaded=_is_downloaded(recipe),
@@ -153,12 +152,9 @@ def has_token() -> bool:
 
 def missing(packages: set[str]) -> tuple[str, ...]:
     """Return those of the packages that are not installed."""
-    return tuple(sorted(name for name in packages if not _is_installed(name)))
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    installed = set()
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            metadata.version(name)
+            installed.add(name)
+    return tuple(sorted(packages - installed))

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 from common.options import NAME
+from converters.__main__ import cli as converters
+from eval.__main__ import main as judging
+from recipes.__main__ import main as recipes
 
 
 @pytest.mark.parametrize(
@@ -24,3 +28,14 @@ def test_names_are_known_in_any_case_and_folders_and_hub_ids_stay(
     for folder in ("Mine", "My Own", "My Models/A B"):
         Path(folder).mkdir(parents=True)
     assert NAME.convert(typed, None, None) == known
+
+
+def test_every_option_says_what_it_is() -> None:
+    silent = []
+    for group in (converters, recipes, judging):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            options = [one for one in command.params if isinstance(one, click.Option)]
+            silent += [f"{name} {one.opts[0]}" for one in options if not one.help]
+    assert silent == []

@@ -193,8 +193,7 @@ def _problem_of(act: Callable[..., object], *arguments: Any) -> list[str]:
     try:
         act(*arguments)
     except UserError as error:
-        close, mark, _ = error.hint.partition("?")
-        return [f"{error.message}; {close}?" if mark and close.startswith("did you mean") else error.message]
+        return ["; ".join(filter(None, [error.message, error.close]))]
     return []
 
 

@@ -15,7 +15,6 @@ from recipes.catalog.catalog import Hardware, Shape
 from recipes.catalog.datasets import DataFacts, data_facts
 from recipes.catalog.prices import price_per_hour
 from recipes.estimate.duration import in_words, seconds, tokens_a_second
-from recipes.llamafactory.keys import known_templates
 from recipes.preflight import suggest
 from recipes.preflight.checks import BAD, OK, OPEN, Check, checks, refuse, text
 from recipes.preflight.expected import disk_gb
@@ -24,9 +23,7 @@ from recipes.preflight.surroundings import Surroundings, has_token, look_around,
 from recipes.recipe import Recipe
 from tests.recipes.samples import FEW_ROWS, recipe
 
-AROUND = Surroundings(
-    form="answers", source="here", templates=known_templates(), downloaded=True, disk_free_gb=2000, has_token=True
-)
+AROUND = Surroundings(form="answers", source="here", downloaded=True, disk_free_gb=2000, has_token=True)
 QWEN_7B = Shape(layers=32, hidden=4096, mlp=11008, heads=32, kv_heads=32, vocabulary=151936)
 
 
