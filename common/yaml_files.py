@@ -15,7 +15,8 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping; an error where a key stands in it twice."""
         keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := next((value for tag, value in keys if keys.count((tag, value)) > 1), None):
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)[1]
             raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands there twice", node.start_mark)
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
