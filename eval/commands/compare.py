@@ -47,7 +47,8 @@ def _gathered(folders: list[Folder], who: tuple[str, ...]) -> tuple[list[Questio
         )
     given = {
         label + (f"-{name}" if len(who) > 1 else ""): {
-            answer.question: answer for answer in folder.answers[name].values()
+            answer.question: replace(answer, of=f"{folder.path}/answers/{name}.jsonl")
+            for answer in folder.answers[name].values()
         }
         for folder, label in zip(folders, _labels([folder.path for folder in folders]), strict=True)
         for name in who

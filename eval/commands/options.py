@@ -74,12 +74,13 @@ class Compared:
     """Whose answers are compared."""
 
     who: tuple[str, ...]
-    baseline: str
+    pair: tuple[tuple[str, str], ...]
+    """The pairs to be compared; none: everyone with everyone."""
 
     def pairings(self, folder: Folder, questions: Path | None = None) -> tuple[list[Question], list[Pairing], str]:
         """Return the questions (all that were answered, or those of a file), the pairs, and the pairs' language."""
         asked = [q for q in (load_questions(questions) if questions else folder.questions) if q.use == "judge"]
-        work = folder.pairings(asked, self.who, self.baseline)
+        work = folder.pairings(asked, self.who, self.pair)
         return asked, work, language_of([pairing.question.text for pairing in work])
 
 

@@ -33,6 +33,8 @@ class Answer:
     tokens_in: int = 0
     tokens_out: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    of: str = ""
+    """The file that it was taken from, where models of several runs meet."""
 
     @property
     def cut_off(self) -> bool:

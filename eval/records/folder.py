@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from common.files import atomic, read_object, sha256, write_jsonl
 from common.paths import folder_name
 from common.progress import notice
 from eval.records.answers import Answer, contestants, load, path_of, rows_of
-from eval.records.judgments import VOTE, Judgment, Pairing, pairings, pairs_of, sha256_of_pair
+from eval.records.judgments import VOTE, Judgment, Pairing, pairings, sha256_of_pair
 from eval.records.questions import Question, load_questions
 
 
@@ -80,10 +81,12 @@ class Folder:
             return False
         return row.pair_sha256 == sha256_of_pair(questions[row.id].text, first, second)
 
-    def pairings(self, questions: Iterable[Question], who: Sequence[str] = (), baseline: str = "") -> list[Pairing]:
-        """Return the pairs of contestants to be judged, in both orders; UserError when there are none."""
+    def pairings(
+        self, questions: Iterable[Question], who: Sequence[str] = (), pairs: Sequence[tuple[str, str]] = ()
+    ) -> list[Pairing]:
+        """Return the pairs of contestants to be judged, in both orders: of all of them, or `pairs`; else UserError."""
         names = list(who) or list(self.answers)
-        everyone = dict.fromkeys([*names, *filter(None, [baseline])])
+        everyone = dict.fromkeys(name for pair in pairs for name in pair) if pairs else dict.fromkeys(names)
         missing = [name for name in everyone if name not in self.answers]
         hint = f"make answer RUN={self.path}"
         if missing:
@@ -92,7 +95,7 @@ class Folder:
         if len(everyone) < 2:
             there = ", ".join(names) or "none"
             raise UserError(f"a comparison needs two contestants, {self.path} has {there}", hint)
-        work = pairings(questions, self.answers, pairs_of(names, baseline))
+        work = pairings(questions, self.answers, pairs or list(combinations(names, 2)))
         if not work:
             raise UserError(f"no question is answered by two contestants in {self.path}", hint)
         return work

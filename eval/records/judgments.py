@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import combinations
 from typing import Any, Literal
 
 from common.errors import UserError
@@ -68,13 +67,6 @@ class Judgment:
     def row(self) -> dict[str, Any]:
         """Return this judgment as a JSON-like dict."""
         return asdict(self)
-
-
-def pairs_of(names: list[str], baseline: str = "") -> list[tuple[str, str]]:
-    """Return who is compared with whom: everyone with everyone, or everyone with the baseline."""
-    if not baseline:
-        return list(combinations(names, 2))
-    return [(name, baseline) for name in names if name != baseline]
 
 
 def pairings(

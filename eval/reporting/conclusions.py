@@ -1,11 +1,12 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
-from typing import Any
+from statistics import mean
 
 from eval.reporting import seeds
 from eval.reporting.cases import best_run
-from eval.reporting.experiment import Experiment, RunFacts, loss_against
+from eval.reporting.experiment import Experiment, RunFacts
 from eval.reporting.language import Language
+from eval.reporting.seeds import Recipe
 from eval.reporting.tables import difference
 from eval.result.sentences import heldout, over_seeds, p_value, power, rate, verdict
 
@@ -58,13 +59,25 @@ def sentences(experiment: Experiment, tell: Language) -> list[str]:
         found.append(tell("unfinished", missing=missing, of=len(experiment.runs), told=told))
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
-        said = (*_losses(runs, tell), *_verdicts(experiment, runs, tell), *_baseline(experiment, task, tell))
-        said = (*said, *_seeds(experiment, runs, tell), *_judged_over_seeds(experiment, task, tell))
+        recipes = seeds.recipes(experiment, runs)
+        said = (*_losses(runs, recipes, tell), *_verdicts(experiment, runs, tell), *_baseline(recipes, tell))
+        said = (*said, *_seeds(recipes, tell), *_judged_over_seeds(experiment, task, tell))
         found += [tell("of task", task=task, said=line) if len(experiment.tasks) > 1 else line for line in said]
-    return found + ([tell("each one seed")] if len(experiment.done) > 1 and not seeds.pooled(experiment) else [])
+    return [*found, *_one_seed(experiment, tell)]
 
 
-def _losses(runs: list[RunFacts], tell: Language) -> list[str]:
+def _one_seed(experiment: Experiment, tell: Language) -> list[str]:
+    """Say of which runs it is not known how much they vary with the seed."""
+    recipes = seeds.recipes(experiment)
+    like = {(run.base_task, run.model) for run in experiment.done}
+    known = {key for key in like if seeds.spread(recipes, *key)}
+    names = [run.name for run in experiment.done if (run.base_task, run.model) not in known]
+    if len(experiment.done) < 2 or not names:
+        return []
+    return [tell("each one seed", names=names if known else [])]
+
+
+def _losses(runs: list[RunFacts], recipes: list[Recipe], tell: Language) -> list[str]:
     measured = [run for run in runs if run.heldout]
     if len(measured) < 2:
         return [heldout(run.heldout, tell.result) for run in measured]
@@ -75,19 +88,25 @@ def _losses(runs: list[RunFacts], tell: Language) -> list[str]:
         tell(
             "losses", lower=tell("of", some=lower, all=len(measured)),
             higher=higher and tell("of", some=higher, all=len(measured)), rest=len(measured) - lower - higher,
-            lowest=_lowest(measured, tell) if same_tokens else tell("other tokens"),
+            lowest=_lowest(recipes, tell) if same_tokens else tell("other tokens"),
         )
     ]  # fmt: skip
 
 
-def _lowest(measured: list[RunFacts], tell: Language) -> str:
-    """Name the run with the lowest loss, and those whose difference from it may be the rows' chance."""
-    best = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
-    others = [run for run in measured if run is not best]
-    changes = {run.name: loss_against(best, run, len(others)) for run in others}
+def _lowest(recipes: list[Recipe], tell: Language) -> str:
+    """Name the recipe with the lowest loss, and those whose difference from it may be chance."""
+    if len(recipes) < 2:
+        return ""
+    best, *others = sorted(recipes, key=lambda recipe: mean(recipe.losses))
+    changes = {one.name: _difference(best, one, recipes, len(others)) for one in others}
     close = [name for name, change in changes.items() if change is None or round(change["high"], 3) >= 0]
-    loss = f"{best.heldout['tuned']['loss']:.3f}"
-    return tell("lowest of several" if close else "lowest", best=best.name, loss=loss, close=close)
+    return tell(
+        "lowest of several" if close else "lowest", best=best.name, loss=f"{mean(best.losses):.3f}", close=close
+    )
+
+
+def _difference(one: Recipe, start: Recipe, among: list[Recipe], comparisons: int = 1) -> dict[str, float] | None:
+    return seeds.difference(one, start, seeds.spread(among, one.first.base_task, one.first.model), comparisons)
 
 
 def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:
@@ -114,15 +133,21 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> l
     return said
 
 
-def _baseline(experiment: Experiment, task: str, tell: Language) -> list[str]:
+def _baseline(recipes: list[Recipe], tell: Language) -> list[str]:
     told: dict[str, list[str]] = {"lower": [], "higher": [], "open": []}
-    compared = [(run, start) for run, start in experiment.compared if run.base_task == task]
-    for run, start in compared:
-        if wide := loss_against(run, start, len(compared)):
-            key = "lower" if wide["high"] < 0 else "higher" if wide["low"] > 0 else "open"
-            told[key].append(f"{run.name} ({difference(loss_against(run, start))})")
+    compared = _with_starts(recipes)
+    for recipe, start in compared:
+        if wide := _difference(recipe, start, recipes, len(compared)):
+            key = "lower" if round(wide["high"], 3) < 0 else "higher" if round(wide["low"], 3) > 0 else "open"
+            told[key].append(f"{recipe.name} ({difference(_difference(recipe, start, recipes))})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
-    return [tell("baseline", of=len(compared), parts=parts)] if parts else []
+    several = any(len(recipe.runs) > 1 for recipe in recipes)
+    return [tell("baseline", of=len(compared), parts=parts, several=several)] if parts else []
+
+
+def _with_starts(recipes: list[Recipe]) -> list[tuple[Recipe, Recipe]]:
+    of = {recipe.name: recipe for recipe in recipes}
+    return [(recipe, of[recipe.start]) for recipe in recipes if recipe.start in of]
 
 
 def _judged_over_seeds(experiment: Experiment, task: str, tell: Language) -> list[str]:
@@ -131,12 +156,7 @@ def _judged_over_seeds(experiment: Experiment, task: str, tell: Language) -> lis
     return [over_seeds(row, tell.result) for rows in met for row in rows]
 
 
-def _seeds(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:
-    """Say how runs differ over their seeds; where there is one seed, that it was one."""
-    groups = {group.name: group for group in seeds.pooled(experiment) if next(iter(group.runs.values())) in runs}
-    said = []
-    for group in groups.values():
-        facts: dict[str, Any] = seeds.against(group, groups.get(group.start))
-        if facts:
-            said.append(tell("seeds", **facts | {"change": difference(facts["change"])}))
-    return said
+def _seeds(recipes: list[Recipe], tell: Language) -> list[str]:
+    """Say how recipes differ from seed to seed."""
+    found = [facts for recipe, start in _with_starts(recipes) if (facts := seeds.against(recipe, start))]
+    return [tell("seeds", **facts | {"change": difference(facts["change"])}) for facts in found]

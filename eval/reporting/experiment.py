@@ -6,7 +6,8 @@ from typing import Any
 
 from common.names import root_task
 from common.paired_loss import paired_difference
-from common.run_files import DONE, HeldOut, LogRow, Manifest, Step
+from common.run_files import HeldOut, LogRow, Manifest, Step
+from common.sweep_files import DONE
 from eval.records.folder import Folder
 from eval.statistics.outcomes import correct
 

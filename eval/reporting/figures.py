@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from common.files import atomic
-from common.run_files import DONE
+from common.sweep_files import DONE
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, short
 from eval.reporting.language import Language
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from common import run_files, typed
+from common import run_files, sweep_files, typed
 from common.errors import UserError
 from common.files import read_object
 from common.paths import data_folder
-from common.run_files import DONE, Manifest, Plan
+from common.run_files import Manifest
+from common.sweep_files import DONE, Plan
 from eval.records.folder import Folder
 from eval.reporting.experiment import Experiment, Meeting, RunFacts
 from eval.result.metrics import build
@@ -16,7 +17,7 @@ from eval.statistics.pooling import rankings, table
 
 def from_sweep(sweep: str) -> Experiment:
     """Read a sweep that was started; UserError when there is none, or nothing of it is done."""
-    plan = run_files.read_sweep(sweep)
+    plan = sweep_files.read_sweep(sweep)
     runs = [_run_of_sweep(plan, run) for run in plan.runs]
     if not any(run.state == DONE for run in runs):
         hint = f"make sweep SWEEP={plan.name} goes on; STATUS=1 shows how far"
@@ -42,8 +43,8 @@ def from_sweep(sweep: str) -> Experiment:
     )
 
 
-def _run_of_sweep(plan: Plan, run: run_files.Run) -> RunFacts:
-    state, place = run_files.read_state(plan, run), Path(run.folder)
+def _run_of_sweep(plan: Plan, run: sweep_files.Run) -> RunFacts:
+    state, place = sweep_files.read_state(plan, run), Path(run.folder)
     now, error = state.state, state.error or ""
     if now == DONE and not (place / "manifest.json").is_file():
         now, error = "gone", f"{place} is gone"

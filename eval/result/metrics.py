@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.files import read_jsonl, sha256
+from common.files import sha256
 from common.llm.prices import price_of
 from common.llm.reply import CUT_OFF
 from common.run_files import read_general, read_heldout
@@ -68,6 +68,7 @@ def build(folder: Folder) -> dict[str, Any]:
         if len(by_judge) > 1:
             agreement.append({"a": a, "b": b} | agreement_of(_ratings(by_judge)))
     stats.correct(comparisons)
+    trained = [who for who, rows in answers.items() if next(iter(rows.values())).of.endswith("tuned.jsonl")]
     result: dict[str, Any] = {
         "folder": str(folder.path),
         "task": folder.task,
@@ -77,8 +78,8 @@ def build(folder: Folder) -> dict[str, Any]:
         "stale_judgments": folder.stale_judgments,
         "lost_votes": folder.lost_votes,
         "comparisons": comparisons,
-        "seeds": [row | {"kind": kind_of(row["judge"])} for row in over_seeds(rated, answers)],
-        "trained": _trained(folder),
+        "seeds": [row | {"kind": kind_of(row["judge"])} for row in over_seeds(rated, answers, trained)],
+        "trained": trained,
         "agreement": agreement,
         "choice": choice_scores(folder.questions, answers),
         "texts": text_scores(folder.questions, answers),
@@ -93,12 +94,6 @@ def build(folder: Folder) -> dict[str, Any]:
     }
     result["warnings"] = caveats(result)
     return result
-
-
-def _trained(folder: Folder) -> list[str]:
-    """Return the contestants that are tuned models of a sweep's runs."""
-    first = {path.stem: next(read_jsonl(path), {}) for path in sorted(folder.path.glob("answers/*.jsonl"))}
-    return [who for who, row in first.items() if str(row.get("of", "")).endswith("tuned.jsonl")]
 
 
 def kind_of(judge: str) -> str:

@@ -174,7 +174,8 @@ def caveats(result: dict[str, Any], language: str = "en") -> list[str]:
     found += forgotten(result["general"], tell)
     if len({str(entry["settings"]) for entry in result["contestants"].values()}) > 1:
         found.append(tell("settings"))
-    if len(result["trained"]) > 1 and not result["seeds"]:
+    several = {name for row in result["seeds"] for name in row["of"]}
+    if len(result["trained"]) > 1 and not several.issuperset(result["trained"]):
         found.append(tell("one seed"))
     return found
 

@@ -5,6 +5,7 @@ scipy takes as long as judging a task; the tests hold them against scipy and sta
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import exp, lgamma, log, sqrt
 from statistics import NormalDist
@@ -37,6 +38,32 @@ def rate_interval(scores: Sequence[float], comparisons: int = 1) -> list[float]:
     spread = (sum((score - p) ** 2 for score in scores) + 1) / (n * p * (1 - p) + 1)
     z = NormalDist().inv_cdf(1 - 0.025 / comparisons) if comparisons > 1 else Z95
     return wilson(sum(scores) / spread, n / spread, z)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much training varies with the seed: the variance of one seed's figure, and its degrees of freedom."""
+
+    variance: float
+    freedom: float
+
+
+def over_seeds(
+    mean: float, interval: Sequence[float], seeds: float, spread: Spread, comparisons: int = 1
+) -> list[float]:
+    """Return the interval of a mean over rows (or questions) and over the seeds.
+
+    `interval` is the 95 % interval over the rows alone, and 1 / `seeds` of the `spread` what the seeds add. Of so many
+    `comparisons` all together hold (Bonferroni). Both parts are put together as Zou and Donner (2008) do, since the
+    variance over a few seeds is itself hardly known: Satterthwaite's approximation is too narrow there.
+    """
+    from scipy.special import stdtrit
+
+    tail = 1 - 0.025 / comparisons
+    of_rows = NormalDist().inv_cdf(tail) * (interval[1] - interval[0]) / 2 / Z95
+    of_seeds = float(stdtrit(spread.freedom, tail)) * sqrt(spread.variance / seeds)
+    half = sqrt(of_rows**2 + of_seeds**2)
+    return [mean - half, mean + half]
 
 
 def binomial_tail(least: int, n: int, p: float = 0.5) -> float:

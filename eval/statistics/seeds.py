@@ -1,11 +1,12 @@
 """Win rates of models that differ in nothing but the seed of their training, taken together. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
-from statistics import mean, stdev
+from collections.abc import Container, Iterable, Mapping
+from statistics import mean, stdev, variance
 from typing import Any
 
-from eval.statistics.intervals import rate_interval
+from eval.statistics import intervals
+from eval.statistics.intervals import Spread, rate_interval
 
 SEED = re.compile(r"-?\bseed-(\d+)")
 START = "baseline"
@@ -24,35 +25,59 @@ def recipes(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def over_seeds(judged: Mapping[tuple[str, str, str], Scores], names: Iterable[str]) -> list[dict[str, Any]]:
+def over_seeds(
+    judged: Mapping[tuple[str, str, str], Scores], names: Iterable[str], trained: Container[str]
+) -> list[dict[str, Any]]:
     """Return what each judge says of two recipes over several seeds, out of (judge, a, b) -> scores of a.
 
-    The interval is over the questions, each with its mean over the seeds; `sd` is that of the seeds' win rates. Runs of
-    the same seed are compared where they met. A recipe that met itself shows what another seed alone changes.
+    `trained` are those of the `names` that were trained. Two recipes are compared by their runs of the same seed, and
+    each run with a model that was not trained. The interval is over the questions, each with its mean over the seeds;
+    `sd` is that of the seeds' win rates, and a winner is `sure` by both together, corrected for all that met. A recipe
+    that met itself shows what another seed alone changes.
     """
     of = recipes(names)
     met: dict[tuple[str, str, str], dict[tuple[str, str], Scores]] = {}
+    untrained: set[str] = set()
     for (judge, a, b), given in judged.items():
         (one, seed), (other, another), scores = of[a], of[b], dict(given)
+        untrained |= {of[who][0] for who in (a, b) if who not in trained}
         if one != other and (judge, other, one) in met:
             one, other, seed, another = other, one, another, seed
             scores = {question: 1 - score for question, score in given.items()}
         if scores:
             met.setdefault((judge, one, other), {})[seed, another] = scores
-    rows: list[dict[str, Any]] = []
+    found: dict[tuple[str, str, str], dict[tuple[str, str], Scores]] = {}
     for (judge, one, other), runs in met.items():
-        same = {seeds: scores for seeds, scores in runs.items() if seeds[0] == seeds[1]}
-        used = same if len(same) > 1 else runs
-        if len(used) < 2:
-            continue
-        rates = [mean(scores.values()) for scores in used.values()]
+        used = runs
+        if one != other and not {one, other} & untrained:
+            used = {seeds: scores for seeds, scores in runs.items() if seeds[0] == seeds[1]}
+        if len(used) > 1:
+            found[judge, one, other] = used
+    rows: list[dict[str, Any]] = []
+    for (judge, one, other), used in found.items():
+        spread = _spread([runs for (by, a, b), runs in found.items() if by == judge and (a != b) == (one != other)])
         questions = dict.fromkeys(question for scores in used.values() for question in scores)
         means = [mean(scores[question] for scores in used.values() if question in scores) for question in questions]
-        # A winner has to win beyond chance over all that is compared, and under each seed.
-        low, high = rate_interval(means, sum(key[0] == judge for key in met))
+        rate, interval, rates = mean(means), rate_interval(means), _rates(used)
+        low, high = intervals.over_seeds(rate, interval, len(used), spread, sum(key[0] == judge for key in met))
         rows.append(
-            {"judge": judge, "a": one, "b": other, "seeds": len(used), "win_rate": mean(means),
-             "interval": rate_interval(means), "sd": stdev(rates), "rates": rates,
-             "sure": one != other and (low > 0.5 < min(rates) or high < 0.5 > max(rates))}
+            {"judge": judge, "a": one, "b": other, "seeds": len(used), "win_rate": rate, "interval": interval,
+             "sd": stdev(rates), "rates": rates, "sure": one != other and not low <= 0.5 <= high,
+             "of": [name for name, (recipe, _) in of.items() if recipe in (one, other)]}
         )  # fmt: skip
     return rows
+
+
+def _rates(runs: Mapping[Any, Scores]) -> list[float]:
+    return [mean(scores.values()) for scores in runs.values()]
+
+
+def _spread(compared: list[dict[tuple[str, str], Scores]]) -> Spread:
+    """Return how much win rates vary from seed to seed, all pairs of recipes together: few seeds of one say little.
+
+    Pairs share their baseline, so their variances are not independent of each other; half of them are counted.
+    """
+    most = max(len(runs) for runs in compared) - 1
+    return Spread(
+        mean(variance(_rates(runs)) for runs in compared), max(most, sum(len(runs) - 1 for runs in compared) / 2)
+    )

@@ -11,7 +11,7 @@ import yaml
 from common.errors import UserError, nearest
 from common.overrides import as_set, parse_settings
 from common.process import only_one
-from common.run_files import FAILED, SWEEPS, Plan, read_state, read_sweep, sweep_name
+from common.sweep_files import FAILED, SWEEPS, Plan, read_state, read_sweep, sweep_name
 from recipes.sweeping.planning.preview import cannot_work, completed, refuse
 from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve

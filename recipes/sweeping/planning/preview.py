@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
-from common.run_files import Plan
+from common.sweep_files import Plan, Run
 from common.templates import fill
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks
@@ -17,7 +18,7 @@ from recipes.render import TEMPLATES
 from recipes.sweeping.planning.resolve import content_key, recipe_of, without_repeats
 
 MOST_TO_COMPARE_ALL = 6
-"""Up to so many tuned models all meet all others; more of them meet the baseline and their bases only."""
+"""Up to so many tuned models all meet all others."""
 
 OTHER_RAM_GB = 12
 """For torch, the encoded rows and their workers."""
@@ -103,14 +104,27 @@ def table(plan: Plan) -> str:
 
 
 def judgments(plan: Plan) -> int:
-    """Estimate how many judgments a judge makes: each run against its base, and then all models of a task."""
-    found = 40 * len(plan.runs)
-    for task in plan.tasks:
-        runs = plan.of_task(task)
-        models = len(runs) + len({run.base for run in runs}) + len(plan.contestants)
-        pairs = models * (models - 1) // 2 if len(runs) <= MOST_TO_COMPARE_ALL else 2 * (models - 1)
-        found += 40 * pairs if len(runs) > 1 else 0
-    return found
+    """Estimate how many judgments a judge makes: each run against its base, and then the models of a task."""
+    met = [meetings(runs, plan.contestants) for task in plan.tasks if len(runs := plan.of_task(task)) > 1]
+    return 40 * (len(plan.runs) + sum(map(len, met)))
+
+
+def meetings(runs: Sequence[Run], contestants: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return which models of one task are judged against each other.
+
+    Of a few runs, all. Of more: each run meets its own baseline (the one of the same seed) and its base; baselines,
+    bases and outside contestants meet one of them, so that one ranking links all.
+    """
+    models = [run.contestant for run in runs]
+    others = list(dict.fromkeys([*(run.base for run in runs), *(name.partition("=")[0] for name in contestants)]))
+    if len(runs) <= MOST_TO_COMPARE_ALL:
+        return list(combinations([*models, *others], 2))
+    starts = {run.id: run.contestant for run in runs if run.id == run.baseline}
+    one = next(iter(starts.values()), others[0])
+    pairs = [(run.contestant, starts[run.baseline]) for run in runs if run.baseline in starts]
+    pairs += [(run.contestant, run.base) for run in runs]
+    pairs += [(name, one) for name in (*starts.values(), *others)]
+    return list({frozenset(pair): pair for pair in pairs if pair[0] != pair[1]}.values())
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

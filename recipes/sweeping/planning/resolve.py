@@ -8,8 +8,8 @@ from common.errors import UserError, nearest
 from common.files import sha256_of
 from common.overrides import as_set, unchecked
 from common.paths import data_folder, folder_name, questions_file, run_folder
-from common.run_files import Plan, Run
 from common.schema import invalid
+from common.sweep_files import Plan, Run
 from converters.output.card import read_card
 from converters.registry import load_task
 from converters.settings import build_settings

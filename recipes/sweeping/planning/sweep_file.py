@@ -19,8 +19,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_valid
 from common.errors import UserError
 from common.options import NAME
 from common.overrides import parse_settings, unchecked
-from common.run_files import STEPS
 from common.schema import MALFORMED, Schema, Text, Texts, build, unknown_key
+from common.sweep_files import STEPS
 from common.yaml_files import read_yaml
 from recipes.llamafactory.keys import known_keys, sorted_out
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from common.files import read_jsonl, write_jsonl, write_text
 from common.llm.endpoint import split_model
-from common.run_files import Plan, Run
 from common.subprocesses import call
-from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL
+from common.sweep_files import Plan, Run
+from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL, meetings
 from recipes.sweeping.running import state as states
 
 
@@ -23,8 +23,9 @@ def compare(plan: Plan) -> None:
         print(f"\n{task}: {len(runs)} tuned models and their bases are compared in {folder}", flush=True)
         for contestant in plan.contestants:
             call("eval", "answer", run=folder, **asked(contestant, task, plan.questions))
-        baseline = next((run.contestant for run in runs if run.id == run.baseline), names[-1])
-        call("eval", "judge", run=folder, judge=plan.judge, baseline=baseline * (len(runs) > MOST_TO_COMPARE_ALL))
+        others = [path.stem for path in sorted(folder.glob("answers/*.jsonl")) if path.stem not in names]
+        pairs = meetings(runs, others) if len(runs) > MOST_TO_COMPARE_ALL else []
+        call("eval", "judge", *(word for pair in pairs for word in ("--pair", *pair)), run=folder, judge=plan.judge)
 
 
 def asked(contestant: str, task: str, questions: str) -> dict[str, str]:

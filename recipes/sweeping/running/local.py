@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from common.errors import UserError
 from common.process import stop, supervised, terminable
-from common.run_files import Plan, Run
+from common.sweep_files import Plan, Run
 from recipes.catalog.machine import nvidia_cards
 
 POLL_SECONDS = 0.5

@@ -15,7 +15,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
-from common.run_files import DONE, FAILED, Plan, Run, read_state, write_state
+from common.sweep_files import DONE, FAILED, Plan, Run, read_state, write_state
 from recipes.sweeping.running import on_ray_task, state
 
 RETRIES = 5

@@ -14,8 +14,8 @@ from common.errors import UserError
 from common.names import root_task
 from common.paths import CACHE, data_folder, folder_name
 from common.process import only_one, run_logged
-from common.run_files import DONE, FAILED, RUNNING, WAITING, Plan, Run, State, read_state, write_state
 from common.subprocesses import call
+from common.sweep_files import DONE, FAILED, RUNNING, WAITING, Plan, Run, State, read_state, write_state
 from recipes import pipeline
 from recipes.preflight.expected import disk_gb
 from recipes.preflight.surroundings import look_around

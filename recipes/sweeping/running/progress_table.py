@@ -11,19 +11,8 @@ from rich.text import Text
 
 from common.overrides import as_set
 from common.process import is_held
-from common.run_files import (
-    DONE,
-    FAILED,
-    RUNNING,
-    LogRow,
-    Plan,
-    Run,
-    State,
-    read_general,
-    read_heldout,
-    read_state,
-    training,
-)
+from common.run_files import LogRow, read_general, read_heldout, training
+from common.sweep_files import DONE, FAILED, RUNNING, Plan, Run, State, read_state
 from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
 from recipes.sweeping.running import state as states

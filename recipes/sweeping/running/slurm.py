@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_text
-from common.run_files import Plan, Run
+from common.sweep_files import Plan, Run
 from common.templates import fill
 from recipes.catalog.machine import nvidia_cards
 from recipes.render import TEMPLATES

@@ -4,7 +4,8 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.run_files import DONE, SWEEPS, Plan, Run, State, read_manifest, read_state
+from common.run_files import read_manifest
+from common.sweep_files import DONE, SWEEPS, Plan, Run, State, read_state
 
 RESULTS = {
     "train": "adapter/all_results.json",

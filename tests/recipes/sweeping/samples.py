@@ -1,6 +1,6 @@
 """Runs and sweep files that several tests begin with."""
 
-from common.run_files import Run
+from common.sweep_files import Run
 from recipes.sweeping.planning.sweep_file import read
 
 

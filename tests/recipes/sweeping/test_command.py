@@ -9,7 +9,7 @@ import yaml
 from common.errors import UserError
 from common.files import write_json
 from common.process import only_one
-from common.run_files import DONE, FAILED, State, read_state, write_state
+from common.sweep_files import DONE, FAILED, State, read_state, write_state
 from recipes.__main__ import main
 from recipes.sweeping import command
 from recipes.sweeping.command import planned, sweep

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.run_files import STEPS
+from common.sweep_files import STEPS
 from recipes.sweeping.command import sweep
 from tests.checkout import ROOT, Checkout
 

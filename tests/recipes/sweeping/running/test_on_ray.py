@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from common.errors import UserError
-from common.run_files import Plan, read_state
+from common.sweep_files import Plan, read_state
 from recipes.sweeping.running import on_ray
 from tests.checkout import Checkout
 from tests.recipes.sweeping.samples import run_of as any_run
@@ -19,7 +19,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 # What `recipes sweep --only` does, without its reading of the command line.
 DO_ONE = """import sys
 from recipes.sweeping.running import one_run
-from common.run_files import read_sweep
+from common.sweep_files import read_sweep
 plan = read_sweep(sys.argv[1])
 sys.exit(0 if one_run.do(plan, plan.run(sys.argv[2])) else 1)
 """

@@ -1,7 +1,7 @@
 """Why a run failed, and the times of what it did."""
 
 from common.files import write_json
-from common.run_files import State
+from common.sweep_files import State
 from recipes.sweeping.running.one_run import reason
 from recipes.sweeping.running.state import seconds_kept
 from tests.recipes.sweeping.samples import run_of

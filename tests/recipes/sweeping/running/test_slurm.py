@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.run_files import Plan
+from common.sweep_files import Plan
 from recipes.sweeping.running import slurm
 from tests.recipes.sweeping.samples import run_of as any_run
 
