@@ -7,6 +7,7 @@ is no answer, however it puts that; one that apologises and then answers is one.
 
 import functools
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,8 @@ WRAPPED = re.compile(
 )
 LEAST_CONTENT = 0.35
 """A refusal with a smaller share of content is nothing else."""
+FEW_UNITS = 4
+"""An answer of more sentences than this says something."""
 AT_EACH_END = 3
 """Announcements or offers that are cut off at most."""
 
@@ -53,8 +56,11 @@ def unframed(text: str) -> str:
     return text
 
 
-def no_answer(text: str) -> tuple[str, str] | None:
-    """Return ("refused" or "no_content", the sentence that shows it) when hardly anything of a text answers."""
+def no_answer(text: str, asked: str = "") -> tuple[str, str] | None:
+    """Return ("refused" or "no_content", the sentence that shows it) when hardly anything of a text answers.
+
+    A text that refuses, or speaks of itself, has no content either where it shares nothing with what was `asked`.
+    """
     units = [found[0].strip() for found in UNIT.finditer(unframed(text)) if LETTER.search(found[0])]
     if not units:
         return "no_content", "nothing is said"
@@ -64,7 +70,16 @@ def no_answer(text: str) -> tuple[str, str] | None:
     content = 1 - sum(map(len, spoken)) / sum(map(len, units))
     if refusing and content < LEAST_CONTENT:
         return "refused", refusing
+    own = refusing or next((unit for unit in units if phrases("speaker").search(unit)), "")
+    if asked and own and len(units) <= FEW_UNITS and not _content(asked) & _content(text):
+        return "refused", own
     return ("no_content", spoken[0]) if not content else None
+
+
+def _content(text: str) -> set[str]:
+    """Return the words of a text that say what it is about: longer ones, in Chinese pairs of characters."""
+    pairs = {one + other for run in re.findall(r"[\u4e00-\u9fff]+", text) for one, other in pairwise(run)}
+    return pairs | {word[:5] for word in re.findall(r"[a-z]{4,}", text.casefold())}
 
 
 def repetition(text: str) -> str:

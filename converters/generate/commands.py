@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_UNREAD = 0.05
 """The share of replies without a score above which the selection is not by the score."""
+MOST_ALIKE, LEAST_SCORED = 0.8, 10
+"""The share of one and the same score, of so many rows, above which the scores select nothing."""
 
 
 options = options_of(Path(__file__).parents[1] / "options.yaml")
@@ -76,7 +78,7 @@ def replay(**given: Any) -> None:
 def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
     from converters.generate.ask import LARGER_BUDGET
     from converters.generate.mixing import generated_count
-    from converters.generate.parts import card_of
+    from converters.generate.parts import card_of, part_card
     from converters.generate.replay import Replayer
     from converters.generate.rewriting import Rewriter
     from converters.generate.scoring import Scorer
@@ -93,6 +95,10 @@ def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
     made, dropped = counts
     if dropped["unread"] > MOST_UNREAD * (made + dropped["unread"]):
         notice(f"warning: {dropped['unread']:,} replies hold no score; rows are then selected by how the model writes")
+    if kind == "scored" and made >= LEAST_SCORED:
+        score, same = max(part_card(part.task.name, part.name)["scores"].items(), key=lambda found: found[1])
+        if same > MOST_ALIKE * made:
+            notice(f"warning: {same:,} of {made:,} rows have the score {score}: this model hardly tells rows apart")
     if made:
         _finished(part, f"{made:,} {what}", dropped, part.mix + {"scored": "@4", "replay": "@0.1"}.get(kind, ""))
     if work.stopped:

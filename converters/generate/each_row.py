@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from common import consent
 from common.llm.client import Request
 from common.llm.quote import estimate
 from common.llm.reply import Reply
@@ -58,9 +59,11 @@ class EachRow(ABC):
         records = [record_of(row) for row in rows]
         requests = [self.request(record) for record in records]
         asker = Asker(self.part.endpoint, self.part.folder, limits)
-        print(estimate(self.part.endpoint, requests, self.reply_tokens, asker.cache))
+        quote = estimate(self.part.endpoint, requests, self.reply_tokens, asker.cache)
+        print(quote)
         if dry_run:
             return None
+        consent.to_pay(quote.dollars, limits.budget)
         with only_one(self.part.folder):
             self.part.begin(force)
             replies = run(self._ask(asker, requests))

@@ -36,6 +36,18 @@ WORDS = {
     )
     for value, word in zip(values, words.split(), strict=True)
 }
+TWICE = {"twice": 2, "double": 2, "both": 2, "triple": 3, "双": 2, "两者": 2, "半": 0.5, "half": 0.5}
+"""Words that say a number of the original in the rewritten answer; they are not required of it."""
+UNITS = {
+    "hour": 1, "hours": 1, "小时": 1, "day": 24, "days": 24, "daily": 24, "天": 24, "日": 24, "week": 168, "weeks": 168,
+    "周": 168, "星期": 168, "月": 1e6, "个月": 1e6, "month": 1e6, "months": 1e6, "年": 12e6, "year": 12e6,
+    "years": 12e6, "mg": 1e9, "毫克": 1e9, "g": 1e12, "gram": 1e12, "grams": 1e12, "克": 1e12, "kg": 1e15, "公斤": 1e15,
+    "ml": 1e18, "毫升": 1e18, "l": 1e21, "升": 1e21,
+}  # fmt: skip
+"""Units of time, mass and volume, each in the smallest of its kind: far apart, so that kinds never meet."""
+QUANTITY = re.compile(
+    rf"({ARABIC}|{NUMERAL}|\b[a-z]+\b)[\s-]*({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![a-z])"
+)
 TITLE = re.compile(r"《([^《》]{2,40})》")
 LATIN_IN_HAN = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,}")
 NAME = re.compile(r"(?!OK\b)(?:(?<=[a-z0-9,;:] )[A-Z][\w’'-]+|\b[A-Z]{2,}[a-z]?\b|\b[a-z]+[A-Z]\w*\b)")
@@ -65,7 +77,7 @@ COMMON = (
     "those under used uses using very were what when where which while will with would your"
 )
 _COMMON = frozenset(COMMON.split())
-LEAST_KEPT = 0.4
+LEAST_KEPT = 0.35
 """The share of the original's content (words; pairs of characters in Chinese) that must be found again."""
 
 
@@ -100,7 +112,9 @@ def numbers(text: str, every: bool) -> set[float]:
 
 def lost(original: str, rewritten: str) -> str:
     """Return a fact of the original that the rewritten answer lacks, or ""."""
-    there = numbers(rewritten, every=True)
+    there = numbers(rewritten, every=True) | {value for word, value in TWICE.items() if word in rewritten.casefold()}
+    said = {value for _, value in quantities(rewritten)}
+    there |= {number for number, value in quantities(original) if value in said}  # 24 hours are a day
     if missing := sorted(numbers(original, every=False) - there):
         return f"the number {missing[0]:g}"
     if missing_names := [name for name in names(original) if name.casefold() not in rewritten.casefold()]:
@@ -109,9 +123,23 @@ def lost(original: str, rewritten: str) -> str:
     return f"{1 - share:.0%} of its words" if share < LEAST_KEPT else ""
 
 
+def quantities(text: str) -> list[tuple[float, float]]:
+    """Return (number, amount in the smallest unit of its kind) of the times, masses and volumes in a text."""
+    found = []
+    for number, unit in QUANTITY.findall(text.casefold()):
+        if number[0].isalpha() and number.isascii():
+            value = float(WORDS.get(number, number in ("a", "an", "one", "per")))
+        else:
+            value = _value(number)
+        if value:
+            found.append((value, value * UNITS[unit]))
+    return found
+
+
 def added(known: str, rewritten: str) -> str:
     """Return a provision or an amount that a rewritten answer has and neither question nor original has, or ""."""
-    there = numbers(known, every=True)
+    there, said = numbers(known, every=True), {value for _, value in quantities(known)}
+    there |= {number for number, value in quantities(rewritten) if value in said}
     for pattern in (PROVISION, AMOUNT):
         for found in pattern.finditer(rewritten):
             if any(_value(number) not in there for number in found.groups() if number):

@@ -18,6 +18,7 @@ from common.files import read_jsonl, sha256, sha256_of, write_json, write_jsonl
 from common.names import MIX, VARIANT, MixName, root_task
 from common.paths import DATA, data_folder
 from common.process import only_one
+from common.progress import notice
 from converters.corpus.judged_questions import judged_questions
 from converters.generate.known_rows import Passages, conversion_settings, held_out
 from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_card, record_of, rows_of, with_output
@@ -86,7 +87,10 @@ def mix(name: str, given: Mapping[str, Any] | None = None, force: bool = False) 
 def refresh(task: str, part: str) -> None:
     """Write a part's plain mix, and those with an amount that were made before, after the part has changed."""
     for name in sorted({f"{task}+{part}", *(card.parent.name for card in DATA.glob(f"{task}+{part}@*/card.json"))}):
-        mix(name)
+        try:
+            mix(name)
+        except UserError as error:  # the part is there all the same
+            notice(f"{error.message}; {error.hint}")
 
 
 def _write(name: str, task: Task, amount: float | None, made_from: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ A rewritten answer that fails a check is dropped and the row keeps its original.
 import re
 from collections.abc import Iterator, Sequence
 
+from rapidfuzz.fuzz import ratio
+
 from common.llm.client import Request
 from common.llm.reply import Reply
 from converters.generate.answers import folded, no_answer, repetition, script, unframed
@@ -19,6 +21,8 @@ from converters.task import Record
 from converters.text.language import sample, shares, wrong_language
 
 FAIR_LENGTH = 40
+SAME = 97
+"""Percent of the letters that a copy has in common with the original."""
 SHORTEST = 0.35
 """An answer of at least FAIR_LENGTH characters keeps this share of its length."""
 LETTERS_ALONE = re.compile(r"(?:答案|选|answer)?\W*(?:[A-H]\W*)+", re.IGNORECASE)
@@ -62,7 +66,7 @@ def checked(question: str, original: str, text: str, language: str) -> Dropped |
     """Return (step, reason) of the first check that a rewritten answer fails against the original, None when none."""
     if not text:
         return "no_content", "no answer"
-    if folded(text) in (folded(original), folded(unframed(original))):
+    if max(ratio(folded(text), folded(known)) for known in (original, unframed(original))) >= SAME:
         return "unchanged", "the answer is the same"
     if why := no_answer(text):
         return why

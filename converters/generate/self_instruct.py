@@ -14,10 +14,11 @@ from math import ceil
 
 import orjson
 
+from common import consent
 from common.errors import UserError
 from common.files import sha256_of
 from common.llm.client import Client, Request
-from common.llm.quote import told
+from common.llm.quote import Quote, told
 from common.process import only_one
 from common.progress import Progress
 from converters.corpus.judged_questions import judged_questions
@@ -57,8 +58,10 @@ class SelfInstruct:
     def run(self, wanted: int, force: bool = False, dry_run: bool = False) -> Selection | None:
         """Make the part's rows and write them; what was kept is written even where it must stop early."""
         if dry_run:
-            print(self._estimate(wanted))
+            print(self._quote(wanted))
             return None
+        if force:  # before anything is thrown away
+            consent.to_pay(self._quote(wanted).dollars, self.asker.limits.budget)
         with only_one(self.part.folder):
             rows = self.rows_settings
             self.part.begin(
@@ -72,7 +75,9 @@ class SelfInstruct:
             for calls in read_rounds(self.part.folder / "replies.jsonl"):
                 self._take(selection, calls)
             if len(selection.kept) < wanted:
-                print(self._estimate(wanted - len(selection.kept)))
+                quote = self._quote(wanted - len(selection.kept))
+                print(quote)
+                consent.to_pay(0 if force else quote.dollars, self.asker.limits.budget)
                 asyncio.run(self._ask_until(wanted, selection))
             if selection.kept:
                 self.part.finish(
@@ -144,11 +149,11 @@ class SelfInstruct:
         sent = chosen.sampling() | ({"response_format": TASKS} if chosen.structured else {})
         return Request([{"role": "user", "content": text}], sent, repeat=call), [name for name, _ in shown]
 
-    def _estimate(self, missing: int) -> str:
+    def _quote(self, missing: int) -> Quote:
         calls = ceil(missing / self.settings.items)
         out = calls * min(self.settings.max_tokens, self.settings.items * ITEM_TOKENS)
-        cost = told(self.part.endpoint, calls, calls * self.request(self.calls)[0].tokens()[0], out)
-        return f"{missing:,} new rows: at least {cost}; dropped items need more"
+        quote = told(self.part.endpoint, calls, calls * self.request(self.calls)[0].tokens()[0], out)
+        return Quote(f"{missing:,} new rows: at least {quote}; dropped items need more", quote.dollars)
 
 
 def example_pool(rows: Iterable[Row], size: int, seed: int) -> list[tuple[str, Record]]:

@@ -5,6 +5,7 @@ must answer.
 """
 
 import re
+import unicodedata
 
 from converters.generate.answers import folded, no_answer, phrases, repetition, script
 from converters.generate.ask import Dropped
@@ -34,7 +35,7 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
     if not FEWEST <= count <= MOST[spacing]:
         return "length", f"instruction of {count} {unit}, not {FEWEST} to {MOST[spacing]}"
     texts = {"instruction": item.instruction, "input": item.input, "output": item.output}
-    for name, text in texts.items():
+    for name, text in ((name, unicodedata.normalize("NFKC", text)) for name, text in texts.items()):
         found = phrases("placeholder").search(text) or (BRACKETED.fullmatch(text) if name == "input" else None)
         if (
             found and item.instruction.count(found[0]) < 2
@@ -47,7 +48,7 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
         return "missing_material", f"{missing!r} is not there"
     if not phrases("question").search(item.instruction) and (found := phrases("action").search(item.instruction)):
         return "action", f"{found[0].strip()!r} is nothing that text can do"
-    if why := no_answer(item.output):
+    if why := no_answer(item.output, item.prompt):
         return why
     if same := repetition(item.output):
         return "repetition", f"says {same!r} over and over"
@@ -69,7 +70,7 @@ def _echoed(item: Record) -> str:
         rest = tokens(item.output.casefold().replace(item.input.casefold().strip(" .。!！"), " ", 1))
         if said == given or (len(given) >= COPIED_LETTERS and {*rest} <= asked):
             return "input"
-    if said == folded(item.instruction):
+    if (whole := folded(item.instruction)) in said and len(said) < 1.5 * len(whole):
         return "instruction"
     new = {*tokens(phrases("filler").sub(" ", item.output))} - asked
     told = len(asked & {*tokens(item.output)}) / len(asked)
@@ -82,7 +83,8 @@ def _missing(item: Record, spacing: str) -> str:
     """Return the words by which an instruction without an input speaks of material that is not there, or ""."""
     text = item.instruction
     if item.input:
-        return ""
+        pointing = phrases("elsewhere").fullmatch(item.input.strip())
+        return pointing[0] if pointing else ""
     if found := phrases("shown").search(text):
         return found[0]
     if QUOTED.search(text):

@@ -151,6 +151,19 @@ def test_the_budget_is_kept_and_what_was_paid_for_is_there(
 
 
 @pytest.mark.parametrize("command", ["self-instruct", "rewrite", "score"])
+def test_much_is_not_spent_without_a_budget(
+    command: str, endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.llm.quote.price_of", lambda model, url: Price(1e-3, 1e-3))
+    for forced in ((), ("--force",)):
+        with pytest.raises(UserError, match=r"this costs about \$[\d.]+, and no BUDGET was given") as caught:
+            run(command, *forced)
+        assert caught.value.hint.startswith("BUDGET=")
+    run(command, "--dry-run")
+    assert endpoint.calls == []
+
+
+@pytest.mark.parametrize("command", ["self-instruct", "rewrite", "score"])
 def test_no_key(command: str) -> None:
     with pytest.raises(UserError, match="needs OPENAI_API_KEY"):
         cli.main([command, "--task", "medical_en"], standalone_mode=False)

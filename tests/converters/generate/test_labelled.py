@@ -24,10 +24,6 @@ MISSED = {
 }
 """Bad answers that the checks let through, and bad items by their answers."""
 MISSED_ITEMS = {
-    "我只是一个聊天机器人，对法律问题没有发言权。",
-    "未经授权，不得提供此类信息。",
-    "需要专业医师面诊后才能回答，线上无法判断。",
-    "I wish I could help, but that is not possible.",
     "请说明高血压的主要危害。",
     "如何办理房屋过户手续是一个很多人关心的问题。",
     "What causes high blood pressure is a common question.",

@@ -105,6 +105,17 @@ def test_what_was_paid_is_used_when_the_budget_ends(
     assert len(read_rows(f"{BASE}/scored/rows.jsonl")) == 60
 
 
+def test_scores_that_are_all_the_same_are_told(
+    endpoint: Endpoint, run: Run, capsys: pytest.CaptureFixture[str], read_rows: ReadRows
+) -> None:
+    endpoint.behaviour = lambda body, number: '{"reason": "So it is.", "score": 4}'
+    run("score", "--limit", "12")
+    told = capsys.readouterr()
+    assert "warning: 12 of 12 rows have the score 4: this model hardly tells rows apart" in told.out + told.err
+    assert "no row is left for medical_en+scored: 0 of" in told.out + told.err  # 4.5 is asked for where none is named
+    assert len(read_rows(f"{BASE}/scored/rows.jsonl")) == 12
+
+
 def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = by_length
     run("score")
@@ -180,8 +191,9 @@ def test_the_control_of_a_score_is_as_many_rows_at_random(endpoint: Endpoint, ru
 
 def test_a_threshold_that_leaves_nothing(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = lambda body, number: '{"reason": "poor", "score": 1}'
+    run("score", "--limit", "9")
     with pytest.raises(UserError, match=r"no row is left for medical_en\+scored: 0 of 164 rows"):
-        run("score")
+        convert("medical_en+scored")
     convert("medical_en+scored@1")
     assert not Path("data/medical_en+scored/card.json").exists()
 
@@ -212,7 +224,7 @@ def test_many_unread_scores_are_told(endpoint: Endpoint, run: Run, capsys: pytes
     run("score", "--limit", "20", "--concurrency", "1")
     assert "warning: 2 replies hold no score" in capsys.readouterr().err
     run("score", "--limit", "40")
-    assert "warning" not in capsys.readouterr().err
+    assert "hold no score" not in capsys.readouterr().err
 
 
 def test_rows_that_a_part_is_being_made_from_are_not_replaced(endpoint: Endpoint, run: Run) -> None:

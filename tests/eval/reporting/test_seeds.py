@@ -100,8 +100,14 @@ def test_a_recipe_that_is_better_by_more_than_the_seeds_vary_is_named():
 
 def test_a_run_of_one_seed_is_told_from_the_baseline_by_the_baselines_spread():
     runs = [run_of("baseline", 0.30, 1, "baseline", seed=42, lora_rank=8)]
-    runs += [run_of(f"seed-{seed}", gain, seed, "baseline", seed=seed, lora_rank=8) for seed, gain in ((43, 0.36), (44, 0.24))]
-    runs += [run_of("rank-4", 0.34, 5, "baseline", seed=42, lora_rank=4), run_of("rank-64", 1.5, 6, "baseline", seed=42, lora_rank=64)]
+    runs += [
+        run_of(f"seed-{seed}", gain, seed, "baseline", seed=seed, lora_rank=8)
+        for seed, gain in ((43, 0.36), (44, 0.24))
+    ]
+    runs += [
+        run_of("rank-4", 0.34, 5, "baseline", seed=42, lora_rank=4),
+        run_of("rank-64", 1.5, 6, "baseline", seed=42, lora_rank=64),
+    ]
     said = " ".join(sentences(Experiment("s", [], runs), TELL))
     assert "It is lowest for rank-64" in said
     assert "not to be told from it in rank-4" in said
