@@ -21,6 +21,8 @@ MISSED = {
     "Metformin should not be started when eGFR is below 30 and must be stopped below 45 mL/min... in any case ask about"
     " the kidneys.",  # the numbers have changed places
     "体温超过38.5℃可以吃退烧药，注意多喝水，三天不退要去医院，24小时内不超过4次。",  # the names of both drugs are gone
+    "不建议同时服用。体温超过38.5℃时可选其中一种，布洛芬每次间隔4到6小时，对乙酰氨基酚每次间隔6到8小时，"
+    "24小时内不超过4次；三个月以下婴儿发热应立即就医。",  # the drugs have changed places
 }
 """Bad answers that the checks let through, and bad items by their answers."""
 MISSED_ITEMS = {
@@ -30,6 +32,10 @@ MISSED_ITEMS = {
     "List 3 risks of day trading.",
     "When a patent expires.",
     "利息为X×Y%×Z元。",
+    "合同无效的法律后果，是指合同被确认无效以后所产生的法律上的后果。",
+    "Great question! A Roth IRA is something many people ask about, and understanding it is a key step on your"
+    " financial journey.",
+    "The doctrine of consideration explains the doctrine of consideration in contracts.",
 }
 
 
