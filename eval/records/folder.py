@@ -95,7 +95,7 @@ class Folder:
         if len(everyone) < 2:
             there = ", ".join(names) or "none"
             raise UserError(f"a comparison needs two contestants, {self.path} has {there}", hint)
-        work = pairings(questions, self.answers, pairs or list(combinations(names, 2)))
+        work = pairings(questions, self.answers, list(pairs or combinations(names, 2)))
         if not work:
             raise UserError(f"no question is answered by two contestants in {self.path}", hint)
         return work

@@ -81,15 +81,15 @@ def test_of_many_equal_runs_few_samples_name_a_winner():
     assert named <= 2
 
 
-@pytest.mark.parametrize("of_each", [2, 3, 5])
+@pytest.mark.parametrize("of_each", [2, 4])
 def test_of_recipes_equal_over_their_seeds_few_samples_name_a_winner(of_each):
     named = 0
-    for sample in range(40):
+    for sample in range(12):
         draw = random.Random(sample)
         experiment = seeded(*([0.3 + draw.gauss(0, 0.05) for _ in range(of_each)] for _ in range(2)))
         said = " ".join(sentences(experiment, TELL))
         named += "It is lowest" in said or "lower in" in said or "higher in" in said
-    assert named <= 5  # of 40: over the rows alone it is most of them
+    assert named <= 2  # over the rows alone it is most of the 12
 
 
 def test_a_recipe_that_is_better_by_more_than_the_seeds_vary_is_named():
