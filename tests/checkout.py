@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+UNMEASURED = str(ROOT / "tests" / "unmeasured")
 LINKED = ("Makefile", "pyproject.toml", "constraints.txt", "constraints-torch.txt", ".venv")
 PACKAGES = ("common", "converters", "recipes", "eval")
 

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.checkout import UNMEASURED
 from tests.endpoint import Endpoint
 from tests.stand_in_hub import Hub
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers share the cores, and torch would take all for each
+os.environ["PYTHONPATH"] = UNMEASURED
 
 settings.register_profile("same-each-time", derandomize=True)
 if os.environ.get("CI"):  # elsewhere each run tries other examples

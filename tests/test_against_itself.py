@@ -23,7 +23,7 @@ CANNOT = {
     "minicpm4",  # its code comes from the hub
 }
 FAMILIES = sorted({path.stem for path in (HERE / "backbones").glob("*.yaml")} - CANNOT)
-QUESTIONS = load_questions(bundled("medical_en"), 4) + load_questions(bundled("medical_zh"), 4)
+QUESTIONS = load_questions(bundled("medical_en"), 2) + load_questions(bundled("medical_zh"), 2)
 
 
 def family(stem: str) -> str:

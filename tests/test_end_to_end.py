@@ -1,14 +1,17 @@
 """The commands that users type, as typed, from the hub to the judged result, on models made on the spot."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing import event_accumulator
 
-from common.files import read_json, read_jsonl
+from common.files import read_json, read_jsonl, sha256
 from recipes.catalog.lookup import find_backbone
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout
@@ -33,57 +36,105 @@ def checkout(hub, tmp_path):
     return Checkout(tmp_path / "checkout", hub.environment())
 
 
-def test_from_the_hub_to_the_judged_result_and_again_in_no_time(checkout, hub):
-    command = "make run TASK=medical_en MODEL=qwen3-0.6b MAX_TOKENS=8 SET='num_train_epochs=1'"
+def test_from_the_hub_to_the_judged_result_again_in_no_time_and_as_the_report_says(checkout, hub, tmp_path):
+    """A whole run; the same command again; then what its report prints under "to reproduce", typed in a fresh clone."""
+    (tmp_path / "second").mkdir()
+    second = Checkout(tmp_path / "second", hub.environment())
+    asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
+    for clone in (checkout, second):
+        lines = "".join(json.dumps(row) + "\n" for row in asked)
+        (clone.folder / "my questions.jsonl").write_text(lines, encoding="utf-8")
+    command = (
+        "make run TASK=medical_en MODEL=qwen3-0.6b SOURCE=converters/examples/medical_en LIMIT=100 MAX_TOKENS=8 "
+        "QUESTIONS='my questions.jsonl' TRACK=tensorboard SET='max_steps=2 eval_strategy=no learning_rate=1e-4'"
+    )
     printed = checkout(command)
     assert any("Qwen/Qwen3-0.6B/resolve" in request for request in hub.requests)
-    assert any("medDataset_processed.csv" in request for request in hub.requests)
 
     run = checkout.folder / RUN
     manifest = read_json(run / "manifest.json")
     assert manifest["status"] == "exported"
-    assert manifest["data"]["source"].startswith("keivalya/MedQuad-MedicalQnADataset@")
     assert (run / "export" / "model.safetensors").is_file()
     heldout = read_json(run / "heldout.json")
     assert heldout["rows"] == manifest["data"]["files"]["test"]["rows"]
     assert "held-out loss" in printed
     for who in ("base", "tuned"):
-        answers = list(read_jsonl(run / "answers" / f"{who}.jsonl"))
-        assert len({answer["question_id"] if "question_id" in answer else answer["id"] for answer in answers}) == 20
+        assert len(list(read_jsonl(run / "answers" / f"{who}.jsonl"))) == 2
     assert (run / "metrics.json").is_file()
     assert (run / "result.html").is_file()
-
-    assert "report.html" in checkout("make report TASK=medical_en MODEL=qwen3-0.6b")
-    report = (checkout.folder / "runs/reports/medical_en-qwen3-0.6b-lora/report.md").read_text(encoding="utf-8")
-    assert f"{heldout['tuned']['loss']:.3f}" in report
+    tags = event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload().Tags()
+    tracked = {*tags["scalars"], *tags["tensors"]}
+    assert {"train/loss", "held_out/base", "held_out/tuned"} <= tracked, "LLaMA-Factory's own and ours, in one run"
 
     files = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
-    asked = len(hub.requests)
+    requests = len(hub.requests)
     served = {path: path.stat().st_mtime_ns for path in (run / "logs").glob("serve-*.log")}
     assert len(served) == 2
     again = checkout(command)
     for step in ("trained already", "measured already", "exported already"):
         assert step in again
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == files
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requests
     assert {path: path.stat().st_mtime_ns for path in served} == served, "a model was served again"
 
+    to_reproduce = reproduction(checkout, f"{heldout['tuned']['loss']:.3f}")
+    assert len(to_reproduce) == 2
+    for line in to_reproduce:
+        second(line)
+    assert reproduction(second) == to_reproduce
+    one, other = (read_json(clone.folder / RUN / "manifest.json") for clone in (checkout, second))
+    assert one["identity"] == other["identity"]
+    assert one["data"]["files"] == other["data"]["files"]
+    names = ["questions.jsonl", "answers/base.jsonl", "answers/tuned.jsonl"]
+    assert [sha256(run / name) for name in names] == [sha256(second.folder / RUN / name) for name in names]
 
-def test_training_that_was_killed_goes_on_from_its_last_checkpoint(checkout):
-    command = "make train TASK=medical_en MODEL=qwen3-0.6b SET='max_steps=30 save_steps=5'"
-    process = checkout.start(f"exec {command}")
-    adapter = checkout.folder / RUN / "adapter"
+
+def reproduction(checkout, figure=""):
+    """Return the commands that a report prints under "to reproduce"."""
+    assert "report.html" in checkout(f"make report RUN={RUN} NAME=once")
+    text = (checkout.folder / "runs/reports/once/report.md").read_text(encoding="utf-8")
+    assert figure in text
+    found = re.search(r"``` bash\n(.*?)\n```", text, re.DOTALL)
+    assert found
+    return found[1].splitlines()
+
+
+def test_a_killed_training_on_real_and_generated_rows_goes_on_in_other_batches(checkout, hub):
+    """`make self-instruct` against a real endpoint, a mix like any task, and a kill -9 half-way."""
+    endpoint = Endpoint()
+    endpoint.behaviour = writes()
+    try:
+        checkout("make convert TASK=medical_en")
+        checkout(f"make self-instruct TASK=medical_en N=20 GENERATOR=writer@{endpoint.url}")
+    finally:
+        endpoint.stop()
+    assert any("medDataset_processed.csv" in request for request in hub.requests)
+    card = read_json(checkout.folder / "data/medical_en/card.json")
+    assert card["made_from"]["source"].startswith("keivalya/MedQuad-MedicalQnADataset@")
+    words = "make train TASK=medical_en+self_instruct@0.1 MODEL=qwen3-0.6b SET='max_steps=30 save_steps=5 "
+    words += "train_sampling_strategy=random learning_rate=1e-3 eval_strategy=no "
+    process = checkout.start(f"exec {words} per_device_train_batch_size=2 gradient_accumulation_steps=1'")
+    run = checkout.folder / "runs/medical_en+self_instruct@0.1/qwen3-0.6b/lora"
+    adapter = run / "adapter"
     wait_for(lambda: any(adapter.glob("checkpoint-*/trainer_state.json")), process)
-    trainer = int((checkout.folder / RUN / ".lock-holder").read_text())
-    os.kill(trainer, signal.SIGKILL)
+    os.kill(int((run / ".lock-holder").read_text()), signal.SIGKILL)
     process.wait(30)
     reached = max(int(path.name.split("-")[1]) for path in adapter.glob("checkpoint-*"))
 
-    checkout(command)
+    said = checkout(f"{words} per_device_train_batch_size=1 gradient_accumulation_steps=2'")
+    assert "per_device_train_batch_size (2 -> 1)" in said
+    losses = {row["current_steps"]: row["loss"] for row in read_jsonl(adapter / "trainer_log.jsonl") if "loss" in row}
+    assert sorted(losses) == list(range(1, 31))
     steps = [row["current_steps"] for row in read_jsonl(adapter / "trainer_log.jsonl") if "loss" in row]
-    assert sorted(set(steps)) == list(range(1, 31))
     assert sorted(step for step in steps if step <= reached) == list(range(1, reached + 1)), "a step was done again"
-    assert read_json(checkout.folder / RUN / "manifest.json")["status"] == "trained"
+    manifest = read_json(run / "manifest.json")
+    assert manifest["status"] == "trained"
+    assert manifest["data"]["files"]["train"]["rows"] == 164 + 18
+    told = manifest["steps"]["train"]["results"]["train_loss"]
+    assert told == pytest.approx(sum(losses.values()) / 30, rel=0.02), "the loss of all steps"
+    theirs = read_json(adapter / "all_results.json")["train_loss"]
+    assert theirs == pytest.approx(told * (1 - reached / 30), rel=0.2), "which transformers tells of the last steps"
+    assert manifest["steps"]["train"]["seconds"] > 0
 
 
 def wait_for(condition, process, seconds=240):
@@ -97,29 +148,10 @@ def wait_for(condition, process, seconds=240):
 def test_the_embedded_backbone_learns_from_the_bundled_rows(tmp_path):
     """The demo's own first steps, on real weights: a few steps must already lower the held-out loss."""
     checkout = Checkout(tmp_path)
-    words = "TASK=medical_en MODEL=smollm2-135m SET='max_steps=6 eval_strategy=no cutoff_len=128'"
-    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en LIMIT=80", timeout=2400)
+    small = "per_device_train_batch_size=4 gradient_accumulation_steps=1 cutoff_len=96 eval_strategy=no"
+    words = f"TASK=medical_en MODEL=smollm2-135m SET='max_steps=4 learning_rate=1e-3 {small}'"
+    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en LIMIT=60", timeout=2400)
     printed = checkout(f"make heldout {words}", timeout=2400)
     heldout = read_json(tmp_path / "runs/medical_en/smollm2-135m/lora/heldout.json")
     assert heldout["difference"]["high"] < 0
     assert "the tuned model is better" in printed
-
-
-def test_rows_that_a_model_wrote_are_trained_on_beside_the_real_ones(tmp_path):
-    """`make self-instruct` against a real endpoint, then the mix like any task."""
-    checkout, endpoint = Checkout(tmp_path), Endpoint()
-    endpoint.behaviour = writes()
-    make_twin(find_backbone("qwen3-0.6b"), tmp_path / "mine" / "twin")
-    try:
-        checkout(f"make convert TASK=medical_en SOURCE={ROOT}/converters/examples/medical_en")
-        checkout(f"make self-instruct TASK=medical_en N=20 GENERATOR=writer@{endpoint.url}")
-    finally:
-        endpoint.stop()
-    words = "TASK=medical_en+self_instruct@0.1 MODEL=mine/twin SET='max_steps=2 eval_strategy=no'"
-    checkout(f"make train {words}")
-    checkout(f"make heldout {words}")
-    run = tmp_path / "runs/medical_en+self_instruct@0.1/mine--twin/lora"
-    manifest = read_json(run / "manifest.json")
-    assert manifest["status"] == "trained"
-    assert manifest["data"]["files"]["train"]["rows"] == 164 + 18
-    assert read_json(run / "heldout.json")["rows"] == 24

@@ -25,7 +25,7 @@ from recipes.catalog.datasets import DataFacts
 from recipes.catalog.lookup import find_backbone
 from recipes.estimate.duration import in_words
 from recipes.rehearsal.twins import make_twin
-from tests.checkout import ROOT
+from tests.checkout import ROOT, UNMEASURED
 from tests.recipes.samples import recipe
 
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
@@ -88,7 +88,7 @@ def colab() -> dict[str, str]:
     """Return the environment of a kernel that finds this environment's packages as Colab's own, and no index."""
     left_out = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MAKEFLAGS", "MAKELEVEL", "TORCH")
     return {name: value for name, value in os.environ.items() if name not in left_out} | {
-        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "PYTHONPATH": f"{sysconfig.get_path('purelib')}{os.pathsep}{UNMEASURED}",
         "PYTHON": f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}",
         "PIP_NO_INDEX": "1",
         "GIT_CONFIG_COUNT": "1",

@@ -49,7 +49,8 @@ def rehearse(*, task: str, model: str, method: str, overrides: str, source: str,
         "recipes", "run", task=root_task(task), model=twin.as_posix(), method=method, hardware="cpu", force=True,
         set=as_set(settings), judge="reference", questions=_few(task, questions, folder), max_tokens=8, **rows,
     )  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), typed.WITHIN: "1"}
+    places = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": places, typed.WITHIN: "1"}
     done = subprocess.run(line, cwd=folder, env=environment, check=False)
     if done.returncode:
         print(f"\nthe rehearsal stopped here, as the run would; what it wrote is in {folder}", file=sys.stderr)

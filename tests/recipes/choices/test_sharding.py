@@ -12,7 +12,7 @@ import pytest
 from recipes.catalog.lookup import find_backbone
 from recipes.choices.sharding import deepspeed_config, files
 from recipes.rehearsal.twins import make_twin
-from tests.checkout import ROOT
+from tests.checkout import ROOT, UNMEASURED
 
 TRAIN = ["-m", "recipes", "train", "--task", "medical_en", "--model", "twin", "--hardware", "cpu"]
 SHORT = ["--set", "max_steps=2 eval_strategy=no"]
@@ -31,7 +31,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def variables(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in ("GPUS", "NNODES", "NODE_RANK")}
-    return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **more}
+    return {**kept, "PYTHONPATH": f"{ROOT}{os.pathsep}{UNMEASURED}", "HF_HUB_OFFLINE": "1", **more}
 
 
 def start(folder: Path, **more: str) -> subprocess.Popen[str]:

@@ -57,21 +57,17 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     heldout = checkout.folder / plan["runs"][0]["folder"] / "heldout.json"
     written = heldout.stat().st_mtime_ns
 
-    wanted["runs"][1].pop("resume_from_checkpoint")
-    (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
-    said = checkout("make sweep SWEEP=twins.yaml")
-    assert "1 of 2 are done already" in said
-    assert "twins: 2 of 2 done" in said
-    assert heldout.stat().st_mtime_ns == written
-    assert "2 of 2 done" in checkout("make sweep SWEEP=twins STATUS=1")
-
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     (checkout.folder / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    wanted["runs"][1].pop("resume_from_checkpoint")
     wanted |= {"steps": list(STEPS), "questions": "mine.jsonl", "max_tokens": 4}
     (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
     said = checkout("make sweep SWEEP=twins.yaml")
+    assert "twins: 2 of 2 done" in said
     assert "make report SWEEP=twins" in said
     assert heldout.stat().st_mtime_ns == written
+    assert "2 of 2 are done already" in checkout("make sweep SWEEP=twins")
+    assert "2 of 2 done" in checkout("make sweep SWEEP=twins STATUS=1")
     met = json.loads((folder / "compare/medical_en/metrics.json").read_text())
     assert set(met["contestants"]) == {"rank-4", "rank-8", "base"}
     assert len(met["comparisons"]) == 3

@@ -67,12 +67,10 @@ def here(folder):
     return found
 
 
-def kill_half_way(node, folder, killed):
+def kill_half_way(node, folder, killed, ended):
     """Kill a node, its workers with it, when a run that it does has saved a checkpoint."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    until = time.monotonic() + 100
-    while time.monotonic() < until:
-        time.sleep(0.1)
+    while not ended.wait(0.1):
         words = []
         for process in raylet.children(recursive=True):
             try:
@@ -100,16 +98,18 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = Direct(name="rays", file="rays.yaml", runs=[run_of(1), run_of(2)], steps=("train",), keep=("adapter",))
     plan.save()
-    killed = []
+    killed, ended = [], threading.Event()
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
     try:
         second = cluster.add_node(**NODE)
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        killer = threading.Thread(target=kill_half_way, args=(second, tmp_path, killed))
+        killer = threading.Thread(target=kill_half_way, args=(second, tmp_path, killed, ended))
         killer.start()
         on_ray.execute(plan, [run.id for run in plan.runs], lambda: None)
+        ended.set()
         killer.join()
     finally:
+        ended.set()
         cluster.shutdown()
     assert len(killed) == 1
     for run in plan.runs:
