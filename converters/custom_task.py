@@ -21,6 +21,8 @@ PLACE = re.compile(r"\{([^{}]+)\}")
 NO_VALUE = ("nan", "NaN", "<noinput>")
 """What other programs write for nothing."""
 LETTERS = "ABCDEFGHIJ"
+OWN_LETTER = re.compile(r"\s*[(（]?([A-Z])[)）.．、:：]\s*")
+"""An option's letter, where it is a part of the option."""
 
 
 class Filter(Schema):
@@ -238,7 +240,11 @@ def _add_choices(record: Record, row: Row, column: str | tuple[str, ...], first:
     if isinstance(found, list) and all(isinstance(one, dict) and {"label", "text"} <= one.keys() for one in found):
         found = {one["label"]: one["text"] for one in found}
     if isinstance(found, list):
-        found = dict(zip(LETTERS, [as_text(one, "choices") for one in found], strict=False))
+        texts = [as_text(one, "choices") for one in found]
+        own = [OWN_LETTER.match(text) for text in texts]
+        if [letter and letter[1] for letter in own] == list(LETTERS[: len(own)]):  # A. and B. stand there already
+            texts = [text[letter.end() :] for text, letter in zip(texts, own, strict=True) if letter]
+        found = dict(zip(LETTERS, texts, strict=False))
     if not isinstance(found, dict):
         raise Skip("columns", f"the choices are {type(found).__name__}, not a list")
     shown = [f"{letter}. {text}" for letter, text in found.items() if str(text or "").strip()]

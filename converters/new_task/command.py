@@ -28,6 +28,8 @@ from converters.task import File, Record, Task, given_text, has_column
 LOOKED_AT = 200
 SHOWN = 3
 LONGEST_SHOWN = 300
+MOST_NAMES = 8
+"""Columns named in a message."""
 PARTS = ("instruction", "input", "output")
 NO_COLUMN = "-"
 HUB_ID = re.compile(r"(?:https?://[^/]+/datasets/)?([\w.-]+/[\w.-]+)/?$")
@@ -155,9 +157,12 @@ def _check_told(
     columns: dict[str, Any], unclear: dict[str, list[str]], rows: list[dict[str, Any]], *, alone: bool
 ) -> None:  # fmt: skip
     """Raise UserError when it is not known what asks and what answers; `alone`: nobody but us named what asks."""
-    there = ", ".join(_columns(rows))
+    names = list(_columns(rows))
+    there = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
     if not {"instruction", "output"} <= columns.keys():
-        choices = [f"{part}: {' or '.join(paths)}" for part, paths in unclear.items() if part not in columns]
+        choices = [
+            f"{part}: {' or '.join(paths[:MOST_NAMES])}" for part, paths in unclear.items() if part not in columns
+        ]
         raise UserError(
             f"cannot tell which column asks and which answers; {'; '.join(choices) or f'there are: {there}'}",
             "name them: --instruction COLUMN --output COLUMN, or --conversations COLUMN",

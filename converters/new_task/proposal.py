@@ -22,6 +22,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 LOOKED_THROUGH = 50
 """Rows whose conversations are read, and by which the language is told."""
+ENOUGH_NUMBERS = 20
+"""Among so many right choices the first one is."""
 OPTION = re.compile(r"(|op|opt|option|choice|ans|选项)[ _-]?([a-e1-5])$", re.IGNORECASE)
 """A column with one of a multiple-choice question's options: A, option_b, choice3."""
 SCORES = re.compile("scor|rating|rank|reward|label|vote", re.IGNORECASE)
@@ -92,7 +94,7 @@ class Proposal:
         numbered = {}
         if choices and instruction and output:
             columns["choices"] = choices
-            numbered = self._first_choice(output)
+            numbered = self._first_choice(output, choices)
         return {"columns": {part: column for part, column in columns.items() if column}, **numbered}
 
     def _best(self, part: str, taken: list[str]) -> str:
@@ -197,13 +199,19 @@ class Proposal:
         found = [path for path in self.values if path.lower() in NAMES["answer_key"] and path not in taken]
         return found[0] if len(found) == 1 else ""
 
-    def _first_choice(self, output: str) -> dict[str, int]:
-        """Return from what the numbers of answers count, when they are numbers."""
+    def _first_choice(self, output: str, choices: str | list[str]) -> dict[str, int]:
+        """Return from what the numbers of answers count, when they are numbers; UserError when that cannot be told."""
         values = [str(value) for value in self.values[output] if value is not None]
         if not all(re.fullmatch(r"\d", value) for value in values):
             return {}
-        if "0" not in values and max(map(int, values)) < 2:
-            self.unclear["output"] = [output]
+        lists = [] if isinstance(choices, list) else [value for value in self.values[choices] if value]
+        inside = [value.get("text", value) if isinstance(value, dict) else value for value in lists]
+        most = max(map(len, inside), default=len(choices))
+        if "0" not in values and max(map(int, values)) < most and len(values) < ENOUGH_NUMBERS:
+            raise UserError(
+                f"{output} has numbers of choices; these {len(values)} rows do not tell whether 0 or 1 is the first",
+                "put the right choice's letter or text there, or name more rows as --source",
+            )
         return {"first_choice": 0 if "0" in values else 1}
 
     def _filters(self) -> dict[str, Any]:
@@ -254,7 +262,7 @@ def _reads_as_turns(value: Any, path: str, whole: bool) -> bool:
     try:
         roles = {role for role, _ in messages_in(value)}
     except Skip as skip:  # a conversation all the same, and refused by name
-        return "tool call" in skip.reason or "a part of type" in skip.reason
+        return any(name in skip.reason for name in ("tool call", "a part of type", "of weight 0"))
     return {USER, ASSISTANT} <= roles or (isinstance(value, list) and USER in roles and not whole)
 
 

@@ -84,6 +84,7 @@ def make_card(
         "cleaned": stage.cleaned,
         "languages": dict(stage.languages.most_common()),
         "split_shares": {"val": val, "test": 0.0 if (fixed == TEST).any() else test},
+        "judged_questions": len(job.questions),
         "lengths": lengths_of(*(stage.arrays[name][decision.kept(TRAIN)] for name in ("prompt", "output"))),
         "versions": versions(*PACKAGES),
         "made_from": identity,

@@ -140,10 +140,10 @@ def _one_object(path: Path, start: str, more: bool) -> Iterator[tuple[Raw, int]]
 def rows_of_object(value: dict[str, Any], where: str) -> list[Any]:
     """Return the rows that one JSON object holds, whichever way it holds them; itself when it is a row.
 
-    Known are {"data": [row, row]}, {"id": row, "id": row}, columns as pandas writes them ({"question": {"0": ...}}),
-    columns as lists, and pandas' "split" orientation.
+    Known are {"data": [row, row]}, {"result": {"rows": [row, row]}}, {"id": row, "id": row}, {"What ...?": "answer"},
+    columns as pandas writes them ({"question": {"0": ...}}), columns as lists, and pandas' "split" orientation.
     """
-    lists = {key: item for key, item in value.items() if isinstance(item, list) and item}
+    lists = _lists(value)
     if {"columns", "data"} <= set(lists) and all(isinstance(row, list) for row in value["data"]):
         return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
     if len(lists) == len(value) and len({len(item) for item in lists.values()}) == 1 and not _of_rows(lists):
@@ -153,12 +153,24 @@ def rows_of_object(value: dict[str, Any], where: str) -> list[Any]:
             raise UserError(f"{where} holds several lists of rows: {', '.join(held)}", "give each a file of its own")
         return lists[held[0]]
     inner = list(value.values())
+    if nested := [item for item in inner if isinstance(item, dict) and _of_rows(_lists(item))]:
+        return [row for item in nested for row in rows_of_object(item, where)]
+    if len(value) > 2 and all(isinstance(item, str) for item in inner) and all(map(_is_question, value)):
+        return [{"question": asked, "answer": told} for asked, told in value.items()]
     if len(value) > 1 and all(isinstance(item, dict) and item for item in inner):
         if all(str(key).isdigit() for item in inner for key in item):
             numbers = dict.fromkeys(number for item in inner for number in item)
             return [{column: cells.get(number) for column, cells in value.items()} for number in numbers]
         return inner
     return [value]
+
+
+def _lists(value: dict[str, Any]) -> dict[str, list[Any]]:
+    return {key: item for key, item in value.items() if isinstance(item, list) and item}
+
+
+def _is_question(key: str) -> bool:
+    return key.rstrip().endswith(("?", "？")) or key.count(" ") > 2
 
 
 def _of_rows(lists: dict[str, list[Any]]) -> list[str]:

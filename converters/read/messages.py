@@ -54,6 +54,8 @@ def _said(message: Any) -> Said:
     role = message.get("from", message.get("role"))
     if (isinstance(role, str) and role.lower() in TOOLS) or message.get("tool_calls"):
         raise Skip("columns", f"a tool call ({role}): tool use cannot be trained on from here")
+    if message.get("weight") == 0:
+        raise Skip("columns", f"a message of weight 0 ({role}): parts that are not to be learned cannot be kept apart")
     if not isinstance(role, str) or role.lower() not in ROLES:
         raise Skip("columns", f"unknown role {role!r}")
     return [(ROLES[role.lower()], _content(message.get("value", message.get("content"))))]

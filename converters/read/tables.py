@@ -15,7 +15,9 @@ from converters.task import read_literal
 LONGEST_RECORD = 1 << 20
 """A record that has not ended after so many characters has a quote that is never closed."""
 DELIMITERS = ",;\t|"
-"""What stands between the cells of a .csv: the one that its header has most of."""
+"""What may stand between the cells of a .csv."""
+SENTENCE_ENDS, LONGEST_NAME = ".?!。？！", 8
+"""A first line of sentences is a row, and names no columns."""
 LOOKED_AT = 200
 """Rows by which it is told whether a column's cells are lists written as text."""
 
@@ -26,8 +28,8 @@ def delimited_rows(path: Path, delimiter: str = "") -> Iterator[tuple[Raw, int]]
         first = file.readline()
         if first.lower().startswith("sep=") and len(first.strip()) == 5:  # Excel's own way to name the delimiter
             delimiter, first = first.strip()[4], file.readline()
-        lines = chain([first] if first else [], file)
-        records = read_records(lines, delimiter or max(DELIMITERS, key=first.count))
+        second = file.readline()
+        records = read_records(chain([first, second], file), delimiter or _delimiter(first, second))
         header, _, _ = next(records, ([], "", 0))
         if isinstance(header, str):
             raise UserError(f"the header of {path} cannot be read: {header}", "fix its first line")
@@ -35,6 +37,13 @@ def delimited_rows(path: Path, delimiter: str = "") -> Iterator[tuple[Raw, int]]
             raise UserError(f"the header of {path} is in an unknown encoding", "save the file as UTF-8")
         _check_header(header, path)
         yield from _lists_read(_checked(records, header))
+
+
+def _delimiter(header: str, record: str) -> str:
+    """Return what stands between the cells: what makes as many of the header as of the first record, if anything."""
+    cells = {sign: [_parsed(line, sign) for line in (header, record)] for sign in DELIMITERS if sign in header}
+    fits = [sign for sign, (one, other) in cells.items() if one and other and len(one) == len(other) > 1]
+    return max(fits or DELIMITERS, key=header.count)
 
 
 def workbook_rows(path: Path) -> Iterator[tuple[Raw, int]]:
@@ -67,6 +76,11 @@ def _cell(value: Any) -> str:
 
 
 def _check_header(header: list[str], path: Path) -> None:
+    if len(header) > 1 and all(name.strip()[-1:] in SENTENCE_ENDS and len(name) > LONGEST_NAME for name in header):
+        raise UserError(
+            f"{path} has no header: its first line is {', '.join(header)[:100]!r}",
+            "put the columns' names above it: question,answer",
+        )
     if doubled := sorted({name for name in header if name and header.count(name) > 1}):
         raise UserError(f"{path} has several columns called {', '.join(doubled)}", "give each a name of its own")
 

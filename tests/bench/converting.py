@@ -65,8 +65,9 @@ def _measure(task: str, size: int, source: Path, work: Path, compare: bool) -> L
         if found[name].status:
             raise UserError(f"{name} failed on {task}:\n{found[name].output[-2000:]}")
         if name == "ours":
-            rows = orjson.loads((work / f"data/{task}/card.json").read_bytes())["rows"]
-    return Line(task, rows, size / 1e6, found["ours"], found.get("floor"), found.get("mapped"))
+            card = orjson.loads((work / f"data/{task}/card.json").read_bytes())
+            assert card["judged_questions"], "the rows were not searched for the judged questions"
+    return Line(task, card["rows"], size / 1e6, found["ours"], found.get("floor"), found.get("mapped"))
 
 
 def floor(source: str) -> None:

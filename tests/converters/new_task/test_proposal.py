@@ -135,6 +135,9 @@ TOLD, WORSE = {"role": "assistant", "content": A}, {"role": "assistant", "conten
         {"role": "cook", "id": "q-1", "query": Q, "response": A, "model": "some model"},
         {"Question ID": "3", "QuestionText": Q, "LongAnswer": A, "rejected_answer": BAD},
         {"1. Question": Q, "2. Answer": A, "No.": "1"},
+        {"question": Q, "model_output": BAD, "gold": A},
+        {"question": Q, "prediction": BAD, "reference": A},
+        {"prompt": Q, "lose": BAD, "win": A},
         {"question": Q, "answers": {"text": [A, "Ten minutes."], "answer_start": [1, 2]}},
         {"kind": "x", "这里": "米饭要煮多长时间？", "那里": "煮十分钟就可以了。"},
     ],
@@ -171,6 +174,11 @@ def test_choices_stand_in_the_prompt(row, output):
     assert record.output == output
 
 
+def test_choices_that_have_their_letters_keep_one():
+    _, record = proposed([{"题目": "什么水会开？", "选项": ["A. 热水", "B. 石头", "C. 木头"], "答案": "A"}] * 5)
+    assert (record.prompt, record.output) == ("什么水会开？\nA. 热水\nB. 石头\nC. 木头", "A")
+
+
 def test_choices_may_be_objects_inside_the_question():
     choices = [{"label": "A", "text": "ten minutes"}, {"label": "B", "text": "a day"}, {"label": "C", "text": "never"}]
     _, record = proposed([{"question": {"stem": Q, "choices": choices}, "answerKey": "A"}] * 5)
@@ -199,6 +207,8 @@ def test_answers_with_scores_are_not_chosen_by_their_order():
         ({"conversation_a": [ASKED, TOLD], "conversation_b": [ASKED, WORSE]}, "conversation_a or conversation_b"),
         ({"instruction": "Translate.", "source_words": "x", "output": "y"}, "instruction says the same in all rows"),
         ({"conversations": [ASKED, TOLD], "tools": "[{}, {}]"}, "all rows have tools"),
+        ({"question": Q, "options": [BAD, A, "Never."], "correct_option": 1}, "whether 0 or 1 is the first"),
+        ({"messages": [ASKED, {**WORSE, "weight": 0}, ASKED, TOLD]}, "a message of weight 0"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_not_guessed(row, said):

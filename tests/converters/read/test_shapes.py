@@ -41,7 +41,8 @@ CSV = "question,answer\n" + "".join(f"{row['question']},{row['answer']}\n" for r
         ("a.jsonl", "".join(dumps(row) + ",\n" for row in ROWS)),
         ("a.jsonl", "\n".join(dumps(row, indent=2) for row in ROWS)),
         ("a.json", dumps({"version": 1, "data": ROWS})), ("a.json", dumps({"data": ROWS}, indent=1)),
-        ("a.jsonl", dumps({"rows": ROWS})),
+        ("a.jsonl", dumps({"rows": ROWS})), ("a.json", dumps({"status": "ok", "result": {"total": 20, "rows": ROWS}})),
+        ("a.json", dumps({row["question"]: row["answer"] for row in ROWS})),
         ("a.json", dumps({f"id{i}": row for i, row in enumerate(ROWS)}, indent=1)),
         ("a.json", dumps({name: {str(i): row[name] for i, row in enumerate(ROWS)} for name in ROWS[0]})),
         ("a.json", dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
@@ -172,3 +173,11 @@ def test_one_row_with_a_conversation_in_it_is_one_row():
     row = {"question": "一个问题是什么？", "messages": [{"role": "user", "content": "x"}]}
     Path("a.json").write_text(dumps(row))
     assert read("a.json") == [row]
+
+
+def test_a_table_is_told_by_its_first_record_and_by_its_header():
+    Path("a.csv").write_text("id;question, as asked;answer, as given\n1;How long, at most?;An hour.\n")
+    assert read("a.csv") == [{"id": "1", "question, as asked": "How long, at most?", "answer, as given": "An hour."}]
+    Path("b.csv").write_text("How long is it?,About an hour.\nWho pays for it?,The owner pays.\n")
+    with pytest.raises(UserError, match=r"b\.csv has no header"):
+        read("b.csv")
