@@ -162,3 +162,9 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     card = convert(load_task("medical_zh"), "format_data.jsonl", limit=500)
     assert card["rows"] == 500
     assert {path.name for path in Path("data/medical_zh").glob(".*")} <= {".lock", ".lock-holder"}
+
+
+def test_a_source_of_which_no_row_is_kept_says_so():
+    Path("format_data.jsonl").write_text('{"question": "这种药应该吃几次？", "answer": ""}\n')
+    with pytest.raises(UserError, match="is left to train on"):
+        convert(load_task("medical_zh"), "format_data.jsonl")

@@ -286,3 +286,13 @@ def test_finance_zh_drops_a_question_whose_options_became_dates():
         load_task("finance_zh").convert(row, "", {})
     sums = {**row, "input": "应计____元。\nA. 44774\nB. 52000\nC. 61000\nD. 70000\n"}
     assert load_task("finance_zh").convert(sums, "", {}).output == "A. 44774"
+
+
+def test_finance_en_drops_what_asks_for_a_program():
+    task = load_task("finance_en")
+    row = {"instruction": "Design an algorithm to find the maximum profit of a stock buy and sell.", "input": "",
+           "output": "Track the lowest price of the stock so far and the largest profit at each price."}  # fmt: skip
+    with pytest.raises(Skip, match="asks for a program"):
+        task.convert(row, "", task.options)
+    asked = {**row, "instruction": "How do I find the maximum profit when I buy and sell a stock in one tax year?"}
+    assert task.convert(asked, "", task.options).output == row["output"]
