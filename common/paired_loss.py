@@ -1,6 +1,7 @@
 """Losses of two models on the same rows: their difference a token, with an interval."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 DRAWS = 10_000
 SEED = 0
@@ -22,3 +23,8 @@ def paired_difference(
     tail = 2.5 / max(1, comparisons)
     low, high = numpy.percentile(gain[draws].sum(axis=1) / counts[draws].sum(axis=1), [tail, 100 - tail])
     return {"mean": float(gain.sum() / counts.sum()), "low": float(low), "high": float(high)}
+
+
+def change_told(difference: Mapping[str, Any]) -> int:
+    """Return -1 for a lower loss, 1 for a higher one, 0 where the interval, as it is shown, leaves it open."""
+    return (round(difference["low"], 3) > 0) - (round(difference["high"], 3) < 0)

@@ -1,4 +1,4 @@
-"""A run in an experiment tracker (wandb, swanlab, mlflow, trackio, TensorBoard), from its training to its judgement.
+"""A run in an experiment tracker (wandb, swanlab, mlflow, TensorBoard), from its training to its judgement.
 
 LLaMA-Factory itself logs the training, by `report_to`; what is measured afterwards is added to the same run here.
 """
@@ -19,18 +19,18 @@ FILE = "tracking.json"
 FOLDER = "tensorboard"
 
 
-def begin(folder: Path, tracker: str, name: str) -> dict[str, str]:
+def begin(folder: Path, settings: Mapping[str, Any], name: str) -> dict[str, str]:
     """Note which tracker a run is in; return the variables by which its training begins, or resumes, that very run."""
-    path = folder / FILE
+    path, tracker = folder / FILE, settings["report_to"]
     known = read_object(path)
     run = known.get("id") if known.get("tracker") == tracker else None
     run = run or uuid.uuid4().hex[:21]
-    write_json(path, {"tracker": tracker, "name": name, "id": run, "project": _project(tracker)})
+    mode = settings.get("swanlab_mode", "cloud")
+    write_json(path, {"tracker": tracker, "name": name, "id": run, "project": _project(tracker), "mode": mode})
     return {
         "wandb": {"WANDB_PROJECT": _project(tracker), "WANDB_RUN_ID": run, "WANDB_RESUME": "allow"},
         "swanlab": {"SWANLAB_RUN_ID": run, "SWANLAB_RESUME": "allow"},
         "mlflow": {"MLFLOW_EXPERIMENT_NAME": _project(tracker), "MLFLOW_TAGS": json.dumps({PROJECT: run})},
-        "trackio": {},
         "tensorboard": {"TENSORBOARD_LOGGING_DIR": str(folder / FOLDER)},
     }[tracker]
 
@@ -55,14 +55,17 @@ def add(folder: Path, figures: Mapping[str, float | None]) -> None:
 
 def _wandb(_: Path, run: dict[str, str], figures: dict[str, float]) -> None:
     wandb: Any = importlib.import_module("wandb")
-    entry = wandb.init(project=run["project"], id=run["id"], name=run["name"], resume="allow")
+    quiet = wandb.Settings(silent=True)
+    entry = wandb.init(project=run["project"], id=run["id"], name=run["name"], resume="allow", settings=quiet)
     entry.summary.update(figures)
     entry.finish()
 
 
 def _swanlab(_: Path, run: dict[str, str], figures: dict[str, float]) -> None:
     swanlab: Any = importlib.import_module("swanlab")
-    swanlab.init(project=run["project"], experiment_name=run["name"], id=run["id"], resume="allow")
+    swanlab.init(
+        project=run["project"], experiment_name=run["name"], id=run["id"], resume="allow", mode=run.get("mode")
+    )
     swanlab.log(figures)
     swanlab.finish()
 
@@ -75,13 +78,6 @@ def _mlflow(_: Path, run: dict[str, str], figures: dict[str, float]) -> None:
         mlflow.log_metrics(figures)
 
 
-def _trackio(_: Path, run: dict[str, str], figures: dict[str, float]) -> None:
-    trackio: Any = importlib.import_module("trackio")
-    trackio.init(project=run["project"], name=run["name"], resume="allow")
-    trackio.log(figures)
-    trackio.finish()
-
-
 def _tensorboard(folder: Path, _: dict[str, str], figures: dict[str, float]) -> None:
     summary: Any = importlib.import_module("tensorboard.summary")
     writer = summary.Writer(str(folder / FOLDER))
@@ -91,18 +87,20 @@ def _tensorboard(folder: Path, _: dict[str, str], figures: dict[str, float]) -> 
 
 
 TRACKERS: dict[str, Callable[[Path, dict[str, str], dict[str, float]], None]] = {
-    "wandb": _wandb, "swanlab": _swanlab, "mlflow": _mlflow, "trackio": _trackio, "tensorboard": _tensorboard,
+    "wandb": _wandb, "swanlab": _swanlab, "mlflow": _mlflow, "tensorboard": _tensorboard,
 }  # fmt: skip
+PACKAGES = {"mlflow": ("mlflow-skinny", "sqlalchemy", "alembic")}
+"""Tracker -> what it is installed as, where not as itself: all of MLflow wants older libraries than LLaMA-Factory."""
 
 
-def without_key(tracker: str) -> str:
+def without_key(settings: Mapping[str, Any]) -> str:
     """Return what to type where a tracker that keeps runs on its makers' servers knows no key; "" where it is fine."""
-    given = os.environ.get
+    given, tracker = os.environ.get, settings["report_to"]
     if tracker == "wandb" and given("WANDB_MODE", "online") == "online" and not given("WANDB_API_KEY"):
         netrc = Path(given("NETRC") or Path.home() / ".netrc")
         if not netrc.is_file() or "wandb" not in netrc.read_text(encoding="utf-8", errors="replace"):
             return "wandb login, or WANDB_MODE=offline make ..."
-    cloud = tracker == "swanlab" and not given("SWANLAB_API_KEY") and given("SWANLAB_MODE", "cloud") == "cloud"
+    cloud = tracker == "swanlab" and not given("SWANLAB_API_KEY") and settings.get("swanlab_mode") != "local"
     if cloud and not (Path.home() / ".swanlab" / ".netrc").is_file():
-        return "swanlab login, or SWANLAB_MODE=local make ..."
+        return 'swanlab login, or SET="swanlab_mode=local"'
     return ""

@@ -14,7 +14,7 @@ from typing import Any
 from common import tracking
 from common.errors import UserError
 from common.files import sha256_of
-from common.paired_loss import paired_difference
+from common.paired_loss import change_told, paired_difference
 from common.process import only_one
 from common.progress import Progress
 from common.run_files import HeldOut, Interval, Loss, read_heldout, read_manifest, write
@@ -94,9 +94,9 @@ def _summary(losses: list[RowLoss]) -> Loss:
 def sentence(result: HeldOut) -> str:
     """Say in one sentence what was found."""
     change = result["difference"]
-    verdict = "no difference can be told"
-    if change["low"] > 0 or change["high"] < 0:
-        verdict = f"the tuned model is {'better' if change['high'] < 0 else 'worse'}"
+    verdict = ("no difference can be told", "the tuned model is worse", "the tuned model is better")[
+        change_told(change)
+    ]
     return (
         f"held-out loss on {result['rows']} {result['split']} rows: {result['base']['loss']:.3f} before, "
         f"{result['tuned']['loss']:.3f} after; difference {change['mean']:+.3f} "

@@ -37,8 +37,8 @@ def train(recipe: Recipe, force: bool = False) -> None:
         variables = environment(recipe.hardware, recipe.settings, os.environ)
         # Not left to LLaMA-Factory, which takes a MASTER_PORT that is set but empty at its word.
         variables.setdefault("MASTER_PORT", str(free_port()))
-        if (tracker := recipe.settings["report_to"]) in tracking.TRACKERS:
-            variables |= tracking.begin(folder, tracker, "/".join(filter(None, recipe.names)))
+        if recipe.settings["report_to"] in tracking.TRACKERS:
+            variables |= tracking.begin(folder, recipe.settings, "/".join(filter(None, recipe.names)))
         with TrainingProgress(folder) as progress:
             seconds = llamafactory(folder, "train", "recipe.yaml", progress.update, variables)
         if variables.get("NODE_RANK", "0") != "0":

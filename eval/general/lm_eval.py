@@ -27,7 +27,7 @@ def program() -> str:
     if not found:
         raise UserError(
             "LM_EVAL needs lm-eval, which is not installed here",
-            '.venv/bin/python -m pip install "lm_eval[api,hf,ifeval]" (its data: from the hub), or leave LM_EVAL out',
+            '.venv/bin/pip install -c constraints.txt "lm_eval[api,hf,ifeval]" (its data: from the hub)',
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from statistics import mean
 
+from common.paired_loss import change_told
 from eval.reporting import seeds
 from eval.reporting.cases import best_run
 from eval.reporting.experiment import Experiment, RunFacts
@@ -81,8 +82,8 @@ def _losses(runs: list[RunFacts], recipes: list[Recipe], tell: Language) -> list
     measured = [run for run in runs if run.heldout]
     if len(measured) < 2:
         return [heldout(run.heldout, tell.result) for run in measured]
-    lower = sum(run.heldout["difference"]["high"] < 0 for run in measured)
-    higher = sum(run.heldout["difference"]["low"] > 0 for run in measured)
+    told = [change_told(run.heldout["difference"]) for run in measured]
+    lower, higher = told.count(-1), told.count(1)
     same_tokens = len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1
     return [
         tell(
@@ -138,7 +139,7 @@ def _baseline(recipes: list[Recipe], tell: Language) -> list[str]:
     compared = _with_starts(recipes)
     for recipe, start in compared:
         if wide := _difference(recipe, start, recipes, len(compared)):
-            key = "lower" if round(wide["high"], 3) < 0 else "higher" if round(wide["low"], 3) > 0 else "open"
+            key = ("open", "higher", "lower")[change_told(wide)]
             told[key].append(f"{recipe.name} ({difference(_difference(recipe, start, recipes))})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
     several = any(len(recipe.runs) > 1 for recipe in recipes)

@@ -6,6 +6,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from common.paired_loss import change_told
 from common.yaml_files import read_yaml
 from eval.judging.reference_judge import AGREEMENT
 from eval.result.wording import say
@@ -108,9 +109,8 @@ def heldout(found: Mapping[str, Any], tell: Say) -> str:
     difference = found.get("difference")
     if not difference:
         return said
-    low, high = difference["low"], difference["high"]
-    told = "heldout untold" if low <= 0 <= high else "heldout better" if high < 0 else "heldout worse"
-    return said + tell("heldout difference", mean=difference["mean"], low=low, high=high, told=tell(told))
+    told = ("heldout untold", "heldout worse", "heldout better")[change_told(difference)]
+    return said + tell("heldout difference", **difference, told=tell(told))
 
 
 def _scores(result: dict[str, Any], tell: Say) -> Iterator[str]:

@@ -146,7 +146,11 @@ def _kernels(backbone: Backbone, method: Method, hardware: Hardware) -> Choices:
     if "liger_kernel" in hardware.packages:
         fused = "never holds all logits at once" if method.stage == "sft" else "fused norms and activations"
         return {"enable_liger_kernel": Choice(True, f"installed, and takes effect on {backbone.architecture}: {fused}")}
-    return {"enable_liger_kernel": Choice(False, "true saves memory on the logits; needs `pip install liger-kernel`")}
+    return {
+        "enable_liger_kernel": Choice(
+            False, "true saves memory on the logits; needs `pip install -c constraints.txt liger-kernel`"
+        )
+    }
 
 
 def _schedule(data: DataFacts) -> Choices:

@@ -199,8 +199,8 @@ def _time(recipe: Recipe) -> Check:
 def _packages(recipe: Recipe, around: Surroundings) -> Check:
     if around.missing_packages:
         names = " ".join(around.missing_packages)
-        return Check("packages", BAD, f"not installed: {names}", f".venv/bin/pip install {names}")
-    if login := tracking.without_key(str(recipe.settings["report_to"])):
+        return Check("packages", BAD, f"not installed: {names}", f".venv/bin/pip install -c constraints.txt {names}")
+    if login := tracking.without_key(recipe.settings):
         return Check("packages", BAD, f"{recipe.settings['report_to']} has no key", login)
     return Check("packages", OK, "all that this recipe uses are installed")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common.tracking import TRACKERS
+from common.tracking import PACKAGES, TRACKERS
 from recipes.catalog.catalog import Hardware, Method
 from recipes.choices.settings import UNFUSED
 
@@ -70,5 +70,6 @@ def packages_of(needs: Iterable[str], settings: Mapping[str, Any]) -> set[str]:
         "unsloth": settings.get("use_unsloth"),
         "bitsandbytes": settings.get("quantization_bit") or "8bit" in str(settings.get("optim", "")),
     }
-    optional |= {name: settings.get("report_to") == name for name in TRACKERS}
-    return {*needs, *(name for name, wanted in optional.items() if wanted)}
+    tracker = settings.get("report_to")
+    tracking = PACKAGES.get(tracker, (tracker,)) if tracker in TRACKERS else ()
+    return {*needs, *tracking, *(name for name, wanted in optional.items() if wanted)}

@@ -146,7 +146,7 @@ def test_a_gated_model_without_token_stops_unless_it_is_here_or_comes_from_elsew
 def test_missing_packages_stop_it_with_the_command_that_brings_them() -> None:
     check = one("packages", recipe("llama2-7b", "galore", "80gb"), missing_packages=("galore_torch",))
     assert check.status == BAD
-    assert "pip install galore_torch" in check.hint
+    assert "pip install -c constraints.txt galore_torch" in check.hint
     assert missing({"pyyaml", "surely-not-there"}) == ("surely-not-there",)
 
 
