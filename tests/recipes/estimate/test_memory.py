@@ -49,6 +49,21 @@ def test_published_peaks_are_met_within_the_stated_error(name: str) -> None:
     assert max(errors) <= highest
 
 
+@pytest.mark.parametrize(
+    ("rows", "tokens", "checkpointing", "measured"),
+    [(2, 512, True, 2.42), (2, 512, False, 4.30), (1, 512, False, 3.17), (4, 256, False, 4.24)],
+)
+def test_the_peaks_of_a_real_model_on_a_cpu_are_met(
+    rows: int, tokens: int, checkpointing: bool, measured: float
+) -> None:
+    settings = {"finetuning_type": "lora", "lora_rank": 16, "flash_attn": "sdpa", "use_cpu": True, "bf16": False}
+    settings |= {"per_device_train_batch_size": rows, "cutoff_len": tokens}
+    settings |= {"disable_gradient_checkpointing": not checkpointing}
+    shape, cpu = backbones()["smollm2-135m"].shape, Hardware(name="cpu", title="no GPU", kind="cpu", memory_gb=16)
+    assert shape
+    assert estimate(shape, settings, cpu, "float32", "llama").total == pytest.approx(measured, rel=0.1)
+
+
 def test_the_peaks_are_all_read() -> None:
     assert sum(len(list(points(family))) for family in PEAKS["families"].values()) == 63
 
