@@ -10,7 +10,8 @@ from typing import Any
 
 from converters.task import Record
 
-NO_INPUT = {"", "noinput", "<noinput>", "no input", "none", "n/a", "无", "无输入", "没有输入"}
+MARKS = {"", "noinput", "<noinput>", "no input", "无输入", "没有输入"}
+NO_INPUT = MARKS | {"none", "n/a", "无"}
 FIELDS = ("instruction", "input", "output")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s*(?:task\s*|任务\s*)?\d*[.:：、]?|-{3,})\s*$", re.IGNORECASE | re.MULTILINE)
 LABELS = {
@@ -43,7 +44,7 @@ def item_of(value: Any) -> Record | str:
     if wrong:
         return f"{' and '.join(wrong)} missing or no text"
     instruction, given, output = (str(texts[name]).strip() for name in FIELDS)
-    if not instruction or not output:
+    if not instruction or output.casefold() in MARKS:
         return f"empty {'instruction' if not instruction else 'output'}"
     return Record(instruction, "" if given.casefold() in NO_INPUT else given, output)
 

@@ -16,7 +16,7 @@ import yaml
 
 from common.errors import UserError
 from common.files import sha256_of
-from converters.generate.answers import folded, script, unframed
+from converters.generate.answers import UNIT, folded, script, unframed
 from converters.generate.ask import EXCERPT, Call, Dropped, fault
 from converters.generate.known_rows import COPIED_LETTERS, Known, fields_of, held_out, shown
 from converters.generate.novelty import Novelty, tokens
@@ -28,8 +28,11 @@ from converters.rows.checks import problem as converters_problem
 from converters.settings import Settings
 from converters.task import Record
 from converters.text.cleaning import cleaner
+from converters.text.language import UNSPACED
 
 Patterns = dict[str, re.Pattern[str]]
+LEAST_SENTENCE = {"spaced": 30, "unspaced": 9}
+"""Letters from which a sentence of the prompt is no chance in a task."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Selection:
         self._banned = load_banned(part.settings.banned)
         self._script = script("".join(record.prompt + record.output for _, record in real))
         self._shown = shown(part.task, real)
+        self._prompt = sentences_of(part)
         self._clean = cleaner(rows.clean, rows.html)
         self._known, self._held_out = Known(part.task, rows), held_out(part.task, rows)
         texts = [self._compared(record) for _, record in real]
@@ -129,11 +133,16 @@ class Selection:
 
     def _passes(self, found: Found) -> bool:
         task, record = self.part.task, found.record
-        why = unworthy(record, task.language, self._script) or self._banned_in(record)
+        why = unworthy(record, task.language, self._script) or self._of_the_prompt(record) or self._banned_in(record)
         why = why or converters_problem(record, task, self.rows_settings)
         if why:
             self._drop(found.call, why, found)
         return not why
+
+    def _of_the_prompt(self, item: Record) -> Dropped | None:
+        text = folded(f"{item.instruction} {item.output}")
+        found = next((sentence for sentence in self._prompt if sentence in text), "")
+        return ("copy", f"the prompt's own words: {found!r}") if found else None
 
     def _banned_in(self, item: Record) -> Dropped | None:
         for part, text in (("asked", f"{item.instruction}\n{item.input}"), ("answered", item.output)):
@@ -160,6 +169,17 @@ def compared_by(settings: Generating, real: Sequence[Record]) -> str:
         return settings.compare
     distinct = len({record.instruction for record in real})
     return "prompt" if 2 * distinct <= len(real) and len(real) > 1 else "instruction"
+
+
+def sentences_of(part: Part) -> list[str]:
+    """Return the letters of the prompt's own sentences (clauses in Chinese): small models hand them in as a task."""
+    chosen = part.settings
+    assert isinstance(chosen, Generating)
+    text = part.prompt.render(
+        count=chosen.items, words=chosen.words, structured=chosen.structured, examples=[], traditional=False
+    )
+    least = LEAST_SENTENCE["unspaced" if part.task.language in UNSPACED else "spaced"]
+    return [letters for found in UNIT.finditer(text) if len(letters := folded(found[0])) >= least]
 
 
 def load_banned(file: str) -> Patterns:

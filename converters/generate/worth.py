@@ -94,6 +94,6 @@ def _missing(item: Record, spacing: str) -> str:
         if len(folded(text[found.end() :])) < AFTER and not (colon and len(folded(text[colon.end() :])) >= AFTER_COLON):
             return found[0]
     for found in phrases("behind").finditer(text):
-        if len(folded(text[: found.start()])) < BEFORE[spacing] and not COLON.search(text):
+        if len(folded(text[: found.start()])) < BEFORE[spacing] and not COLON.search(phrases("listed").sub(" ", text)):
             return found[0]
     return ""

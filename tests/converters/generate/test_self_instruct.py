@@ -1,6 +1,7 @@
 """make self-instruct as typed: the rows, where they come from, how they are mixed, and what resuming costs."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from converters.__main__ import cli
-from tests.converters.generate.conftest import writes
+from tests.converters.generate.conftest import task_of, writes
 from tests.endpoint import Endpoint
 
 PART = Path("data/medical_en/self_instruct")
@@ -289,3 +290,19 @@ def test_sharegpt_rows_get_sharegpt_company(endpoint: Endpoint, run: Run, read_r
     assert {tuple(row) for row in rows} == {("id", "conversations", "system")}
     assert rows[-1]["system"] == rows[0]["system"] != ""
     assert rows[-1]["conversations"][1]["from"] == "gpt"
+
+
+def test_the_prompts_own_words_and_marks_are_no_task(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
+    def behaviour(body: dict[str, Any], number: int) -> str:
+        copied = "A language model will be trained to solve them, so each comes with its solution."
+        bad = [
+            {"instruction": f"Write some new tasks. {copied}", "input": "noinput", "output": "They follow one by one."},
+            {"instruction": "Which drug thins the blood?", "input": "noinput", "output": "noinput"},
+        ]
+        return json.dumps({"tasks": [*bad, *(task_of(random.Random(f"{number} {place}")) for place in range(18))]})
+
+    endpoint.behaviour = behaviour
+    run("self-instruct", "--n", "10")
+    dropped = read_rows("data/medical_en/self_instruct/rejected.jsonl")
+    assert {"broken", "copy"} <= {row["step"] for row in dropped}
+    assert any(row["reason"].startswith("the prompt's own words: 'alanguagemodelwillbetrained") for row in dropped)
