@@ -61,16 +61,18 @@ VIDEO = re.compile(
     r"\s*\((?:This short video|(?:Watch|To enlarge|See) [^()]*(?:video|keyboard|brackets))(?:[^()]|\([^()]*\))*\)?"
 )
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?]\)))\s+(?=[A-Z(\"'-])")
-LINK = re.compile(
-    r"^\W*(?:For|To (?:learn|read|find out)|Learn|Read|See|Find out) more\b"
-    r"|^\W*For (?:more |additional )?\w+ information\b"
-    r"|^\W*(?:The |Please )?[Mm]ore (?:\w+ )?(?:information\b(?! is needed)|on:)"
-    r"|^\W*(?:Visit|Check out) (?:the|our|this)\b|^.{0,160}\b[Ww]eb ?(?:site|page)s?\b"
-    r"|\bhealth topics?, |\bPDQ\b|\blike to read\b|\b1-8\d\d-"
-    r"|[Cc]lick|https?:|\bwww\b|\.(?:gov|org|com|edu|htm)\b|following links?\b|links? (?:above|below)\b"
-    r"|CLICK|[Oo]n this page\b|[Ww]atch the video|[Ee]nlarge the video|@\w+\."
+POINTER = re.compile(
+    r"\W*(?:(?:For|To (?:learn|read|find out)|Learn|Read|See|Find out) more\b"
+    r"|For (?:more |additional )?\w+ information\b"
+    r"|(?:The |Please )?[Mm]ore (?:\w+ )?(?:information\b(?! is needed)|on:)"
+    r"|(?:Visit|Check out) (?:the|our|this)\b)|.{0,160}\b[Ww]eb ?(?:site|page)s?\b"
 )
-"""A sentence that sends the reader elsewhere."""
+LINK = re.compile(
+    r"[Cc]lick|https?:|\bwww\b|\.(?:gov|org|com|edu|htm)\b|following links?\b|links? (?:above|below)\b"
+    r"|CLICK|[Oo]n this page\b|[Ww]atch the video|[Ee]nlarge the video|@\w+\."
+    r"|\bhealth topics?, |\bPDQ\b|\blike to read\b|\b1-8\d\d-"
+)
+"""A sentence that sends the reader elsewhere begins with the one or has the other."""
 INSTITUTE = re.compile(
     r"\n+(?:NIH\b[^\n]*|(?!- )[^\n]{0,110}\b(?:Institutes?|Centers? for|Administration|Department|Agency|Office"
     r"|Commission|Library|Service|Foundation|Association|Endowment)\b[^.\n]{0,90})\s*$"
@@ -171,7 +173,7 @@ def _without_links(told: str) -> str:
     for line in told.split("\n"):
         if introduced and (not line.strip() or line.startswith("- ")):
             continue
-        kept = " ".join(sentence for sentence in SENTENCE_END.split(line) if not LINK.search(sentence))
+        kept = " ".join(one for one in SENTENCE_END.split(line) if not POINTER.match(one) and not LINK.search(one))
         introduced = line.rstrip().endswith(":") and not kept.rstrip().endswith(":")
         lines.append(kept)
     return "\n".join(lines)
