@@ -17,6 +17,9 @@ from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
 from recipes.sweeping.running import state as states
 
+VARIES = (
+    "training varies by itself: a small difference may be no more than that (an axis `seed: [42, 43, 44]` shows it)"
+)
 HEAD = ("run", "state", "step", "loss", "held-out", "general", "tokens/s", "left", "where")
 
 
@@ -26,6 +29,7 @@ def lines(plan: Plan) -> list[str]:
     done = sum(state.state == DONE for _, state in found)
     failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
     spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)]
+    spread = spread or ([f"  {VARIES}"] if done > 1 else [])
     return [
         f"{plan.name}: {done} of {len(found)} done",
         *aligned([HEAD, *(_row(*one) for one in found)]),
