@@ -53,16 +53,16 @@ def command(*, task: str, model: str, sort: str, delete: str, yes: bool) -> None
 def _text(found: "pandas.DataFrame") -> str:
     shown = found.drop(columns="page").astype(object)
     for name, digits in DIGITS.items():
-        shown[name] = [f"{value:.{digits}f}" if pandas.notna(value) else "" for value in shown[name]]
+        shown[name] = [f"{value:z.{digits}f}" if pandas.notna(value) else "" for value in shown[name]]
     shown = shown.fillna("").rename(columns=COLUMNS)
     return shown.loc[:, (shown != "").any()].to_string(index=False)
 
 
 def _page(found: "pandas.DataFrame") -> None:
-    rows = found.round(DIGITS).astype(object).where(found.notna(), None).to_dict("records")
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
     for folder, row in zip(found.index, rows, strict=True):
         row["folder"], row["page"] = folder, os.path.relpath(row["page"], RUNS) if row["page"] else ""
-    write_text(PAGE, template("runs.html.jinja").render(rows=rows, columns=COLUMNS, varies=VARIES))
+    write_text(PAGE, template("runs.html.jinja").render(rows=rows, columns=COLUMNS, digits=DIGITS, varies=VARIES))
 
 
 def _delete(what: str, runs: list[Path], yes: bool) -> None:
