@@ -108,6 +108,8 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = 
     on_card = hardware.kind == "cuda"
     if not on_card and _keeps_all(settings):
         parts |= {name: HEAP * parts[name] for name in ("activations", "logits")}
+    if not on_card and WIDTH.get(dtype, 2) > 2:  # while they are cast, the file's half precision lies beside them
+        parts["loading"] = max(0.0, 2 * shape.parameters - sum(parts.values()) + parts["weights"])
     scaled = {name: value * (FRAGMENTATION if on_card else 1) / GIB for name, value in parts.items()}
     return Estimate({**scaled, "overhead": CONTEXT_GIB * FRAGMENTATION if on_card else PROCESS_GIB})
 

@@ -50,18 +50,28 @@ def test_published_peaks_are_met_within_the_stated_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "tokens", "checkpointing", "measured"),
-    [(2, 512, True, 2.42), (2, 512, False, 4.30), (1, 512, False, 3.17), (4, 256, False, 4.24)],
+    ("model", "rows", "tokens", "checkpointing", "measured"),
+    [
+        ("smollm2-135m", 2, 512, True, 2.42),
+        ("smollm2-135m", 2, 512, False, 4.30),
+        ("smollm2-135m", 1, 512, False, 3.17),
+        ("smollm2-135m", 4, 256, False, 4.24),
+        ("qwen2.5-0.5b", 2, 128, True, 4.60),  # its peak is at loading
+        ("qwen2.5-0.5b", 2, 128, False, 5.17),
+        ("qwen2.5-0.5b", 1, 128, False, 4.59),
+    ],
 )
-def test_the_peaks_of_a_real_model_on_a_cpu_are_met(
-    rows: int, tokens: int, checkpointing: bool, measured: float
+def test_the_peaks_of_real_models_on_a_cpu_are_met(
+    model: str, rows: int, tokens: int, checkpointing: bool, measured: float
 ) -> None:
     settings = {"finetuning_type": "lora", "lora_rank": 16, "flash_attn": "sdpa", "use_cpu": True, "bf16": False}
     settings |= {"per_device_train_batch_size": rows, "cutoff_len": tokens}
     settings |= {"disable_gradient_checkpointing": not checkpointing}
-    shape, cpu = backbones()["smollm2-135m"].shape, Hardware(name="cpu", title="no GPU", kind="cpu", memory_gb=16)
+    shape, cpu = backbones()[model].shape, Hardware(name="cpu", title="no GPU", kind="cpu", memory_gb=16)
     assert shape
-    assert estimate(shape, settings, cpu, "float32", "llama").total == pytest.approx(measured, rel=0.1)
+    if model == "qwen2.5-0.5b":
+        shape = shape.model_copy(update={"tied": False})  # as the folder that was measured holds it
+    assert estimate(shape, settings, cpu, "float32").total == pytest.approx(measured, rel=0.1)
 
 
 def test_the_peaks_are_all_read() -> None:
