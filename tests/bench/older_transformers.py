@@ -49,7 +49,8 @@ def reading(folder: str) -> tuple[str, list[int], str, list[float]]:
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokens = tokenizer(TEXT)["input_ids"]
-    chat = tokenizer.apply_chat_template([{"role": "user", "content": TEXT}], tokenize=False)
+    asked = [{"role": "user", "content": TEXT}]
+    chat = tokenizer.apply_chat_template(asked, tokenize=False) if tokenizer.chat_template else ""
     with torch.no_grad():
         return transformers.__version__, tokens, str(chat), model(torch.tensor([tokens])).logits[0, -1].tolist()
 
@@ -64,6 +65,7 @@ def read_by(folder: Path, path: str) -> list[object]:
 
 
 def main(older: str) -> None:
+    os.environ["LLAMAFACTORY_VERBOSITY"] = "ERROR"
     for name in families():
         with tempfile.TemporaryDirectory() as folder:
             export(name, Path(folder))
