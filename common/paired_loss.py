@@ -25,6 +25,8 @@ def paired_difference(
     return {"mean": float(gain.sum() / counts.sum()), "low": float(low), "high": float(high)}
 
 
-def change_told(difference: Mapping[str, Any]) -> int:
-    """Return -1 for a lower loss, 1 for a higher one, 0 where the interval, as it is shown, leaves it open."""
-    return (round(difference["low"], 3) > 0) - (round(difference["high"], 3) < 0)
+def change_told(difference: Mapping[str, Any]) -> str:
+    """Return "lower" or "higher", as the loss is, or "open" where the interval, as it is shown, leaves it so."""
+    if round(difference["high"], 3) < 0:
+        return "lower"
+    return "higher" if round(difference["low"], 3) > 0 else "open"

@@ -91,12 +91,15 @@ def _summary(losses: list[RowLoss]) -> Loss:
     return {"loss": loss, "perplexity": math.exp(loss)}
 
 
+VERDICTS = {
+    "lower": "the tuned model is better", "higher": "the tuned model is worse", "open": "no difference can be told",
+}  # fmt: skip
+
+
 def sentence(result: HeldOut) -> str:
     """Say in one sentence what was found."""
     change = result["difference"]
-    verdict = ("no difference can be told", "the tuned model is worse", "the tuned model is better")[
-        change_told(change)
-    ]
+    verdict = VERDICTS[change_told(change)]
     return (
         f"held-out loss on {result['rows']} {result['split']} rows: {result['base']['loss']:.3f} before, "
         f"{result['tuned']['loss']:.3f} after; difference {change['mean']:+.3f} "

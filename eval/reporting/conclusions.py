@@ -83,7 +83,7 @@ def _losses(runs: list[RunFacts], recipes: list[Recipe], tell: Language) -> list
     if len(measured) < 2:
         return [heldout(run.heldout, tell.result) for run in measured]
     told = [change_told(run.heldout["difference"]) for run in measured]
-    lower, higher = told.count(-1), told.count(1)
+    lower, higher = told.count("lower"), told.count("higher")
     same_tokens = len({str(run.heldout.get("row_losses", {}).get("tokens")) for run in measured}) == 1
     return [
         tell(
@@ -139,8 +139,7 @@ def _baseline(recipes: list[Recipe], tell: Language) -> list[str]:
     compared = _with_starts(recipes)
     for recipe, start in compared:
         if wide := _difference(recipe, start, recipes, len(compared)):
-            key = ("open", "higher", "lower")[change_told(wide)]
-            told[key].append(f"{recipe.name} ({difference(_difference(recipe, start, recipes))})")
+            told[change_told(wide)].append(f"{recipe.name} ({difference(_difference(recipe, start, recipes))})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
     several = any(len(recipe.runs) > 1 for recipe in recipes)
     return [tell("baseline", of=len(compared), parts=parts, several=several)] if parts else []

@@ -109,7 +109,7 @@ def heldout(found: Mapping[str, Any], tell: Say) -> str:
     difference = found.get("difference")
     if not difference:
         return said
-    told = ("heldout untold", "heldout worse", "heldout better")[change_told(difference)]
+    told = {"lower": "heldout better", "higher": "heldout worse", "open": "heldout untold"}[change_told(difference)]
     return said + tell("heldout difference", **difference, told=tell(told))
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from common.yaml_files import read_yaml
 from recipes.catalog.catalog import Hardware, Shape
 from recipes.estimate.weights import (
     FUSED_NAMES,
@@ -201,8 +200,8 @@ def _way(settings: Settings) -> str:
 @cache
 def measured() -> dict[str, dict[str, list[float]]]:
     """Return bytes a token: kind -> way -> of hidden size, feed-forward, queries, keys, tokens x heads."""
-    text = Path(__file__).with_name("activations.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found: dict[str, dict[str, list[float]]] = read_yaml(Path(__file__).with_name("activations.yaml"))
+    return found
 
 
 def layer_bytes(shape: Shape, settings: Settings, kind: str = "") -> float:

@@ -8,10 +8,10 @@ from common.paired_loss import change_told, paired_difference
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (-0.5, -0.3, -1),
-        (0.3, 0.5, 1),
-        (-0.9, 0.1, 0),
-        (-0.0003, -0.0001, 0),  # sure, and too small to be shown
+        (-0.5, -0.3, "lower"),
+        (0.3, 0.5, "higher"),
+        (-0.9, 0.1, "open"),
+        (-0.0003, -0.0001, "open"),  # sure, and too small to be shown
     ],
 )
 def test_a_change_is_told_where_the_interval_as_shown_excludes_none(low, high, told):
