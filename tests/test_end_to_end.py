@@ -1,17 +1,17 @@
-"""The commands that users type, as typed, from the hub to the judged result, on models made on the spot."""
+"""The commands that users type, as typed, from the hub to a talk with the tuned model.
 
-import json
+The whole way to the report is walked by tests/test_notebook.py.
+"""
+
 import os
-import re
 import shutil
 import signal
 import time
-from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from common.files import read_json, read_jsonl, sha256
+from common.files import read_json, read_jsonl
 from recipes.catalog.lookup import find_backbone
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, Checkout
@@ -21,7 +21,6 @@ from tests.endpoint import Endpoint
 pytestmark = pytest.mark.slow
 
 ROWS = ROOT / "converters/examples/medical_en/medDataset_processed.csv"
-RUN = Path("runs/medical_en/qwen3-0.6b/lora")
 
 
 @pytest.fixture
@@ -36,71 +35,8 @@ def checkout(hub, tmp_path):
     return Checkout(tmp_path / "checkout", hub.environment())
 
 
-def test_from_the_hub_to_the_judged_result_again_in_no_time_and_as_the_report_says(checkout, hub, tmp_path):
-    """A whole run; the same command again; then what its report prints under "to reproduce", typed in a fresh clone."""
-    (tmp_path / "second").mkdir()
-    second = Checkout(tmp_path / "second", hub.environment())
-    asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
-    for clone in (checkout, second):
-        lines = "".join(json.dumps(row) + "\n" for row in asked)
-        (clone.folder / "my questions.jsonl").write_text(lines, encoding="utf-8")
-    command = (
-        "make run TASK=medical_en MODEL=qwen3-0.6b SOURCE=converters/examples/medical_en LIMIT=100 MAX_TOKENS=8 "
-        "QUESTIONS='my questions.jsonl' TRACK=tensorboard SET='max_steps=2 eval_strategy=no learning_rate=1e-4'"
-    )
-    printed = checkout(command)
-    assert any("Qwen/Qwen3-0.6B/resolve" in request for request in hub.requests)
-
-    run = checkout.folder / RUN
-    manifest = read_json(run / "manifest.json")
-    assert manifest["status"] == "exported"
-    assert (run / "export" / "model.safetensors").is_file()
-    heldout = read_json(run / "heldout.json")
-    assert heldout["rows"] == manifest["data"]["files"]["test"]["rows"]
-    assert "held-out loss" in printed
-    for who in ("base", "tuned"):
-        assert len(list(read_jsonl(run / "answers" / f"{who}.jsonl"))) == 2
-    assert (run / "metrics.json").is_file()
-    assert (run / "result.html").is_file()
-    tags = event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload().Tags()
-    tracked = {*tags["scalars"], *tags["tensors"]}
-    assert {"train/loss", "held_out/base", "held_out/tuned"} <= tracked, "LLaMA-Factory's own and ours, in one run"
-
-    files = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
-    requests = len(hub.requests)
-    served = {path: path.stat().st_mtime_ns for path in (run / "logs").glob("serve-*.log")}
-    assert len(served) == 2
-    again = checkout(command)
-    for step in ("trained already", "measured already", "exported already"):
-        assert step in again
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == files
-    assert len(hub.requests) == requests
-    assert {path: path.stat().st_mtime_ns for path in served} == served, "a model was served again"
-
-    to_reproduce = reproduction(checkout, f"{heldout['tuned']['loss']:.3f}")
-    assert len(to_reproduce) == 2
-    for line in to_reproduce:
-        second(line)
-    assert reproduction(second) == to_reproduce
-    one, other = (read_json(clone.folder / RUN / "manifest.json") for clone in (checkout, second))
-    assert one["identity"] == other["identity"]
-    assert one["data"]["files"] == other["data"]["files"]
-    names = ["questions.jsonl", "answers/base.jsonl", "answers/tuned.jsonl"]
-    assert [sha256(run / name) for name in names] == [sha256(second.folder / RUN / name) for name in names]
-
-
-def reproduction(checkout, figure=""):
-    """Return the commands that a report prints under "to reproduce"."""
-    assert "report.html" in checkout(f"make report RUN={RUN} NAME=once")
-    text = (checkout.folder / "runs/reports/once/report.md").read_text(encoding="utf-8")
-    assert figure in text
-    found = re.search(r"``` bash\n(.*?)\n```", text, re.DOTALL)
-    assert found
-    return found[1].splitlines()
-
-
-def test_a_killed_training_on_real_and_generated_rows_goes_on_in_other_batches(checkout, hub):
-    """`make self-instruct` against a real endpoint, a mix like any task, and a kill -9 half-way."""
+def test_a_killed_training_on_real_and_generated_rows_goes_on_in_other_batches_and_talks(checkout, hub):
+    """`make self-instruct` against a real endpoint, a mix like any task, a kill -9 half-way, a chat with the result."""
     endpoint = Endpoint()
     endpoint.behaviour = writes()
     try:
@@ -135,6 +71,13 @@ def test_a_killed_training_on_real_and_generated_rows_goes_on_in_other_batches(c
     theirs = read_json(adapter / "all_results.json")["train_loss"]
     assert theirs == pytest.approx(told * (1 - reached / 30), rel=0.2), "which transformers tells of the last steps"
     assert manifest["steps"]["train"]["seconds"] > 0
+    assert any("Qwen/Qwen3-0.6B/resolve" in request for request in hub.requests)
+
+    mixed = "TASK=medical_en+self_instruct@0.1 MODEL=qwen3-0.6b"
+    assert "1: base" in checkout(f"printf 'What is gout?\\n2\\n' | make chat {mixed} MAX_TOKENS=8")
+    said = [next(read_jsonl(run / f"chat/answers/{who}.jsonl")) for who in ("base", "tuned")]
+    assert [(row["question"], row["error"]) for row in said] == [("What is gout?", "")] * 2
+    assert [row["winner"] for row in read_jsonl(run / "chat/judgments/human-chat.jsonl")] == ["tuned"]
 
 
 def wait_for(condition, process, seconds=240):
@@ -150,8 +93,13 @@ def test_the_embedded_backbone_learns_from_the_bundled_rows(tmp_path):
     checkout = Checkout(tmp_path)
     small = "per_device_train_batch_size=4 gradient_accumulation_steps=1 cutoff_len=96 eval_strategy=no"
     words = f"TASK=medical_en MODEL=smollm2-135m SET='max_steps=4 learning_rate=1e-3 {small}'"
-    checkout(f"make train {words} SOURCE={ROOT}/converters/examples/medical_en LIMIT=60", timeout=2400)
+    checkout(
+        f"make train {words} SOURCE={ROOT}/converters/examples/medical_en LIMIT=60 TRACK=tensorboard", timeout=2400
+    )
     printed = checkout(f"make heldout {words}", timeout=2400)
     heldout = read_json(tmp_path / "runs/medical_en/smollm2-135m/lora/heldout.json")
     assert heldout["difference"]["high"] < 0
     assert "the tuned model is better" in printed
+    board = event_accumulator.EventAccumulator(f"{tmp_path}/runs/medical_en/smollm2-135m/lora/tensorboard").Reload()
+    tracked = {*board.Tags()["scalars"], *board.Tags()["tensors"]}
+    assert {"train/loss", "held_out/base", "held_out/tuned"} <= tracked, "LLaMA-Factory's own and ours, in one run"

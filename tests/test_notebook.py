@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from common.files import read_json
+from common.files import read_json, sha256
 from common.paths import folder_name
 from recipes.catalog.datasets import DataFacts
 from recipes.catalog.lookup import find_backbone
 from recipes.estimate.duration import in_words
 from recipes.rehearsal.twins import make_twin
-from tests.checkout import ROOT, UNMEASURED
+from tests.checkout import ROOT, UNMEASURED, Checkout
 from tests.recipes.samples import recipe
 
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
@@ -124,12 +123,13 @@ def execute(folder: Path, left_out: tuple[str, ...] = (), **form: Any) -> dict[s
 
 
 @pytest.mark.slow
-def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) -> None:
+def test_from_nothing_to_the_report_on_after_a_disconnect_and_again_as_the_report_says(tmp_path: Path) -> None:
     """On a CPU: most of it is torch's start, once for each step and each served model.
 
+    What the report prints under "to reproduce" is typed in a fresh clone and gives the same run.
     The first cell prints its commands alone (make -n): what they do is done by the cells below, on a model as small.
     """
-    questions, twin = tmp_path / "mine.jsonl", make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
+    questions, twin = tmp_path / "my questions.jsonl", make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     questions.write_text("".join(json.dumps(row) + "\n" for row in asked))
     form = {
@@ -164,7 +164,7 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     assert not any(name.endswith((".safetensors", ".pt")) for name in taken)
 
     weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
-    began = time.monotonic()
+    served = {path: path.stat().st_mtime_ns for path in (run / "logs").glob("serve-*.log")}
     again = execute(tmp_path / "second", ("talk", "report", "download"), **form)
     for cell, words in {
         "first": "there is a judged result already",
@@ -174,4 +174,17 @@ def test_from_nothing_to_the_report_and_on_after_a_disconnect(tmp_path: Path) ->
     }.items():
         assert words in again[cell], (cell, again[cell][-2000:])
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")} == weights
-    print(f"{time.monotonic() - began:.0f} s again")
+    assert {path: path.stat().st_mtime_ns for path in (run / "logs").glob("serve-*.log")} == served, "served again"
+
+    text = (tmp_path / "drive/runs/reports/report/report.md").read_text(encoding="utf-8")
+    assert f"{read_json(run / 'heldout.json')['tuned']['loss']:.3f}" in text
+    (tmp_path / "third").mkdir()
+    third = Checkout(tmp_path / "third")
+    for line in re.findall(r"``` bash\n(.*?)\n```", text, re.DOTALL)[0].splitlines():
+        third(line)
+    same = third.folder / place
+    one, other = (read_json(folder / "manifest.json") for folder in (run, same))
+    assert one["identity"] == other["identity"]
+    assert one["data"]["files"] == other["data"]["files"]
+    names = ["questions.jsonl", "answers/base.jsonl", "answers/tuned.jsonl"]
+    assert [sha256(run / name) for name in names] == [sha256(same / name) for name in names]

@@ -53,7 +53,13 @@ class Pool:
             ) as client:
                 pieces = work(client)
                 with Progress(label, len(pieces)) as progress:
-                    results = await gather(pieces, lambda _: progress.step())
+
+                    def step(_: object) -> None:
+                        known = client.from_cache / max(1, client.from_cache + client.calls)
+                        progress.before = round((progress.done + 1) * known)  # replies from the cache took no time
+                        progress.step()
+
+                    results = await gather(pieces, step)
                     spent = f", ${budget.spent:.4f} spent" if budget.spent else ""
                     progress.note = f"{client.calls} calls, {client.from_cache} from the cache{spent}"
             return results

@@ -101,6 +101,7 @@ CHECKS: dict[str, Callable[[str, Any], bool]] = {
     "json_list": lambda text, wanted: isinstance(value := _json(text), list) and _within(len(value), wanted),
     "table": _table,  # Markdown's: [rows below its header, columns]
     "language": _language,
+    "script": lambda text, wanted: (2 * len(HAN.findall(text)) > len(LATIN.findall(text))) == (wanted == "zh"),
     "includes": lambda text, wanted: all(_found(word, text) for word in wanted),
     "excludes": lambda text, wanted: not any(_found(word, text) for word in wanted),
     "times": lambda text, wanted: all(_within(_found(word, text), count) for word, count in wanted.items()),
@@ -113,6 +114,8 @@ CHECKS: dict[str, Callable[[str, Any], bool]] = {
     "each_line": lambda text, wanted: all(re.fullmatch(wanted, line) for line in _lines(text)),
     "sorted": lambda text, wanted: len(lines := _lines(text.lower())) > 1 and (lines == sorted(lines)) == wanted,
     "acrostic": lambda text, wanted: "".join(line[0] for line in _lines(text)).lower() == wanted.lower(),
-    "code": lambda text, wanted: re.findall(r"^```(\w*)", text, re.M) == [wanted, ""],  # one block of this language
+    "code": lambda text, wanted: (  # one block of this language and nothing behind it
+        re.findall(r"^```(\w*)", text, re.M) == [wanted, ""] and text.endswith("\n```")
+    ),
 }
 """What an answer must be or hold, and what the check wants to know."""

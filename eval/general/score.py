@@ -16,6 +16,8 @@ from eval.statistics.intervals import rate_interval
 from eval.statistics.reference_scores import looping
 
 LANGUAGES = ("en", "zh")
+OTHER_WORDS = {"language", "one_of", "matches", "json_keys", "json_list", "code"}
+"""Checks that say themselves in what an answer is written; other prompts are answered in their own script."""
 PROMPTS = Path(__file__).parent
 
 
@@ -25,7 +27,9 @@ def prompts() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for language in LANGUAGES:
         rows = yaml.safe_load((PROMPTS / f"prompts.{language}.yaml").read_text("utf-8"))
-        found |= {f"general-{language}-{number:02d}": row for number, row in enumerate(rows, 1)}
+        for number, row in enumerate(rows, 1):
+            own = {} if OTHER_WORDS & row.keys() else {"script": language}
+            found[f"general-{language}-{number:02d}"] = row | own
     return found
 
 

@@ -1,4 +1,4 @@
-"""Talking to two models side by side; the slow test has the real servers of a real run."""
+"""Talking to two models side by side (a real run does so in tests/test_end_to_end.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,8 @@ from click.testing import CliRunner, Result
 
 from common.errors import UserError
 from common.files import read_jsonl, write_json, write_text
-from common.paths import folder_name
 from eval.__main__ import main
 from eval.answering.chat import config_of
-from recipes.catalog.lookup import find_backbone
-from recipes.rehearsal.twins import make_twin
-from tests.checkout import ROOT, Checkout
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command
 
@@ -83,22 +79,3 @@ def test_without_a_merged_model_the_adapter_is_served() -> None:
     assert "export_size" not in settings
     (run / "export").mkdir()
     assert config_of(run, "tuned") == run / "serve/tuned.yaml"
-
-
-@pytest.mark.slow
-def test_a_real_run_talks_without_being_exported(tmp_path: Path) -> None:
-    """With an adapter of one step on a tiny model: both really answer, and the mark is kept."""
-    checkout, twin = Checkout(tmp_path), make_twin(find_backbone("qwen3-0.6b"), tmp_path / "twin")
-    source = ROOT / "converters/examples/medical_en"
-    checkout(
-        f"python -m recipes train --task medical_en --model {twin} --source {source} --limit 40 --set "
-        "'max_steps=1 eval_strategy=no cutoff_len=64'"
-    )
-    said = checkout(
-        f"printf 'What is gout?\\n2\\n' | python -m eval chat --task medical_en --model {twin} --max-tokens 8"
-    )
-    assert "1: base" in said
-    run = tmp_path / "runs/medical_en" / folder_name(str(twin)) / "lora"
-    rows = [next(read_jsonl(run / f"chat/answers/{who}.jsonl")) for who in ("base", "tuned")]
-    assert [(row["question"], row["error"]) for row in rows] == [("What is gout?", "")] * 2
-    assert [row["winner"] for row in read_jsonl(run / "chat/judgments/human-chat.jsonl")] == ["tuned"]

@@ -37,6 +37,19 @@ def test_each_prompt_is_passed_by_a_right_answer_and_by_nothing_else(id_: str) -
         assert not all(checked(id_, wrong).values()), wrong
 
 
+MISREAD = {  # what a small model really wrote and a program once let pass
+    "general-en-35": "1. Australia\n2. Canada\n3. United States\n4. United Kingdom",
+    "general-en-42": "```python\ndef add(a, b):\n    return a + b\n```\n\nThis is the most efficient way to do it.",
+    "general-zh-18": "The sky is painted with hues of pink. The weather is quite different from the one I'm used to.",
+    "general-zh-05": f"在这里我们可以生成一系列的文本。\n```python\n{'import datetime as d  # 实现' * 12}\n```",
+}
+
+
+@pytest.mark.parametrize("id_", MISREAD)
+def test_what_was_once_let_pass_is_not(id_: str) -> None:
+    assert not all(checked(id_, MISREAD[id_]).values())
+
+
 RIGHT_AND_WRONG = {  # check: what is wanted, answers that pass, answers that do not
     "words": ([2, 3], ["two words", "它是", "it's"], ["one", "one two three four"]),
     "characters": ([2, None], ["天气 fine", "天气很好"], ["天", "weather"]),
@@ -61,7 +74,12 @@ RIGHT_AND_WRONG = {  # check: what is wanted, answers that pass, answers that do
     "sorted": (True, ["Ann\nbob"], ["b\na", "a"]),
     "acrostic": ("AB", ["a one\nB two"], ["a\nc", "a"]),
     "each_line": ("雨.*", ["雨一\n雨二"], ["雨一\n风"]),
-    "code": ("python", ["```python\nx\n```"], ["```\nx\n```", "x", "```python\nx\n```\n```python\ny\n```"]),
+    "code": (
+        "python",
+        ["```python\nx\n```"],
+        ["```\nx\n```", "x", "```python\nx\n```\n```python\ny\n```", "```python\nx\n```\nIt adds."],
+    ),
+    "script": ("zh", ["用Python写加法。", "雪"], ["Snow is soft.", "def f(a): return a  # 加"]),
 }  # fmt: skip
 
 
