@@ -69,6 +69,12 @@ CHOSEN = re.compile(
     rf"\W*?({LETTERS})"
     rf"|(?i:选择?|答案(?:是|为|选)?[:：]?|(?:answer|option|choice)(?: is)?:?)\s*[（(]?({LETTERS})"
 )
+SENTENCE = re.compile(r"[，。！？!?]|\.\s")
+LEAD, BETWEEN = re.compile(r"^[^\W\d_]{1,10}[:：]\s*"), re.compile(r"[;；,、/\s]+")
+FORM = re.compile(
+    r"格式|只(?:需|要|写|给|输出|回答)|直接给出|尽可能(?:的)?简洁|\b(?:only|format|one word|nothing else)\b",
+    re.IGNORECASE,
+)
 HAN = re.compile(r"[\u3400-\u9fff]+")
 WORD = re.compile(r"[a-z]{4,}")
 COMMON = (
@@ -165,6 +171,19 @@ def choice(text: str) -> str:
     """Return the letters that an answer chooses, in order ("B。", "(B)", "选B", "答案：A、C"); "" when it has none."""
     found = CHOSEN.search(text.strip())
     return "".join(sorted(set(re.findall(r"[A-H]", found[1] or found[2])))) if found else ""
+
+
+def is_label(question: str, answer: str) -> bool:
+    """Tell whether an answer is the bare label that its question wants, or a list of them: a charge, a name, a trigger.
+
+    It is no sentence, and the question either holds each of them or says in what form it wants its answer.
+    """
+    text = answer.strip().rstrip("。.")
+    labels = [label for label in BETWEEN.split(LEAD.sub("", text)) if label]
+    if SENTENCE.search(text) or not labels or max(map(len, labels)) > (20 if HAN.search(text) else 30):
+        return False
+    named = all(label.casefold() in question.casefold() for label in labels)
+    return bool(FORM.search(question)) or (named and not has_options(question))
 
 
 def has_options(question: str) -> bool:

@@ -13,7 +13,7 @@ from common.llm.reply import Reply
 from converters.generate.answers import folded, no_answer, repetition, script, unframed
 from converters.generate.ask import Dropped
 from converters.generate.each_row import EachRow
-from converters.generate.facts import added, choice, has_options, lost
+from converters.generate.facts import added, choice, has_options, is_label, lost
 from converters.generate.known_rows import conversion_settings, held_out
 from converters.generate.parts import Row
 from converters.generate.settings import Rewriting
@@ -35,10 +35,10 @@ class Rewriter(EachRow):
     reply_tokens = 250
 
     def chosen(self, record: Record) -> bool:
-        """Choose short answers where only those are wanted."""
+        """Choose short answers where only those are wanted; a label that the question wants cannot be put better."""
         assert isinstance(self.part.settings, Rewriting)
         below = self.part.settings.below
-        return not below or len(record.output) < below
+        return (not below or len(record.output) < below) and not is_label(record.asked, record.output)
 
     def request(self, record: Record) -> Request:
         """Ask for a better answer."""
@@ -68,6 +68,8 @@ def checked(question: str, original: str, text: str, language: str) -> Dropped |
         return "no_content", "no answer"
     if max(ratio(folded(text), folded(known)) for known in (original, unframed(original))) >= SAME:
         return "unchanged", "the answer is the same"
+    if is_label(question, original):
+        return "label", "the question wants the label that the original is"
     if why := no_answer(text):
         return why
     if same := repetition(text):
