@@ -82,12 +82,19 @@ def _content(text: str) -> set[str]:
     return pairs | {word[:5] for word in re.findall(r"[a-z]{4,}", text.casefold())}
 
 
+SAID_THRICE = 6
+"""Letters of a clause that is a loop when it is said three times in a row; shorter ones are emphasis."""
+
+
 def repetition(text: str) -> str:
     """Return what a text says over and over, or ""."""
     units = [folded(ENUMERATOR.sub("", found[0])) for found in UNIT.finditer(text)]
     units = [unit for unit in units if unit]
     if len(units) >= 4 and 2 * len(set(units)) <= len(units):
         return max(units, key=units.count)
+    for unit, *again in zip(units, units[1:], units[2:], strict=False):
+        if again == [unit, unit] and len(unit) >= SAID_THRICE:
+            return unit
     loop = LOOP.search("".join(units))
     return loop[1] if loop and any(map(str.isalpha, loop[1])) else ""
 

@@ -18,9 +18,12 @@ FEWEST = 4
 MOST = {"spaced": 150, "unspaced": 300}
 BRACKETED = re.compile(r"\s*[\[【<(（][^\[\]【】<>()（）]{2,60}[\]】>)）]\W*")
 QUOTED = re.compile(r"[“\"「『].{6,}[”\"」』]", re.DOTALL)
+FIRST, NEXT = re.compile(r"\W*1[.、)）]"), re.compile(r"\n\W*2[.、)）]")
 COLON = re.compile(r"[:：]")
 COPIED_LETTERS, HALF = 15, 0.5
 """So much of an input, and of an instruction's words, is more than a word that any answer takes from it."""
+NEW = 0.1
+"""The share of new words up to which an answer says no more than its instruction."""
 AFTER_COLON, AFTER, BEFORE = 6, 60, {"spaced": 40, "unspaced": 12}
 """Letters from which material stands in the instruction itself: behind a colon, behind or before the words for it."""
 
@@ -48,6 +51,8 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
         return "missing_material", f"{missing!r} is not there"
     if not phrases("question").search(item.instruction) and (found := phrases("action").search(item.instruction)):
         return "action", f"{found[0].strip()!r} is nothing that text can do"
+    if FIRST.match(item.instruction) and NEXT.search(item.output) and not FIRST.match(item.output):
+        return "broken", "the next task stands in its output"
     if why := no_answer(item.output, item.prompt):
         return why
     if same := repetition(item.output):
@@ -72,11 +77,12 @@ def _echoed(item: Record) -> str:
             return "input"
     if (whole := folded(item.instruction)) in said and len(said) < 1.5 * len(whole):
         return "instruction"
-    new = {*tokens(phrases("filler").sub(" ", item.output))} - asked
+    words = {*tokens(phrases("filler").sub(" ", item.output))}
     told = len(asked & {*tokens(item.output)}) / len(asked)
     open_ended = not phrases("choice").search(item.instruction) or phrases("asks").search(item.output)
-    alone = not item.input and "\n" not in item.instruction
-    return "instruction" if alone and not new and told > HALF and open_ended else ""
+    alone = {*tokens(item.input)} <= asked and "\n" not in item.instruction
+    nothing_new = len(words - asked) <= NEW * len(words)
+    return "instruction" if alone and nothing_new and told > HALF and open_ended else ""
 
 
 def _missing(item: Record, spacing: str) -> str:

@@ -36,6 +36,9 @@ MISSED_ITEMS = {
     "Great question! A Roth IRA is something many people ask about, and understanding it is a key step on your"
     " financial journey.",
     "The doctrine of consideration explains the doctrine of consideration in contracts.",
+    "要求/请求",
+    "法律法规是关于法律问题的普遍解释，包括法律名称和条目，以及法律名称和条目之间的联系。",
+    "赠与行为在法律规定下具有法律效力，赠与人有权撤销赠与，撤销之前赠与的行为必须被执行。",
 }
 
 
