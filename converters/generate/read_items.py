@@ -13,6 +13,7 @@ from converters.task import Record
 MARKS = {"", "noinput", "<noinput>", "no input", "无输入", "没有输入"}
 NO_INPUT = MARKS | {"none", "n/a", "无"}
 FIELDS = ("instruction", "input", "output")
+INPUT_AGAIN = re.compile(r"^(?:input|输入)\s*[:：]\s*", re.IGNORECASE)
 HEADING = re.compile(r"^\s*(?:#{1,6}\s*(?:task\s*|任务\s*)?\d*[.:：、]?|-{3,})\s*$", re.IGNORECASE | re.MULTILINE)
 LABELS = {
     "instruction": "instruction|指令|任务",
@@ -44,6 +45,7 @@ def item_of(value: Any) -> Record | str:
     if wrong:
         return f"{' and '.join(wrong)} missing or no text"
     instruction, given, output = (str(texts[name]).strip() for name in FIELDS)
+    given = INPUT_AGAIN.sub("", given)
     if not instruction or output.casefold() in MARKS:
         return f"empty {'instruction' if not instruction else 'output'}"
     return Record(instruction, "" if given.casefold() in NO_INPUT else given, output)

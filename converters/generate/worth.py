@@ -55,6 +55,8 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
         return "broken", "the next task stands in its output"
     if why := no_answer(item.output, item.prompt):
         return why
+    if phrases("request").search(item.output):
+        return "no_content", "the answer sets another task"
     if same := repetition(item.output):
         return "repetition", f"says {same!r} over and over"
     if echoed := _echoed(item):

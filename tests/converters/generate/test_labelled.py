@@ -37,6 +37,8 @@ MISSED_ITEMS = {
     " financial journey.",
     "The doctrine of consideration explains the doctrine of consideration in contracts.",
     "要求/请求",
+    "抑郁症的常见症状包括高血压、肾功能不全、肾衰、肾结石等。预防工作再次发生抑郁症的方法包括保持良好的生活习惯、适量的运动、"
+    "戒烟戒酒，避免过度劳累和情绪激动，戒烟戒酒，多活动锻练等。",
     "法律法规是关于法律问题的普遍解释，包括法律名称和条目，以及法律名称和条目之间的联系。",
     "赠与行为在法律规定下具有法律效力，赠与人有权撤销赠与，撤销之前赠与的行为必须被执行。",
 }
