@@ -51,12 +51,8 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
         return "missing_material", f"{missing!r} is not there"
     if not phrases("question").search(item.instruction) and (found := phrases("action").search(item.instruction)):
         return "action", f"{found[0].strip()!r} is nothing that text can do"
-    if FIRST.match(item.instruction) and NEXT.search(item.output) and not FIRST.match(item.output):
-        return "broken", "the next task stands in its output"
-    if why := no_answer(item.output, item.prompt):
+    if why := _not_an_answer(item):
         return why
-    if phrases("request").search(item.output):
-        return "no_content", "the answer sets another task"
     if same := repetition(item.output):
         return "repetition", f"says {same!r} over and over"
     if echoed := _echoed(item):
@@ -67,6 +63,15 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
             return "language", f"{name} not {language}: {wrong}"
     got = script(item.instruction + item.output)
     return ("script", f"{got} characters") if characters and got and got != characters else None
+
+
+def _not_an_answer(item: Record) -> Dropped | None:
+    """Return why an output is no answer: it refuses, says nothing, sets another task or has the next one in it."""
+    if FIRST.match(item.instruction) and NEXT.search(item.output) and not FIRST.match(item.output):
+        return "broken", "the next task stands in its output"
+    if phrases("request").search(item.output):
+        return "no_content", "the answer sets another task"
+    return no_answer(item.output, item.prompt)
 
 
 def _echoed(item: Record) -> str:
