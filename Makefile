@@ -137,7 +137,7 @@ report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them; prints line coverage.
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 
-test-fast: setup ## + The tests that need no torch; under a minute.
+test-fast: setup ## + The quick tests: no torch, nothing that takes seconds.
 	@$(PY) -m pytest -m "not slow" -n 2
 
 lint: setup ## + Format, lint, layers and types.

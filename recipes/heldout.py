@@ -150,7 +150,7 @@ def row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
     losses: dict[int, RowLoss] = {}
     with torch.inference_mode():
-        for part in batches(order, [len(row["input_ids"]) for row in rows], model.config.vocab_size):
+        for part in batches(order, [len(row["input_ids"]) for row in rows], model.config.get_text_config().vocab_size):
             losses |= dict(zip(part, _batch_losses(model, [rows[i] for i in part]), strict=True))
             progress.total = len(rows)
             progress.step(len(part))

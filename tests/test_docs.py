@@ -148,6 +148,7 @@ def play(checkout: Checkout, text: str) -> None:
             assert [line for line in shown if not re.search(f"^{line}$", said, re.M)] == [], said
 
 
+@pytest.mark.slow
 def test_the_first_five_minutes_go_as_shown(tmp_path):
     checkout = Checkout(tmp_path)
     start, five = re.split(r"^## ", README, flags=re.M)[:2]
@@ -157,6 +158,7 @@ def test_the_first_five_minutes_go_as_shown(tmp_path):
     assert rows[0] in checkout("make convert TASK=medical_en SOURCE=converters/examples/medical_en FORCE=1")
 
 
+@pytest.mark.slow
 def test_the_page_on_custom_tasks_goes_as_shown(tmp_path):
     play(Checkout(tmp_path), text_of(ROOT / "docs/custom_tasks.md"))
     assert len(load_questions(tmp_path / QUESTIONS)) == 2

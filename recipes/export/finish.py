@@ -168,6 +168,9 @@ def has_learnt(adapter: Path) -> bool:
     return not added or any(tensor.any() for tensor in added)
 
 
+AROUND = ("model", "language_model")
+
+
 def is_its_base(export: Path, base: Path) -> bool:
     """Tell whether the weights of both folders are the same, as when merging an adapter did nothing, silently."""
     import torch
@@ -178,7 +181,10 @@ def is_its_base(export: Path, base: Path) -> bool:
 
 
 def _tensors(folder: Path) -> dict[str, Callable[[], Any]]:
-    """Return how each tensor of a folder is read, by its name."""
+    """Return how each tensor of a folder is read, by its name without the models around it.
+
+    Of a model that sees pictures transformers writes them otherwise than it reads them (language_model.model.layers).
+    """
     import torch
     from safetensors import safe_open
 
@@ -189,7 +195,7 @@ def _tensors(folder: Path) -> dict[str, Callable[[], Any]]:
     for path in [] if found else filter(is_zipfile, folder.glob("pytorch_model*.bin")):  # older ones are left out
         weights = torch.load(path, mmap=True, weights_only=True)
         found |= {name: partial(weights.get, name) for name in weights}
-    return found
+    return {".".join(part for part in name.split(".") if part not in AROUND): read for name, read in found.items()}
 
 
 def problem_with(folder: str) -> str:

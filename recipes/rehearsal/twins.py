@@ -108,7 +108,7 @@ def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Pat
     kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
     model = kind.from_config(config, trust_remote_code=bool(twin.code)).to(torch.bfloat16)
     if sees:
-        _write_processor(backbone.architecture, folder)
+        _write_processor(backbone.architecture, config, folder)
     if not twin.code:
         config.architectures = [type(model).__name__]
         config.save_pretrained(folder)
@@ -116,17 +116,21 @@ def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Pat
     _save(model, folder / twin.weights)
 
 
-def _write_processor(kind: str, folder: Path) -> None:
-    """Write what LLaMA-Factory wants of a model that sees pictures, in training on text too."""
+def _write_processor(kind: str, config: Any, folder: Path) -> None:
+    """Write what LLaMA-Factory wants of a model that sees pictures: training on text, it shows an empty one."""
     from transformers.models.auto import image_processing_auto, processing_auto, video_processing_auto
 
     named: dict[str, Any] = {"processor_class": processing_auto.PROCESSOR_MAPPING_NAMES[kind]}
     images = image_processing_auto.IMAGE_PROCESSOR_MAPPING_NAMES[kind]["torchvision"]
-    heard = {"feature_extractor_type": "Gemma4AudioFeatureExtractor"} if kind == "gemma4" else {}
+    for ours, theirs in (("patch_size",) * 2, ("temporal_patch_size",) * 2, ("merge_size", "spatial_merge_size")):
+        if hasattr(config.vision_config, theirs):
+            named[ours] = getattr(config.vision_config, theirs)
+    heard = {"feature_extractor_type": "Gemma4AudioFeatureExtractor"} if getattr(config, "audio_config", None) else {}
     write_json(folder / "preprocessor_config.json", {**named, "image_processor_type": images, **heard})
     if videos := video_processing_auto.VIDEO_PROCESSOR_MAPPING_NAMES.get(kind):
         write_json(folder / "video_preprocessor_config.json", {**named, "video_processor_type": videos})
-    write_json(folder / "processor_config.json", named)
+    merged = {"spatial_merge_size": config.spatial_merge_size} if hasattr(config, "spatial_merge_size") else {}
+    write_json(folder / "processor_config.json", named | merged)
 
 
 def _save(model: Any, path: Path) -> None:

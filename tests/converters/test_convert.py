@@ -139,6 +139,7 @@ def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
     assert convert(load_task("medical_zh"), "format_data.jsonl")["rows"] == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_simply_run_again(tmp_path, number, monkeypatch):
     row = '{{"question": "第{0}个问题：这种药应该吃几次？", "answer": "第{0}个回答，请遵医嘱，每日{0}次。"}}\n'

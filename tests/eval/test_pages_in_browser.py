@@ -152,6 +152,7 @@ def test_a_reader_filters_the_result(page: Any, run: Path, endpoint: Endpoint, c
         page.screenshot(path=f"{shots}/result-{'zh' if chinese else 'en'}.png", full_page=True)
 
 
+@pytest.mark.slow
 def test_two_thousand_pairs_are_searched_without_a_wait_and_many_models_begin_with_the_ranking(
     page: Any, run: Path
 ) -> None:

@@ -1,10 +1,13 @@
 """The held-out comparison: weighted by tokens, paired by row, no verdict without evidence."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
-from recipes.heldout import arguments_of, sentence, summarise
+from common.progress import Progress
+from recipes import heldout
+from recipes.heldout import arguments_of, row_losses, sentence, summarise
 from tests.recipes.samples import recipe
 
 
@@ -49,3 +52,15 @@ def test_the_rows_are_encoded_as_in_training_whatever_the_command_says_now():
     }
     assert found["bf16"] is asked.settings["bf16"], "that is this machine's affair"
     assert "learning_rate" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "gemma4", "qwen3_5", "mistral3"])
+def test_a_model_that_sees_pictures_is_measured_too(monkeypatch, kind):
+    """Its vocabulary stands in the configuration of its text model."""
+    from transformers import AutoConfig
+
+    model = SimpleNamespace(config=AutoConfig.for_model(kind))
+    monkeypatch.setattr(heldout, "load", lambda _: ([{"input_ids": [1, 2]}] * 3, model))
+    monkeypatch.setattr(heldout, "_batch_losses", lambda _, rows: [(1.0, 1)] * len(rows))
+    assert row_losses({}, Progress("", 0)) == [(1.0, 1)] * 3

@@ -107,6 +107,7 @@ def start(endpoint: Endpoint) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", KILLED, endpoint.url], env=path)
 
 
+@pytest.mark.slow
 def test_commands_that_are_killed_cannot_pass_the_budget_together(endpoint: Endpoint) -> None:
     """Each call is billed 0.02 dollars, whoever is there to hear the reply."""
     endpoint.latency = 0.1

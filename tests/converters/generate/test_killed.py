@@ -15,6 +15,8 @@ from common.llm.prices import Budget
 from tests.converters.generate.conftest import ROOT, writes
 from tests.endpoint import Endpoint
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 4
 ROWS = 160
 
@@ -26,7 +28,6 @@ def start(command: str, endpoint: Endpoint, folder: Path, host: str = "127.0.0.1
     return subprocess.Popen(words, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, **quiet)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "part", "after"),
     [(f"self-instruct --n {ROWS} --set at_once={AT_ONCE}", "self_instruct", 6), ("score --limit 12", "scored", 1)],

@@ -18,6 +18,7 @@ def kept(texts: list[str], mean: float = 20) -> list[int]:
     return numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chinese", [False, True])
 @pytest.mark.parametrize("mean", [20, 200])
 def test_keeps_what_the_plain_way_keeps(chinese: bool, mean: float) -> None:

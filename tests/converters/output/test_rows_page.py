@@ -126,6 +126,7 @@ def test_a_reader_filters_and_searches_kept_and_rejected_rows(rows: Any, page: A
             page.screenshot(path=f"{shots}/rows.png", full_page=False)
 
 
+@pytest.mark.slow
 def test_rows_are_dropped_kept_and_edited_by_hand_and_stay_so(  # noqa: PLR0915 - one sitting
     rows: Any, page: Any, read_rows: Callable[[str], list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from common.files import sha256
 from converters.convert import convert
 from converters.registry import load_task
 from tests.bench.lookalikes import write_task
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_one_writes(tmp_path):
     write_task("law_zh", tmp_path, 0.015)
     hashes = []

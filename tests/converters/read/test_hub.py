@@ -13,6 +13,8 @@ from common.files import sha256
 from converters.registry import ORDER, load_task
 from tests.checkout import ROOT
 
+pytestmark = pytest.mark.slow
+
 ROWS = ROOT / "tests/converters/raw_rows"
 
 
@@ -67,7 +69,6 @@ def test_a_download_that_breaks_off_is_resumed(served):
     assert any("Pair.jsonl bytes=10485760-" in request for request in served.requests), served.requests
 
 
-@pytest.mark.slow
 def test_no_network_is_one_line_that_names_source(hub):
     status, _, said = command(hub, "convert", "--task", "law_en", HF_ENDPOINT="http://127.0.0.1:9")
     assert status == 2

@@ -31,6 +31,7 @@ def columns(task):
     return st.fixed_dictionaries({}, optional=own) | st.dictionaries(NAMES, VALUES, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ORDER)
 @QUICK
 @given(data=st.data())
@@ -52,6 +53,7 @@ def test_any_row_comes_out_once(task, data):
         assert set(orjson.loads(line)) == {"step", "reason", "file", "number", "row"}
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     content=st.lists(

@@ -19,6 +19,8 @@ from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command
 from tests.eval.reporting.sample import heldout, make_run, make_sweep
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ["Research topic", "Experiment design", "Code implementation", "Result analysis", "Conclusion"]
 REPORT = Path("runs/reports/rank")
 

@@ -258,6 +258,7 @@ def test_a_model_that_wins_all_has_a_wide_interval_and_islands_have_none() -> No
     assert rank([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strengths", "ties"), [((0, 0), 0.0), ((0, 3), 0.3), ((0, 4.5), 0.0), ((0, 0.7, 1.5), 0.0), ((0, 1, 4), 0.3)]
 )
