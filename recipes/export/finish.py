@@ -204,10 +204,13 @@ def problem_with(folder: str) -> str:
     Wrong are logits that are infinite or not numbers, and an answer without a word.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+    sees = type(config) in AutoModelForImageTextToText._model_mapping  # of some there is no other class
+    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model = kind.from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
     asked: Any = [{"role": "user", "content": PROMPT}] if tokenizer.chat_template else PROMPT
     encode: Any = tokenizer.apply_chat_template if tokenizer.chat_template else tokenizer
     options = {"add_generation_prompt": True, "return_dict": True} if tokenizer.chat_template else {}
