@@ -2,6 +2,9 @@
 
 import pytest
 
+from recipes.catalog.lookup import find_backbone
+from recipes.rehearsal.twins import make_twin
+
 pytestmark = pytest.mark.slow
 
 
@@ -27,3 +30,10 @@ def test_an_export_without_its_adapter_is_told_whatever_its_tensors_are_called(t
     save_file(seen | {ours: torch.zeros(2)}, tmp_path / "empty/model.safetensors")
     assert not is_its_base(tmp_path / "merged", tmp_path / "base")
     assert is_its_base(tmp_path / "empty", tmp_path / "base")
+
+
+@pytest.mark.parametrize("name", ["ministral3-3b", "gemma3-4b", "qwen2.5-0.5b"])
+def test_an_export_is_tried_by_a_class_that_knows_its_kind(tmp_path, name):
+    from recipes.export.finish import problem_with
+
+    assert problem_with(str(make_twin(find_backbone(name), tmp_path / "twin"))) == ""
