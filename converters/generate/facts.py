@@ -69,8 +69,11 @@ CHOSEN = re.compile(
     rf"\W*?({LETTERS})"
     rf"|(?i:选择?|答案(?:是|为|选)?[:：]?|(?:answer|option|choice)(?: is)?:?)\s*[（(]?({LETTERS})"
 )
+LONGEST_LABEL = {"han": 20, "latin": 30}
+"""Characters of one label, of which an answer may list several."""
 SENTENCE = re.compile(r"[，。！？!?]|\.\s")
 LEAD, BETWEEN = re.compile(r"^[^\W\d_]{1,10}[:：]\s*"), re.compile(r"[;；,、/\s]+")
+# in which a question says in what form it wants its answer
 FORM = re.compile(
     r"格式|只(?:需|要|写|给|输出|回答)|直接给出|尽可能(?:的)?简洁|\b(?:only|format|one word|nothing else)\b",
     re.IGNORECASE,
@@ -180,7 +183,11 @@ def is_label(question: str, answer: str) -> bool:
     """
     text = answer.strip().rstrip("。.")
     labels = [label for label in BETWEEN.split(LEAD.sub("", text)) if label]
-    if SENTENCE.search(text) or not labels or max(map(len, labels)) > (20 if HAN.search(text) else 30):
+    if (
+        SENTENCE.search(text)
+        or not labels
+        or max(map(len, labels)) > LONGEST_LABEL["han" if HAN.search(text) else "latin"]
+    ):
         return False
     named = all(label.casefold() in question.casefold() for label in labels)
     return bool(FORM.search(question)) or (named and not has_options(question))

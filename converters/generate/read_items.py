@@ -13,13 +13,13 @@ from converters.task import Record
 MARKS = {"", "noinput", "<noinput>", "no input", "无输入", "没有输入"}
 NO_INPUT = MARKS | {"none", "n/a", "无"}
 FIELDS = ("instruction", "input", "output")
-INPUT_AGAIN = re.compile(r"^(?:input|输入)\s*[:：]\s*", re.IGNORECASE)
 HEADING = re.compile(r"^\s*(?:#{1,6}\s*(?:task\s*|任务\s*)?\d*[.:：、]?|-{3,})\s*$", re.IGNORECASE | re.MULTILINE)
 LABELS = {
     "instruction": "instruction|指令|任务",
     "input": "input|输入",
     "output": "output|输出|回答",
 }
+INPUT_AGAIN = re.compile(rf"^(?:{LABELS['input']})\s*[:：]\s*", re.IGNORECASE)
 LABEL = re.compile(
     r"^[\s*\d.、)]*(?P<label>" + "|".join(LABELS.values()) + r")\s*\**\s*[:：]\s*\**", re.IGNORECASE | re.MULTILINE
 )

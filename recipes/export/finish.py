@@ -24,7 +24,7 @@ from common.files import read_json, write_json, write_text
 from common.hub import snapshot
 from recipes.export.modelfile import modelfile
 from recipes.llamafactory.chat_format import ChatFormat, format_of
-from recipes.llamafactory.loading import from_modelscope
+from recipes.llamafactory.loading import from_modelscope, model_class
 from recipes.prepare.probe import TEXTS
 
 PROMPT = "Hello! / 你好！"
@@ -169,6 +169,7 @@ def has_learnt(adapter: Path) -> bool:
 
 
 AROUND = ("model", "language_model")
+"""Parts of a tensor's name that say only what its model stands in."""
 
 
 def is_its_base(export: Path, base: Path) -> bool:
@@ -204,13 +205,11 @@ def problem_with(folder: str) -> str:
     Wrong are logits that are infinite or not numbers, and an answer without a word.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
-    sees = type(config) in AutoModelForImageTextToText._model_mapping  # of some there is no other class
-    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-    model = kind.from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
+    model = model_class(config).from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
     asked: Any = [{"role": "user", "content": PROMPT}] if tokenizer.chat_template else PROMPT
     encode: Any = tokenizer.apply_chat_template if tokenizer.chat_template else tokenizer
     options = {"add_generation_prompt": True, "return_dict": True} if tokenizer.chat_template else {}

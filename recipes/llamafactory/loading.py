@@ -36,6 +36,17 @@ def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: 
     return Loaded(rows, load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval())
 
 
+def model_class(config: Any) -> Any:
+    """Return the class by which LLaMA-Factory loads a model of this configuration: some that see have no other."""
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+
+    return (
+        AutoModelForImageTextToText
+        if type(config) in AutoModelForImageTextToText._model_mapping
+        else AutoModelForCausalLM
+    )
+
+
 def cards() -> int:
     """Return how many cards this process sees."""
     import torch

@@ -16,6 +16,7 @@ from common.overrides import as_set
 from common.paths import MODELS, folder_name
 from common.schema import build
 from recipes.catalog.catalog import Backbone
+from recipes.llamafactory.loading import model_class
 from recipes.rehearsal.tokenizer import Twin, write_tokenizer
 
 CODE = Path(__file__).with_name("twin_code")
@@ -92,7 +93,7 @@ def sizes(backbone: Backbone, twin: Twin, vocabulary: int) -> dict[str, Any]:
 def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Path, seed: int) -> None:
     """Write config.json, generation_config.json, the weights in bfloat16 and the code beside them, if any."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     for path in sorted((CODE / twin.code).glob("*.py")) if twin.code else []:
         shutil.copy(path, folder / path.name)
@@ -104,10 +105,9 @@ def write_model(backbone: Backbone, twin: Twin, ids: dict[str, int], folder: Pat
         config = AutoConfig.for_model(backbone.architecture, dtype="bfloat16", **settings)
     random.seed(seed)
     torch.manual_seed(seed)
-    sees = type(config) in AutoModelForImageTextToText._model_mapping
-    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    kind = model_class(config)
     model = kind.from_config(config, trust_remote_code=bool(twin.code)).to(torch.bfloat16)
-    if sees:
+    if kind is AutoModelForImageTextToText:
         _write_processor(backbone.architecture, config, folder)
     if not twin.code:
         config.architectures = [type(model).__name__]
@@ -122,9 +122,9 @@ def _write_processor(kind: str, config: Any, folder: Path) -> None:
 
     named: dict[str, Any] = {"processor_class": processing_auto.PROCESSOR_MAPPING_NAMES[kind]}
     images = image_processing_auto.IMAGE_PROCESSOR_MAPPING_NAMES[kind]["torchvision"]
-    for ours, theirs in (("patch_size",) * 2, ("temporal_patch_size",) * 2, ("merge_size", "spatial_merge_size")):
-        if hasattr(config.vision_config, theirs):
-            named[ours] = getattr(config.vision_config, theirs)
+    seen = config.vision_config.to_dict()
+    named |= {name: seen[name] for name in ("patch_size", "temporal_patch_size") if name in seen}
+    named |= {"merge_size": seen["spatial_merge_size"]} if "spatial_merge_size" in seen else {}
     heard = {"feature_extractor_type": "Gemma4AudioFeatureExtractor"} if getattr(config, "audio_config", None) else {}
     write_json(folder / "preprocessor_config.json", {**named, "image_processor_type": images, **heard})
     if videos := video_processing_auto.VIDEO_PROCESSOR_MAPPING_NAMES.get(kind):
