@@ -9,7 +9,8 @@ from eval.reporting.experiment import Experiment, RunFacts
 from eval.reporting.language import Language
 from eval.reporting.seeds import Recipe
 from eval.reporting.tables import difference
-from eval.result.sentences import heldout, over_seeds, p_value, power, rate, verdict
+from eval.result.sentences import heldout, power, verdict
+from eval.result.wording import p_value, rate
 
 SURE = 0.05
 
@@ -41,7 +42,7 @@ def _found(experiment: Experiment, task: str, tell: Language) -> list[str]:
             if row["holm_p"] is not None and row["holm_p"] <= SURE:
                 said.append(tell("sure", p=p_value(row["holm_p"]), of=of))
             else:
-                said.append(tell("unsure", power=power(row, row["questions"], tell.result)))
+                said.append(tell("unsure", power=power(row, tell.result)))
     elif any(run.comparison(judge) for run in runs):
         said.append(tell("withheld"))
     measured = [run for run in ([best] if best else runs) if run.heldout]
@@ -128,7 +129,7 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> l
             tell(
                 "verdicts", judge=judge, likeness=likeness, won=tell("of", some=won, all=len(rows)),
                 lost=lost and tell("of", some=lost, all=len(rows)), rest=rest, held_back=len(rows) - len(given),
-                power=power(most, most["questions"], tell.result) if rest and not likeness else "",
+                power=power(most, tell.result) if rest and not likeness else "",
             )
         )  # fmt: skip
     return said
@@ -153,7 +154,7 @@ def _with_starts(recipes: list[Recipe]) -> list[tuple[Recipe, Recipe]]:
 def _judged_over_seeds(experiment: Experiment, task: str, tell: Language) -> list[str]:
     """Say the win rates over seeds, from where the task's models met."""
     met = [meeting.result.get("seeds", []) for (_, of), meeting in experiment.meetings.items() if of == task]
-    return [over_seeds(row, tell.result) for rows in met for row in rows]
+    return [tell.result.first("seeds", row) for rows in met for row in rows]
 
 
 def _seeds(recipes: list[Recipe], tell: Language) -> list[str]:

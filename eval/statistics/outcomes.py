@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from eval.records.answers import Answer
@@ -54,22 +55,18 @@ def outcomes(judgments: Iterable[Judgment], a: str, b: str) -> list[Outcome]:
     found: dict[str, dict[str, str | None]] = {}
     for judgment in judgments:
         if {judgment.first, judgment.second} == {a, b} and not judgment.canary:
-            orders = found.setdefault(judgment.id, {})
-            orders[judgment.first] = judgment.winner
-            if judgment.status == VOTE:  # a person sees a pair once, blind
-                orders[judgment.second] = judgment.winner
+            orders = (judgment.first, judgment.second) if judgment.status == VOTE else (judgment.first,)
+            found.setdefault(judgment.id, {}).update(dict.fromkeys(orders, judgment.winner))
     return [Outcome(id_, a, b, (orders.get(a), orders.get(b))) for id_, orders in found.items()]
 
 
-def panel(by_judge: dict[str, list[Outcome]], a: str, b: str) -> list[Outcome]:
+def panel(by_judge: Iterable[list[Outcome]], a: str, b: str) -> list[Outcome]:
     """Return the majority's outcome for each question that a judge has judged."""
     ratings: dict[str, list[str | None]] = {}
-    for found in by_judge.values():
-        for outcome in found:
-            ratings.setdefault(outcome.id, []).append(outcome.rating)
+    for outcome in chain.from_iterable(by_judge):
+        ratings.setdefault(outcome.id, []).append(outcome.rating)
     names = {"win": a, "tie": "tie", "loss": b, None: None}
-    winners = {id_: names[majority(given)] for id_, given in ratings.items()}
-    return [Outcome(id_, a, b, (winner, winner)) for id_, winner in winners.items()]
+    return [Outcome(id_, a, b, (names[majority(given)],) * 2) for id_, given in ratings.items()]
 
 
 def scored(found: Iterable[Outcome]) -> dict[str, float]:
@@ -77,7 +74,10 @@ def scored(found: Iterable[Outcome]) -> dict[str, float]:
     return {outcome.id: outcome.score for outcome in found if outcome.score is not None}
 
 
-NO_RATE: dict[str, Any] = {"win_rate": None, "interval": [0.0, 1.0], "sign_test_p": None}
+NO_RATE: dict[str, Any] = {
+    "win_rate": None, "interval": [0.0, 1.0], "sign_test_p": None,
+    "length_controlled": None, "style_controlled": None, "corrected": None,
+}  # fmt: skip
 """Of a comparison whose win rate would mislead."""
 
 
@@ -103,28 +103,26 @@ def correct(rows: list[dict[str, Any]]) -> None:
 
     The reference judge's likeness to an answer is no test of anything, so it has none, and a withheld comparison too.
     """
-    tested = []
     for row in rows:
+        row["holm_p"] = None
         if row["kind"] == "stand-in" or row.get("withheld") or row["win_rate"] is None:
-            row["sign_test_p"] = row["holm_p"] = None
-        else:
-            tested.append(row)
+            row["sign_test_p"] = None
+    tested = [row for row in rows if row["sign_test_p"] is not None]
     for row, p in zip(tested, holm([row["sign_test_p"] for row in tested]), strict=True):
-        row["holm_p"] = p
-        row["holm_of"] = len(tested)
+        row |= {"holm_p": p, "holm_of": len(tested)}
 
 
 def steadiness(found: list[Outcome]) -> dict[str, Any]:
     """Return how often both orders agree, and which part of the calls with a winner the answer shown first won."""
     counted = [outcome for outcome in found if outcome.counted]
     inconsistent = sum(not outcome.consistent for outcome in counted)
-    shown_first = [outcome.orders[0] == outcome.a for outcome in counted if outcome.orders[0] != "tie"]
-    shown_first += [outcome.orders[1] == outcome.b for outcome in counted if outcome.orders[1] != "tie"]
+    shown = [(who, won) for one in counted for who, won in zip((one.a, one.b), one.orders, strict=True) if won != "tie"]
+    first = sum(won == who for who, won in shown)
     return {
         "consistency": 1 - inconsistent / len(counted) if counted else None,
         "inconsistent": inconsistent,
-        "first_share": sum(shown_first) / len(shown_first) if shown_first else None,
-        "first_share_interval": wilson(sum(shown_first), len(shown_first)),
+        "first_share": first / len(shown) if shown else None,
+        "first_share_interval": wilson(first, len(shown)),
     }
 
 
