@@ -119,7 +119,7 @@ def _changes(experiment: Experiment) -> list[dict[str, Any]]:
 
 def _judges(experiment: Experiment) -> list[dict[str, Any]]:
     """Return how steady each judge was over everything that it judged, and what each folder says of it."""
-    results = [run.result for run in experiment.done] + [meeting.result for meeting in experiment.meetings.values()]
+    results = experiment.results
     rows = []
     for judge in experiment.judges:
         asked = [result["judges"][judge] for result in results if judge in result.get("judges", {})]

@@ -31,7 +31,7 @@ class Wording:
     def _rules(self) -> dict[str, dict[str, Any]]:
         from jinja2 import Environment
 
-        say = Environment(autoescape=True).compile_expression
+        say = Environment(autoescape=False).compile_expression
         return {of: {key: say(str(when)) for key, when in keys.items()} for of, keys in read_yaml(RULES).items()}
 
     def told(self, of: str, facts: Mapping[str, Any]) -> list[str]:

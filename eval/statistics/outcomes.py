@@ -40,9 +40,7 @@ class Outcome:
     @property
     def score(self) -> float | None:
         """Return a's score."""
-        if not self.counted:
-            return None
-        return {self.a: 1.0, self.b: 0.0}.get(str(self.orders[0]), 0.5) if self.consistent else 0.5
+        return {(self.a, self.a): 1.0, (self.b, self.b): 0.0}.get(self.orders, 0.5) if self.counted else None
 
     @property
     def rating(self) -> str | None:
@@ -143,16 +141,14 @@ def length_effect(
     scores: Mapping[str, float], answers_a: dict[str, Answer], answers_b: dict[str, Answer]
 ) -> dict[str, Any]:
     """Return how much longer a's answers are (ratio of characters), and how often the longer answer won."""
-    lengths = {id_: (len(answers_a[id_].answer), len(answers_b[id_].answer)) for id_ in scores}
-    chars_a, chars_b = (sum(both[side] for both in lengths.values()) for side in (0, 1))
-    longer = [
-        (score > 0.5) == (lengths[id_][0] > lengths[id_][1])
-        for id_, score in scores.items()
-        if score != 0.5 and lengths[id_][0] != lengths[id_][1]
-    ]
+    pairs = [(answers_a[id_].answer, answers_b[id_].answer) for id_ in scores]
+    differences = [differing(*pair) for pair in pairs]
+    chars_a, chars_b = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    decided = [(score, by[0]) for score, by in zip(scores.values(), differences, strict=True) if score != 0.5 and by[0]]
+    longer = sum((score > 0.5) == (more > 0) for score, more in decided)
     return {
         "length_ratio": chars_a / chars_b if chars_b else None,
-        "longer_won": sum(longer) / len(longer) if longer else None,
-        "longer_won_interval": wilson(sum(longer), len(longer)),
-        "longer_won_of": len(longer),
-    } | controls(list(scores.values()), [differing(answers_a[id_].answer, answers_b[id_].answer) for id_ in scores])
+        "longer_won": longer / len(decided) if decided else None,
+        "longer_won_interval": wilson(longer, len(decided)),
+        "longer_won_of": len(decided),
+    } | controls(list(scores.values()), differences)
