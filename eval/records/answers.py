@@ -5,7 +5,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
@@ -14,7 +14,6 @@ from common.llm.reply import CUT_OFF
 
 REFUSED = "refused"  # the error of an answer that a content filter held back
 WHO = re.compile(r"[\w.+-]+")
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def path_of(folder: Path, who: str) -> Path:
     return folder / "answers" / f"{who}.jsonl"
 
 
-def load(path: Path, kind: type[Row], **known: str) -> list[Row]:
+def load(path: Path, kind: type[Any], **known: str) -> list[Any]:
     """Read rows of a kind; a field that has no default and is not `known` must be in each, others are passed over."""
     names = {one.name: one.default is one.default_factory is MISSING for one in fields(kind)}
     needed = tuple(name for name, must in names.items() if must and name not in known)

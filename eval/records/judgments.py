@@ -80,7 +80,8 @@ def pairings(
                         "answer again with the same QUESTIONS",
                     )
             if len(given) == 2 and not any(answer.error for answer in given):
-                work += [Pairing(question, *given), Pairing(question, *reversed(given))]
+                first, second = given
+                work += [Pairing(question, first, second), Pairing(question, second, first)]
     return work
 
 

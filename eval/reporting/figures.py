@@ -140,7 +140,8 @@ def wins(experiment: Experiment, term: Term) -> Drawn:
         return None
     names, judges = (list(dict.fromkeys(row[place] for row in rows)) for place in (0, 1))
     figure, (axis,) = _panels(1, 0.7 + 0.24 * len(names) * max(1, len(judges) * 0.7))
-    size, bars = 0.8 / len(judges), {}
+    bars: dict[str, Any] = {}
+    size = 0.8 / len(judges)
     for name, judge, row in rows:
         number, rate, (low, high) = judges.index(judge), row["win_rate"], row["interval"]
         place = names.index(name) + (number - (len(judges) - 1) / 2) * size

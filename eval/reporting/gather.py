@@ -13,7 +13,7 @@ from common.sweep_files import DONE, Plan
 from eval.records.folder import Folder
 from eval.reporting.experiment import Experiment, Meeting, RunFacts
 from eval.result.metrics import build
-from eval.statistics.pooling import rankings, table
+from eval.statistics.pooling import Part, rankings, table
 
 
 def from_sweep(sweep: str) -> Experiment:
@@ -126,8 +126,10 @@ def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:
 def _with_rankings(found: Experiment) -> Experiment:
     """Rank the models of each task by each judge, where all are linked by comparisons."""
     for group, task in dict.fromkeys((run.group, run.base_task) for run in found.done):
-        apart = [(Folder(run.folder), run.result) for run in found.done if run.base_task == task and run.result]
-        parts = [found.meetings[group, task]] if (group, task) in found.meetings else apart
+        apart: list[Part] = [
+            (Folder(run.folder), run.result) for run in found.done if run.base_task == task and run.result
+        ]
+        parts: list[Part] = [found.meetings[group, task]] if (group, task) in found.meetings else apart
         ranked = {(group, task, judge): rows for judge, rows in rankings(table(parts)).items() if len(rows) > 2}
         found.rankings.update(ranked)
     return found

@@ -127,7 +127,7 @@ def _withheld(a: str, b: str, contestants: dict[str, dict[str, Any]]) -> dict[st
 
 def _votes(by_judge: dict[str, list[Outcome]]) -> dict[str, float]:
     """Return question -> what people say on it together."""
-    cast = defaultdict(list)
+    cast: dict[str, list[float]] = defaultdict(list)
     for judge, found in by_judge.items():
         for id_, score in stats.scored(found).items() if kind_of(judge) == "human" else ():
             cast[id_].append(score)

@@ -40,7 +40,9 @@ class Outcome:
     @property
     def score(self) -> float | None:
         """Return a's score."""
-        return {(self.a, self.a): 1.0, (self.b, self.b): 0.0}.get(self.orders, 0.5) if self.counted else None
+        if not self.consistent:
+            return 0.5 if self.counted else None
+        return {self.a: 1.0, self.b: 0.0}.get(str(self.orders[0]), 0.5)
 
     @property
     def rating(self) -> str | None:
@@ -64,7 +66,8 @@ def panel(by_judge: Iterable[list[Outcome]], a: str, b: str) -> list[Outcome]:
     for outcome in chain.from_iterable(by_judge):
         ratings.setdefault(outcome.id, []).append(outcome.rating)
     names = {"win": a, "tie": "tie", "loss": b, None: None}
-    return [Outcome(id_, a, b, (names[majority(given)],) * 2) for id_, given in ratings.items()]
+    winners = {id_: names[majority(given)] for id_, given in ratings.items()}
+    return [Outcome(id_, a, b, (winner, winner)) for id_, winner in winners.items()]
 
 
 def scored(found: Iterable[Outcome]) -> dict[str, float]:

@@ -64,11 +64,11 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
             if (row["judge"], row["a"], row["b"]) == (judge, a, b)
         ]
         votes = found[(found["a"] == a) & (found["b"] == b) & found["judge"].str.startswith("human")]
-        voted = votes.groupby("question")["score"].mean().to_dict()
+        voted = {str(question): float(vote) for question, vote in votes.groupby("question")["score"].mean().items()}
         row = {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
         row |= counts(scores) | controls(scores, means[list(STYLE)].to_numpy().tolist()) | {"corrected": None}
         if row["kind"] == "model":
-            row["corrected"] = corrected(means["score"].to_dict(), voted)
+            row["corrected"] = corrected(dict(zip(means.index, scores, strict=True)), voted)
         pooled.append(row)
     correct(pooled)
     return pooled

@@ -108,7 +108,8 @@ def text_scores(questions: Sequence[Question], answers: Answers) -> dict[str, An
     """Return mean chrF and ROUGE-L of each contestant over the test rows, and base against tuned row by row."""
     rows = [question for question in questions if question.use == "test" and question.reference]
     found: dict[str, dict[str, Any]] = {}
-    for name, score in {"chrf": chrf, "rouge_l": rouge_l}.items():
+    kinds: dict[str, Callable[[str, str], float]] = {"chrf": chrf, "rouge_l": rouge_l}
+    for name, score in kinds.items():
         scores = _of_all(rows, answers, lambda answer, question, score=score: score(answer, question.reference))
         if {"base", "tuned"} <= set(scores):
             scores["difference"] = [t - b for t, b in zip(scores["tuned"], scores["base"], strict=True)]
