@@ -22,12 +22,16 @@ def render(
     experiment: Experiment, words: dict[str, str], figures: dict[str, dict[str, Any]], most_cases: int, tell: Language
 ) -> str:
     """Return the report's text; `most_cases` of each kind are shown, the first of each in the main part."""
+
+    def shortened(text: str, most: int = LONGEST) -> str:
+        return cut(text, most, tell)
+
     known = environment(TEMPLATES)
     known.filters |= {
         "e": escape,
         "said": escape_but_code,
         "table": lambda table: table.markdown(escape, tell),
-        "cut": lambda text, most=LONGEST: cut(text, most, tell),
+        "cut": shortened,
     }
     shown, more = cases.chosen(experiment, most_cases)
     same, _ = shared_settings([run for run in experiment.runs if run.manifest])

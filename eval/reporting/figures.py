@@ -138,7 +138,8 @@ def wins(experiment: Experiment, term: Term) -> Drawn:
     rows = [(name, judge, row) for name, judge, row in compared if row.get("win_rate") is not None]
     if not rows:
         return None
-    names, judges = (list(dict.fromkeys(row[place] for row in rows)) for place in (0, 1))
+    names = list(dict.fromkeys(name for name, _, _ in rows))
+    judges = list(dict.fromkeys(judge for _, judge, _ in rows))
     figure, (axis,) = _panels(1, 0.7 + 0.24 * len(names) * max(1, len(judges) * 0.7))
     bars: dict[str, Any] = {}
     size = 0.8 / len(judges)

@@ -49,7 +49,7 @@ def all_of(experiment: Experiment) -> dict[str, Table | None]:
     from jinja2 import ChainableUndefined, Environment
 
     environment = Environment(undefined=ChainableUndefined, autoescape=False)
-    environment.filters |= FILTERS | {
+    filters: dict[str, Any] = {
         "figure": _figure,
         "minutes": lambda seconds: _figure(seconds / 60),
         "difference": difference,
@@ -62,6 +62,7 @@ def all_of(experiment: Experiment) -> dict[str, Table | None]:
         "average": mean,
         "sd": lambda values: f"{stdev(values):.3f}",
     }
+    environment.filters |= FILTERS | filters
     things: dict[str, Any] = {
         "task": [{**card, "task": task} for task, card in experiment.cards.items()],
         "run": experiment.done,

@@ -95,10 +95,10 @@ def chosen(answer: str) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, Question], Any]) -> dict[str, list[Any]]:
-    """Return contestant -> the value of each of its answers, of those who have answered all the questions."""
+def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, str], Any]) -> dict[str, list[Any]]:
+    """Return contestant -> the value of each answer beside its reference, of those who have answered all questions."""
     return {
-        who: [value(given[question.id].answer, question) for question in questions]
+        who: [value(given[question.id].answer, question.reference) for question in questions]
         for who, given in answers.items()
         if questions and all(question.id in given and not given[question.id].error for question in questions)
     }
@@ -110,7 +110,7 @@ def text_scores(questions: Sequence[Question], answers: Answers) -> dict[str, An
     found: dict[str, dict[str, Any]] = {}
     kinds: dict[str, Callable[[str, str], float]] = {"chrf": chrf, "rouge_l": rouge_l}
     for name, score in kinds.items():
-        scores = _of_all(rows, answers, lambda answer, question, score=score: score(answer, question.reference))
+        scores = _of_all(rows, answers, score)
         if {"base", "tuned"} <= set(scores):
             scores["difference"] = [t - b for t, b in zip(scores["tuned"], scores["base"], strict=True)]
         for who, values in scores.items():
