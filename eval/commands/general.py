@@ -1,6 +1,5 @@
 """`python -m eval general`."""
 
-from functools import partial
 from typing import cast
 
 import click
@@ -14,7 +13,7 @@ from eval.general import lm_eval, score
 from eval.records.folder import Folder
 from eval.result import page
 from eval.result.sentences import forgotten, general
-from eval.result.wording import say
+from eval.result.wording import wording
 
 WHO = ("base", "tuned")
 
@@ -45,7 +44,7 @@ def command(*, place: options.Place, tasks: str, sampling: options.Sampling, lim
         write(run.path / "general.json", found)
     if (run.path / "metrics.json").is_file():
         page.publish(run)  # the result holds it from now on
-    tell = partial(say, "en")
+    tell = wording("en")
     for line in [*general(found, tell), *(f"Note: {warning}" for warning in forgotten(found, tell))]:
         click.echo(line)
     click.echo(f"files: {run.path}/general.json, {kept.path}/answers")

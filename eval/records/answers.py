@@ -3,7 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,12 @@ def path_of(folder: Path, who: str) -> Path:
     return folder / "answers" / f"{who}.jsonl"
 
 
-def load(path: Path) -> list[Answer]:
-    """Read a contestant's answers; `who` is the file's name when a row does not say."""
-    answers = []
-    for row in rows_of(path, ("id", "question", "answer")):
-        known = {name: row[name] for name in Answer.__dataclass_fields__ if name in row}
-        answers.append(Answer(**{"who": path.stem, **known, "id": str(row["id"])}))
-    return answers
+def load(path: Path, kind: type[Any], **known: str) -> list[Any]:
+    """Read rows of a kind; a field that has no default and is not `known` must be in each, others are passed over."""
+    names = {one.name: one.default is one.default_factory is MISSING for one in fields(kind)}
+    needed = tuple(name for name, must in names.items() if must and name not in known)
+    rows = [known | {name: row[name] for name in names if name in row} for row in rows_of(path, needed)]
+    return [kind(**row | {"id": str(row["id"])}) for row in rows]
 
 
 def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -78,9 +77,3 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         if "answer" in needed and not isinstance(row["answer"], str):
             raise UserError(f"{path} line {number}: answer is {row['answer']!r:.40}, no text", 'no answer is ""')
         yield row
-
-
-def contestants(folder: Path) -> list[str]:
-    """Return who has answered in `folder`: tuned and base first, the others by name."""
-    found = {path.stem for path in (folder / "answers").glob("*.jsonl")}
-    return [who for who in ("tuned", "base") if who in found] + sorted(found - {"tuned", "base"})

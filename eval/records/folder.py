@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.files import atomic, read_object, sha256, write_jsonl
 from common.paths import folder_name
 from common.progress import notice
-from eval.records.answers import Answer, contestants, load, path_of, rows_of
+from eval.records.answers import Answer, load, path_of
 from eval.records.judgments import VOTE, Judgment, Pairing, pairings, sha256_of_pair
 from eval.records.questions import Question, load_questions
 
@@ -47,55 +47,50 @@ class Folder:
 
     @cached_property
     def answers(self) -> dict[str, dict[str, Answer]]:
-        """Return contestant -> question id -> answer, of all who answered anything."""
-        given = {who: {answer.id: answer for answer in load(path_of(self.path, who))} for who in contestants(self.path)}
-        return {who: answers for who, answers in given.items() if answers}
+        """Return contestant -> question id -> answer, of all who answered anything; tuned and base first."""
+        names = {path.stem for path in (self.path / "answers").glob("*.jsonl")}
+        ours = [who for who in ("tuned", "base") if who in names]
+        given = {who: load(path_of(self.path, who), Answer, who=who) for who in ours + sorted(names - {*ours})}
+        return {who: {answer.id: answer for answer in answers} for who, answers in given.items() if answers}
 
     @cached_property
     def all_judgments(self) -> dict[str, list[Judgment]]:
         """Return judge -> judgments as they stand in the files, those of answers that were changed since among them."""
-        found = {}
-        for path in sorted((self.path / "judgments").glob("*.jsonl")):
-            rows = [
-                Judgment(**{name: value for name, value in row.items() if name in Judgment.__dataclass_fields__})
-                for row in rows_of(path, ("id", "judge", "first", "second", "winner"))
-            ]
-            if rows:
-                found[rows[0].judge] = rows
-        return found
+        files = [load(path, Judgment) for path in sorted((self.path / "judgments").glob("*.jsonl"))]
+        return {rows[0].judge: rows for rows in files if rows}
 
     @cached_property
     def judgments(self) -> dict[str, list[Judgment]]:
         """Return judge -> judgments that still hold, of all judges that judged here."""
-        questions = {question.id: question for question in self.questions}
+        texts = {question.id: question.text for question in self.questions}
         return {
             judge: fresh
             for judge, rows in sorted(self.all_judgments.items(), key=lambda of: folder_name(of[0]))  # as the files are
-            if (fresh := [row for row in rows if row.canary or self._holds(row, questions)])
+            if (fresh := [row for row in rows if row.canary or (row.id in texts and self._holds(row, texts[row.id]))])
         }
 
-    def _holds(self, row: Judgment, questions: dict[str, Question]) -> bool:
+    def _pair(self, row: Judgment) -> list[Answer]:
+        """Return the answers that are there now of whom a judgment is about."""
+        return [self.answers[who][row.id] for who in (row.first, row.second) if row.id in self.answers.get(who, {})]
+
+    def _holds(self, row: Judgment, question: str) -> bool:
         """Tell whether what was judged is what is there now."""
-        first, second = (self.answers.get(who, {}).get(row.id) for who in (row.first, row.second))
-        if row.id not in questions or first is None or second is None:
-            return False
-        return row.pair_sha256 == sha256_of_pair(questions[row.id].text, first, second)
+        pair = self._pair(row)
+        return len(pair) == 2 and row.pair_sha256 == sha256_of_pair(question, *pair)
 
     def pairings(
         self, questions: Iterable[Question], who: Sequence[str] = (), pairs: Sequence[tuple[str, str]] = ()
     ) -> list[Pairing]:
         """Return the pairs of contestants to be judged, in both orders: of all of them, or `pairs`; else UserError."""
         names = list(who) or list(self.answers)
-        everyone = dict.fromkeys(name for pair in pairs for name in pair) if pairs else dict.fromkeys(names)
-        missing = [name for name in everyone if name not in self.answers]
-        hint = f"make answer RUN={self.path}"
+        everyone = dict.fromkeys(chain.from_iterable(pairs) if pairs else names)
+        missing, hint = [name for name in everyone if name not in self.answers], f"make answer RUN={self.path}"
+        there = ", ".join(self.answers if missing else names) or "none"
         if missing:
-            there = ", ".join(self.answers) or "none"
             raise UserError(f"{', '.join(missing)} has no answers in {self.path}; there are {there}", hint)
         if len(everyone) < 2:
-            there = ", ".join(names) or "none"
             raise UserError(f"a comparison needs two contestants, {self.path} has {there}", hint)
-        work = pairings(questions, self.answers, list(pairs or combinations(names, 2)))
+        work = pairings(questions, self.answers, pairs or [*combinations(names, 2)])
         if not work:
             raise UserError(f"no question is answered by two contestants in {self.path}", hint)
         return work
@@ -118,7 +113,7 @@ class Folder:
                 "give yours other ids, or answer in another folder",
             )
         self.questions = [*questions, *(question for question in kept if question.id not in new)]
-        write_jsonl(path, (question.row() for question in self.questions))
+        write_jsonl(path, map(Question.row, self.questions))
 
     def save_answers(self, who: str, answers: list[Answer]) -> Path:
         """Write a contestant's answers; return the file.
@@ -135,7 +130,7 @@ class Folder:
                 f"{len(lost)} answers of {who} that were judged are replaced; the old ones are in {kept}. Votes and "
                 f"verdicts on them stay in {self.path / 'judgments'} and count again when the old answers come back"
             )
-        write_jsonl(path, (asdict(answer) for answer in answers))
+        write_jsonl(path, map(asdict, answers))
         self.answers[who] = {answer.id: answer for answer in answers}
         self.__dict__.pop("judgments", None)
         return path
@@ -144,16 +139,16 @@ class Folder:
     def judged_answers(self) -> dict[str, set[tuple[str, str]]]:
         """Return contestant -> question and text of the answers that were judged, before any was saved anew."""
         found: dict[str, set[tuple[str, str]]] = {}
-        for row in (row for rows in self.all_judgments.values() for row in rows if not row.canary):
-            pair = [self.answers.get(who, {}).get(row.id) for who in (row.first, row.second)]
-            if pair[0] and pair[1] and row.pair_sha256 == sha256_of_pair(pair[0].question, pair[0], pair[1]):
-                for answer in filter(None, pair):
+        for row in chain.from_iterable(self.all_judgments.values()):
+            pair = [] if row.canary else self._pair(row)
+            if pair and self._holds(row, pair[0].question):
+                for answer in pair:
                     found.setdefault(answer.who, set()).add((answer.question, answer.answer))
         return found
 
     def judged_and_lost(self, who: str, stays: Callable[[Answer], bool]) -> int:
         """Return how many votes and verdicts are on answers of `who` that do not stay."""
-        rows = [row for rows in self.judgments.values() for row in rows] if self.all_judgments else []
+        rows = chain.from_iterable(self.judgments.values() if self.all_judgments else ())
         return sum(who in (row.first, row.second) and not stays(self.answers[who][row.id]) for row in rows)
 
     @property
@@ -166,17 +161,16 @@ class Folder:
     def stale_judgments(self) -> int:
         """Return how many judgments are of answers that are others now, and have not been made anew."""
 
-        def place(row: Judgment) -> tuple[str, str, str, str]:
-            return (
-                row.judge,
-                row.id,
-                *((row.first, row.second) if row.status != VOTE else sorted((row.first, row.second))),
-            )
+        def places(judgments: dict[str, list[Judgment]]) -> set[tuple[str, ...]]:
+            rows = [row for judge, rows in judgments.items() if judge not in lost for row in rows]
+            pairs = [(row.first, row.second) for row in rows]
+            return {
+                (row.judge, row.id, *(sorted(pair) if row.status == VOTE else pair))
+                for row, pair in zip(rows, pairs, strict=True)
+            }
 
-        fresh = {place(row) for rows in self.judgments.values() for row in rows}
         lost = self.lost_votes
-        every = {place(row) for judge, rows in self.all_judgments.items() if judge not in lost for row in rows}
-        return len(every - fresh)
+        return len(places(self.all_judgments) - places(self.judgments))
 
     def add_judgments(self, judge: str, judgments: Iterable[Judgment]) -> list[Judgment]:
         """Add to a judge's judgments; return the earlier ones that stay.
@@ -187,17 +181,15 @@ class Folder:
         def place(row: Judgment) -> tuple[str, ...]:
             return row.id, row.first, row.second, row.canary, row.pair_sha256
 
+        known = {place(row): row for row in self.all_judgments.get(judge, [])}
         new = {place(row): row for row in judgments}
-        merged = {place(row): row for row in self.all_judgments.get(judge, [])}
-        for key, row in new.items():
-            if row.status != "failed" or key not in merged:
-                merged[key] = row
-        self.save_judgments(judge, merged.values())
-        return [row for key, row in merged.items() if key not in new]
+        better = {key: row for key, row in new.items() if row.status != "failed" or key not in known}
+        self.save_judgments(judge, (known | better).values())
+        return [row for key, row in known.items() if key not in new]
 
     def save_judgments(self, judge: str, judgments: Iterable[Judgment]) -> None:
         """Write a judge's judgments, one row for each pair and order, in the place of all earlier ones."""
         self.all_judgments[judge] = rows = list(judgments)
-        write_jsonl(self.path / "judgments" / f"{folder_name(judge)}.jsonl", (row.row() for row in rows))
+        write_jsonl(self.path / "judgments" / f"{folder_name(judge)}.jsonl", map(asdict, rows))
         self.__dict__.pop("judgments", None)
         self.__dict__.pop("judged_answers", None)

@@ -1,7 +1,7 @@
 """Judgments, rows of `<folder>/judgments/<judge>.jsonl`: who was compared with whom, and what the judge said."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from common.errors import UserError
@@ -42,7 +42,7 @@ class Pairing:
 
 @dataclass
 class Judgment:
-    """One verdict on one pair in one order: a row of judgments/<judge>.jsonl.
+    """One verdict on one pair in one order.
 
     `winner` is a contestant's name, "tie", or None when the judge gave no verdict; `status` is then "unparsed",
     "refused" or "failed" ("vote" is a person's verdict). `replies` holds what the judge said: one entry, or two when
@@ -64,32 +64,25 @@ class Judgment:
     canary: str = ""
     note: str = ""
 
-    def row(self) -> dict[str, Any]:
-        """Return this judgment as a JSON-like dict."""
-        return asdict(self)
-
 
 def pairings(
-    questions: Iterable[Question], answers: dict[str, dict[str, Answer]], pairs: list[tuple[str, str]]
+    questions: Iterable[Question], answers: dict[str, dict[str, Answer]], pairs: Sequence[tuple[str, str]]
 ) -> list[Pairing]:
     """Return every pair in both orders, over the questions that both have answered."""
-    return [
-        Pairing(question, answers[first][question.id], answers[second][question.id])
-        for question in questions
-        for a, b in pairs
-        if _answered(answers, a, question) and _answered(answers, b, question)
-        for first, second in ((a, b), (b, a))
-    ]
-
-
-def _answered(answers: dict[str, dict[str, Answer]], who: str, question: Question) -> bool:
-    answer = answers[who].get(question.id)
-    if answer and answer.question.strip() != question.text:
-        raise UserError(
-            f"{who} answered another question under the id {question.id}: {answer.question[:60]!r}",
-            "answer again with the same QUESTIONS",
-        )
-    return answer is not None and not answer.error
+    work = []
+    for question in questions:
+        for pair in pairs:
+            given = [answers[who][question.id] for who in pair if question.id in answers[who]]
+            for answer in given:
+                if answer.question.strip() != question.text:
+                    raise UserError(
+                        f"{answer.who} answered another question under the id {question.id}: {answer.question[:60]!r}",
+                        "answer again with the same QUESTIONS",
+                    )
+            if len(given) == 2 and not any(answer.error for answer in given):
+                first, second = given
+                work += [Pairing(question, first, second), Pairing(question, second, first)]
+    return work
 
 
 def winner(verdict: Verdict | None, first: str, second: str) -> str | None:
@@ -107,9 +100,5 @@ def voted(pairing: Pairing, judge: str, mark: str) -> Judgment:
 def pairs_judged(judgments: list[Judgment], names: list[str]) -> list[tuple[str, str]]:
     """Return the pairs that were judged, each with the contestant named first that comes first in `names`."""
     rank = {name: index for index, name in enumerate(names)}
-    pairs: dict[tuple[str, str], None] = {}
-    for judgment in judgments:
-        if not judgment.canary and judgment.first in rank and judgment.second in rank:
-            a, b = sorted((judgment.first, judgment.second), key=rank.__getitem__)
-            pairs[a, b] = None
-    return list(pairs)
+    shown = [(row.first, row.second) for row in judgments if not row.canary and {row.first, row.second} <= rank.keys()]
+    return list(dict.fromkeys((a, b) if rank[a] <= rank[b] else (b, a) for a, b in shown))

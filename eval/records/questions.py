@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -94,8 +94,7 @@ def load_questions(path: Path, limit: int = 0, *, repeats: bool = False) -> list
         raise UserError(f"{path} holds no questions", 'a line is {"question": "...", "reference": "..."}')
     if turns:
         notice(f"{path}: of {turns} questions with several turns only the first turn is asked")
-    found = list(questions.values())
-    return found[:limit] if limit else found
+    return list(questions.values())[: limit or None]
 
 
 def refuse(path: Path, problems: list[str], hint: str) -> None:
@@ -147,31 +146,31 @@ def _question(row: dict[str, Any], default_id: str, place: str, problems: list[s
     values = {name: first_of(row, columns) for name, columns in COLUMNS.items()}
     if isinstance(row.get("turns"), list) and row["turns"]:  # MT-bench
         values["question"] = str(row["turns"][0]).strip()
-    if not values["question"]:
-        problems.append(f"{place}: no question; its columns are {', '.join(filter(None, row))}")
-        return None
-    if row.get("input"):
-        values["question"] += f"\n{row['input']}"
-    columns = {letter.upper(): str(row[letter]).strip() for letter in LETTERS if row.get(letter) not in (None, "")}
-    choices, letter = row.get("choices") or (columns if len(columns) > 1 else {}), ""
-    if not isinstance(choices, dict) or not all(isinstance(text, str) for text in choices.values()):
-        problems.append(f'{place}: choices must be {{"A": "...", "B": "..."}}, or columns A, B, C ... of a table')
-        return None
-    if choices:
-        letter = first_of(row, ("letter", "answer", "答案"))
-        if letter not in choices:
-            problems.append(f"{place}: answer {letter!r} is none of the choices {', '.join(choices)}")
-            return None
+    columns = {letter.upper(): first_of(row, (letter,)) for letter in LETTERS if row.get(letter) not in (None, "")}
+    choices = row.get("choices") or (columns if len(columns) > 1 else {})
+    letter = first_of(row, ("letter", "answer", "答案")) if choices else ""
     points = row.get("checklist") or ()
     points = re.split(r"[\n;；]", points) if isinstance(points, str) else points
-    if not isinstance(points, list | tuple) or not all(isinstance(point, str) for point in points):
-        problems.append(f'{place}: checklist must be a list of texts, or one text with ";" between its points')
-        return None
-    use = str(row.get("use") or ("choice" if choices else "judge"))
-    return Question(
-        values["id"] or default_id, values["question"], values["reference"], values["category"], choices, letter, use,
-        tuple(point.strip() for point in points if point.strip()),
-    )  # fmt: skip
+    if not values["question"]:
+        problem = f"no question; its columns are {', '.join(filter(None, row))}"
+    elif not isinstance(choices, dict) or not _are_texts(choices.values()):
+        problem = 'choices must be {"A": "...", "B": "..."}, or columns A, B, C ... of a table'
+    elif choices and letter not in choices:
+        problem = f"answer {letter!r} is none of the choices {', '.join(choices)}"
+    elif not isinstance(points, list | tuple) or not _are_texts(points):
+        problem = 'checklist must be a list of texts, or one text with ";" between its points'
+    else:
+        text = values["question"] + (f"\n{row['input']}" if row.get("input") else "")
+        use = str(row.get("use") or ("choice" if choices else "judge"))
+        checklist = tuple(filter(None, map(str.strip, points)))
+        id_ = values["id"] or default_id
+        return Question(id_, text, values["reference"], values["category"], choices, letter, use, checklist)
+    problems.append(f"{place}: {problem}")
+    return None
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def language_of(texts: list[str]) -> str:

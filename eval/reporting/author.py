@@ -9,7 +9,8 @@ from pathlib import Path
 
 from common.errors import UserError, nearest
 from common.files import write_text
-from eval.reporting.language import LANGUAGES, Language
+from common.templates import fill
+from eval.reporting.language import LANGUAGES, TEMPLATES, Language
 
 HEADINGS = (
     "Title", "Authors", "Research topic", "Experiment design", "Code implementation", "Result analysis", "Conclusion",
@@ -46,11 +47,4 @@ def read(text: str) -> dict[str, str]:
 
 def blank(tell: Language) -> str:
     """Return the file as it is made: every heading with its guidance as a comment, a grader's checklist last. Pure."""
-    words = tell.words
-    parts = [f"<!-- {words['introduction'].strip()} -->\n"]
-    for heading in HEADINGS:
-        guidance = words["guidance"][heading]
-        parts.append(
-            f"# {words['headings'][heading]}\n" + (f"<!-- {guidance} -->\n" if guidance else f"{words['course']}\n")
-        )
-    return "\n".join([*parts, f"<!-- {words['checklist'].strip()} -->\n"])
+    return fill(TEMPLATES / "words.md.jinja", headings=HEADINGS, words=tell.words)

@@ -1,13 +1,15 @@
-"""Case studies, chosen by rule: where tuning gained most, where it lost most, where the judge wavered. Pure."""
+"""Case studies, chosen by rule: where tuning gained most, where it lost most, where the judge wavered."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
 from eval.records.answers import Answer
+from eval.records.folder import Folder
 from eval.records.questions import Question, language_of
 from eval.reporting.experiment import Experiment, RunFacts
-from eval.statistics.reference_scores import chrf, looping, words
+from eval.result.page import pairs
+from eval.statistics.reference_scores import chrf, looping, word_weights, words
 
 MARKERS = re.compile(
     r"<\|\w[\w ]*\|>|\[/?INST\]|</?s>|^#{2,3} ?(?:Instruction|Response|Input)\b|"
@@ -61,30 +63,48 @@ def _held(said: set[str], of: set[str], weight: Callable[[str], float]) -> float
     return sum(map(weight, said & of)) / sum(map(weight, of))
 
 
-def choose(pairs: list[dict[str, Any]], most: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """Return kind -> at most so many cases, from the judged pairs (`eval.result.page.pairs`) of base and tuned model.
+def chosen(experiment: Experiment, most: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the case studies of the main part (the first of each kind) and those of the appendix."""
+    main: list[dict[str, Any]] = []
+    more: list[dict[str, Any]] = []
+    for task in experiment.tasks if most else ():
+        run = best_run(experiment, task, experiment.lead_judge)
+        if run is None:
+            continue
+        folder, kinds = Folder(run.folder), _by_kind(run, most)
+        questions = {question.id: question for question in folder.judged_questions}
+        weight = word_weights(question.reference for question in questions.values())
+        for kind, found in kinds.items():
+            for number, case in enumerate(found):
+                id_ = case["id"]
+                wrong = {who: error(folder.answers[who][id_], questions[id_], weight) for who in ("base", "tuned")}
+                where = more if number or len(main) >= len(kinds) else main
+                where.append(case | {"kind": kind, "run": run.name, "wrong": wrong})
+    return main, more
+
+
+def _by_kind(run: RunFacts, most: int) -> dict[str, list[dict[str, Any]]]:
+    """Return kind -> at most so many cases, from the judged pairs of a run's base and tuned model.
 
     A case holds the question, both answers, and every judge's verdict on them.
     """
     cases: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
+    for pair in pairs(Folder(run.folder)):
         if {pair["a"], pair["b"]} != {"base", "tuned"}:
             continue
         answers = dict(zip((pair["a"], pair["b"]), pair["answers"], strict=True))
-        case = cases.setdefault(pair["id"], pair | answers | {"said": [], "judges": [], "wavered": False})
-        won = {"win": pair["a"], "loss": pair["b"]}.get(pair["verdict"])
-        case["said"].append({"tuned": "win", "base": "loss"}.get(won or "", ""))
-        case["wavered"] |= pair["disagree"]
+        case = cases.setdefault(pair["id"], pair | answers | {"judges": [], "wavered": False, "win": 0, "loss": 0})
         case["judges"].append({"judge": pair["judge"], "orders": pair["orders"]})
+        case["wavered"] |= pair["disagree"]
+        if pair["verdict"] in ("win", "loss"):
+            case["win" if (pair["verdict"] == "win") == (pair["a"] == "tuned") else "loss"] += 1
     for case in cases.values():
-        case |= {kind: case["said"].count(kind) for kind in ("win", "loss")}
-        near = {who: chrf(case[who], case["reference"]) for who in ("base", "tuned")} if case["reference"] else {}
-        case["distance"] = near["tuned"] - near["base"] if near else 0.0
-        case["votes"] = case["win"] - case["loss"]
+        near = {who: chrf(case[who], case["reference"]) if case["reference"] else 0 for who in ("base", "tuned")}
+        case |= {"distance": near["tuned"] - near["base"], "votes": case["win"] - case["loss"]}
     ranked = sorted(cases.values(), key=lambda case: (-case["votes"], -case["distance"], case["id"]))
-    chosen = {
+    kinds = {
         "win": [case for case in ranked if case["votes"] > 0],
         "loss": [case for case in reversed(ranked) if case["votes"] < 0],
         "inconsistent": sorted((case for case in ranked if case["wavered"]), key=lambda case: case["id"]),
     }
-    return {kind: found[:most] for kind, found in chosen.items()}
+    return {kind: found[:most] for kind, found in kinds.items()}

@@ -1,6 +1,7 @@
 """What the figures of an experiment allow to be said, in sentences; nothing beyond them. Pure."""
 
-from statistics import mean
+from statistics import mean, stdev
+from typing import Any
 
 from common.paired_loss import change_told
 from eval.reporting import seeds
@@ -9,7 +10,7 @@ from eval.reporting.experiment import Experiment, RunFacts
 from eval.reporting.language import Language
 from eval.reporting.seeds import Recipe
 from eval.reporting.tables import difference
-from eval.result.sentences import heldout, over_seeds, p_value, power, rate, verdict
+from eval.result.sentences import heldout, power, verdict
 
 SURE = 0.05
 
@@ -33,23 +34,23 @@ def _found(experiment: Experiment, task: str, tell: Language) -> list[str]:
     best = best_run(experiment, task, judge)
     if best:
         row = best.comparison(judge)
-        facts = {"name": best.name if of > 1 else best.model, "of": of, "row": row}
+        facts = {"name": best.name if of > 1 else best.model, "of": of, "row": row, "power": power(row, tell.result)}
+        keys = "found judged", "sure" if significant(row) else "unsure"
         if row["kind"] == "stand-in":
-            said += [tell("found likeness", **facts), tell("likeness only")]
-        else:
-            said.append(tell("found judged", rate=rate(row["win_rate"], row["interval"]), **facts))
-            if row["holm_p"] is not None and row["holm_p"] <= SURE:
-                said.append(tell("sure", p=p_value(row["holm_p"]), of=of))
-            else:
-                said.append(tell("unsure", power=power(row, row["questions"], tell.result)))
+            keys = "found likeness", "likeness only"
+        said += [tell(key, **facts) for key in keys]
     elif any(run.comparison(judge) for run in runs):
         said.append(tell("withheld"))
     measured = [run for run in ([best] if best else runs) if run.heldout]
     if measured:
         run = min(measured, key=lambda run: run.heldout["tuned"]["loss"])
-        loss = {who: f"{run.heldout[who]['loss']:.3f}" for who in ("base", "tuned")}
-        said.append(tell("found loss", name=run.name, change=difference(run.heldout["difference"]), **loss))
+        said.append(tell("found loss", name=run.name, heldout=run.heldout))
     return said
+
+
+def significant(row: dict[str, Any]) -> bool:
+    """Tell whether a comparison's winner is hardly one by chance."""
+    return row["holm_p"] is not None and row["holm_p"] <= SURE
 
 
 def sentences(experiment: Experiment, tell: Language) -> list[str]:
@@ -61,8 +62,9 @@ def sentences(experiment: Experiment, tell: Language) -> list[str]:
     for task in experiment.tasks:
         runs = [run for run in experiment.done if run.base_task == task]
         recipes = seeds.recipes(experiment, runs)
-        said = (*_losses(runs, recipes, tell), *_verdicts(experiment, runs, tell), *_baseline(recipes, tell))
-        said = (*said, *_seeds(recipes, tell), *_judged_over_seeds(experiment, task, tell))
+        said = [*_losses(runs, recipes, tell), *_verdicts(experiment, runs, tell), *_against_starts(recipes, tell)]
+        met = [meeting.result.get("seeds", []) for (_, of), meeting in experiment.meetings.items() if of == task]
+        said += [tell.result.first("seeds", row) for rows in met for row in rows]
         found += [tell("of task", task=task, said=line) if len(experiment.tasks) > 1 else line for line in said]
     return [*found, *_one_seed(experiment, tell)]
 
@@ -99,15 +101,10 @@ def _lowest(recipes: list[Recipe], tell: Language) -> str:
     if len(recipes) < 2:
         return ""
     best, *others = sorted(recipes, key=lambda recipe: mean(recipe.losses))
-    changes = {one.name: _difference(best, one, recipes, len(others)) for one in others}
+    changes = {one.name: seeds.difference(best, one, recipes, len(others)) for one in others}
     close = [name for name, change in changes.items() if change is None or round(change["high"], 3) >= 0]
-    return tell(
-        "lowest of several" if close else "lowest", best=best.name, loss=f"{mean(best.losses):.3f}", close=close
-    )
-
-
-def _difference(one: Recipe, start: Recipe, among: list[Recipe], comparisons: int = 1) -> dict[str, float] | None:
-    return seeds.difference(one, start, seeds.spread(among, one.first.base_task, one.first.model), comparisons)
+    key = "lowest of several" if close else "lowest"
+    return tell(key, best=best.name, loss=f"{mean(best.losses):.3f}", close=close)
 
 
 def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> list[str]:
@@ -119,44 +116,34 @@ def _verdicts(experiment: Experiment, runs: list[RunFacts], tell: Language) -> l
             continue
         likeness = kind == "stand-in"
         given = [row for row in rows if not row["withheld"]]
-        certain = [row for row in given if likeness or (row["holm_p"] is not None and row["holm_p"] <= SURE)]
-        won, lost = (
-            sum(row[one] > row[other] for row in certain) for one, other in (("wins", "losses"), ("losses", "wins"))
-        )
+        certain = [row for row in given if likeness or significant(row)]
+        won, lost = (sum(sign * row["wins"] > sign * row["losses"] for row in certain) for sign in (1, -1))
         rest, most = len(given) - won - lost, max(rows, key=lambda row: row["questions"])
         said.append(
             tell(
                 "verdicts", judge=judge, likeness=likeness, won=tell("of", some=won, all=len(rows)),
                 lost=lost and tell("of", some=lost, all=len(rows)), rest=rest, held_back=len(rows) - len(given),
-                power=power(most, most["questions"], tell.result) if rest and not likeness else "",
+                power=power(most, tell.result) if rest and not likeness else "",
             )
         )  # fmt: skip
     return said
 
 
-def _baseline(recipes: list[Recipe], tell: Language) -> list[str]:
+def _against_starts(recipes: list[Recipe], tell: Language) -> list[str]:
+    """Say how recipes differ from their baselines: all together, and those of several seeds from seed to seed."""
+    of = {recipe.name: recipe for recipe in recipes}
+    compared = [(recipe, of[recipe.start]) for recipe in recipes if recipe.start in of]
     told: dict[str, list[str]] = {"lower": [], "higher": [], "open": []}
-    compared = _with_starts(recipes)
     for recipe, start in compared:
-        if wide := _difference(recipe, start, recipes, len(compared)):
-            told[change_told(wide)].append(f"{recipe.name} ({difference(_difference(recipe, start, recipes))})")
+        alone, wide = (seeds.difference(recipe, start, recipes, number) for number in (1, len(compared)))
+        if alone and wide:
+            told[change_told(wide)].append(f"{recipe.name} ({difference(alone)})")
     parts = [tell(key, runs=names) for key, names in told.items() if names]
     several = any(len(recipe.runs) > 1 for recipe in recipes)
-    return [tell("baseline", of=len(compared), parts=parts, several=several)] if parts else []
-
-
-def _with_starts(recipes: list[Recipe]) -> list[tuple[Recipe, Recipe]]:
-    of = {recipe.name: recipe for recipe in recipes}
-    return [(recipe, of[recipe.start]) for recipe in recipes if recipe.start in of]
-
-
-def _judged_over_seeds(experiment: Experiment, task: str, tell: Language) -> list[str]:
-    """Say the win rates over seeds, from where the task's models met."""
-    met = [meeting.result.get("seeds", []) for (_, of), meeting in experiment.meetings.items() if of == task]
-    return [over_seeds(row, tell.result) for rows in met for row in rows]
-
-
-def _seeds(recipes: list[Recipe], tell: Language) -> list[str]:
-    """Say how recipes differ from seed to seed."""
-    found = [facts for recipe, start in _with_starts(recipes) if (facts := seeds.against(recipe, start))]
-    return [tell("seeds", **facts | {"change": difference(facts["change"])}) for facts in found]
+    said = [tell("baseline", of=len(compared), parts=parts, several=several)] if parts else []
+    for recipe, start in compared:
+        if found := seeds.change(recipe, start):
+            change, each = difference(found[0]), found[1]
+            facts = {"change": change, "sd": f"{stdev(each):.3f}", "agree": len({value > 0 for value in each}) == 1}
+            said.append(tell("seeds", n=len(each), name=recipe.name, start=start.name, **facts))
+    return said

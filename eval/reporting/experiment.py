@@ -1,8 +1,9 @@
 """What a report is made from: the runs of an experiment with all that was measured of each. Pure."""
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.names import root_task
 from common.paired_loss import paired_difference
@@ -68,8 +69,7 @@ class RunFacts:
         return _between(self.result, judge, "tuned", "base")
 
 
-@dataclass(frozen=True)
-class Meeting:
+class Meeting(NamedTuple):
     """Where the models of one task were judged against each other."""
 
     folder: Folder
@@ -123,12 +123,13 @@ class Experiment:
     @property
     def judges(self) -> dict[str, str]:
         """Judge -> its kind, of all that judged anywhere; a panel after its members."""
-        found: dict[str, str] = {}
-        results = [run.result for run in self.done] + [meeting.result for meeting in self.meetings.values()]
-        for result in results:
-            for row in result.get("comparisons", []):
-                found.setdefault(row["judge"], row["kind"])
-        return found
+        rows = [row for result in self.results for row in result.get("comparisons", [])]
+        return {row["judge"]: row["kind"] for row in rows}
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The results of all runs and meetings."""
+        return [run.result for run in self.done] + [meeting.result for meeting in self.meetings.values()]
 
     @property
     def lead_judge(self) -> str:
@@ -163,23 +164,18 @@ def joined(parts: list[Experiment]) -> Experiment:
     """Return several experiments as one; each run is called by its sweep as well."""
     if len(parts) == 1:
         return parts[0]
-    merged: dict[str, dict[Any, Any]] = {
-        name: {key: value for part in parts for key, value in getattr(part, name).items()}
-        for name in ("meetings", "cards", "rankings", "files")
-    }
-    axes: dict[str, list[Any]] = {}
+    whole = Experiment("-".join(part.name for part in parts), [], [])
+    axes: dict[str, dict[Any, None]] = defaultdict(dict)
     for part in parts:
+        whole.commands.extend(part.commands)
+        whole.runs.extend(map(_called, part.runs))
+        for name in ("meetings", "cards", "rankings", "files"):
+            getattr(whole, name).update(getattr(part, name))
         for axis, values in part.axes.items():
-            axes[axis] = list(dict.fromkeys([*axes.get(axis, []), *values]))
-    return Experiment(
-        name="-".join(part.name for part in parts),
-        commands=[command for part in parts for command in part.commands],
-        runs=[_called(run) for part in parts for run in part.runs],
-        title=" / ".join(filter(None, (part.title for part in parts))),
-        question=" ".join(filter(None, (part.question for part in parts))),
-        axes=axes,
-        **merged,
-    )
+            axes[axis] |= dict.fromkeys(values)
+    title, question = (filter(None, (getattr(part, name) for part in parts)) for name in ("title", "question"))
+    shown = {axis: list(values) for axis, values in axes.items()}
+    return replace(whole, title=" / ".join(title), question=" ".join(question), axes=shown)
 
 
 def corrected(experiment: Experiment) -> Experiment:
@@ -197,13 +193,11 @@ def short(name: str, most: int = 28) -> str:
 
 def with_short_names(experiment: Experiment) -> Experiment:
     """Return the experiment with names that tables have room for, as far as they still differ."""
-    names = [short(run.name) for run in experiment.runs]
-    shorter = {run.name: one for run, one in zip(experiment.runs, names, strict=True) if names.count(one) == 1}
-
-    def called(name: str) -> str:
-        return shorter.get(name, name)
-
-    runs = [replace(run, name=called(run.name), baseline=called(run.baseline)) for run in experiment.runs]
+    names = [run.name for run in experiment.runs]
+    taken = Counter(map(short, names))
+    called = {name: short(name) for name in names if taken[short(name)] == 1}
+    runs = [replace(run, name=called.get(run.name, run.name), baseline=called.get(run.baseline, run.baseline))
+            for run in experiment.runs]  # fmt: skip
     return replace(experiment, runs=runs)
 
 
@@ -214,18 +208,12 @@ def _called(run: RunFacts) -> RunFacts:
 
 def _between(result: dict[str, Any], judge: str, a: str, b: str) -> dict[str, Any]:
     """Return a judge's comparison of two contestants as seen from `a`; empty when they did not meet."""
-    for row in result.get("comparisons", []):
-        if row["judge"] == judge and {row["a"], row["b"]} == {a, b}:
-            return row if row["a"] == a else turned(row)
-    return {}
-
-
-def turned(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a comparison as seen from the other contestant."""
-    low, high = row["interval"]
-    rate = row["win_rate"]
+    rows = [row for row in result.get("comparisons", []) if row["judge"] == judge and {row["a"], row["b"]} == {a, b}]
+    if not rows or rows[0]["a"] == a:
+        return rows[0] if rows else {}
+    row, rate, (low, high) = rows[0], rows[0]["win_rate"], rows[0]["interval"]
     return row | {
-        "a": row["b"], "b": row["a"], "wins": row["losses"], "losses": row["wins"],
+        "a": a, "b": b, "wins": row["losses"], "losses": row["wins"],
         "win_rate": None if rate is None else 1 - rate, "interval": [1 - high, 1 - low],
     }  # fmt: skip
 
@@ -252,6 +240,5 @@ def loss_against(run: RunFacts, start: RunFacts, comparisons: int = 1) -> dict[s
 def shared_settings(runs: list[RunFacts]) -> tuple[dict[str, Any], list[str]]:
     """Return the shown settings that all runs have in common, and the keys of those that differ."""
     keys = [key for key in SHOWN_SETTINGS if any(key in run.settings for run in runs)]
-    values = {key: [run.settings.get(key) for run in runs] for key in keys}
-    same = {key: found[0] for key, found in values.items() if all(value == found[0] for value in found)}
-    return same, [key for key in keys if key not in same]
+    differing = [key for key in keys if any(run.settings.get(key) != runs[0].settings.get(key) for run in runs)]
+    return {key: runs[0].settings.get(key) for key in keys if key not in differing}, differing

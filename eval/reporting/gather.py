@@ -1,5 +1,6 @@
 """Read an experiment from its files: a sweep by its name, or runs by their folders."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from common.sweep_files import DONE, Plan
 from eval.records.folder import Folder
 from eval.reporting.experiment import Experiment, Meeting, RunFacts
 from eval.result.metrics import build
-from eval.statistics.pooling import rankings, table
+from eval.statistics.pooling import Part, rankings, table
 
 
 def from_sweep(sweep: str) -> Experiment:
@@ -22,25 +23,17 @@ def from_sweep(sweep: str) -> Experiment:
     if not any(run.state == DONE for run in runs):
         hint = f"make sweep SWEEP={plan.name} goes on; STATUS=1 shows how far"
         raise UserError(f"no run of {plan.name} is done yet", hint)
-    places = {task: plan.compare(task) for task in plan.tasks}
+    places = {task: Folder(plan.compare(task)) for task in plan.tasks}
+    met = {task: place for task, place in places.items() if (place.path / "questions.jsonl").is_file()}
     file, cards = Path(plan.file), _cards(runs)
     return _with_rankings(
         Experiment(
-            name=plan.name,
-            commands=[*_converted(cards), plan.typed or f"make sweep SWEEP={plan.file}"],
-            runs=runs,
-            title=plan.title,
-            question=plan.question,
-            axes=plan.axes,
-            meetings={
-                (plan.name, task): Meeting(Folder(place), build(Folder(place)))
-                for task, place in places.items()
-                if (place / "questions.jsonl").is_file()
-            },
-            cards=cards,
+            plan.name, [*_converted(cards), plan.typed or f"make sweep SWEEP={plan.file}"], runs,
+            title=plan.title, question=plan.question, axes=plan.axes, cards=cards,
+            meetings={(plan.name, task): Meeting(place, build(place)) for task, place in met.items()},
             files={plan.file: file.read_text(encoding="utf-8")} if file.is_file() else {},
         )
-    )
+    )  # fmt: skip
 
 
 def _run_of_sweep(plan: Plan, run: sweep_files.Run) -> RunFacts:
@@ -72,11 +65,9 @@ def from_runs(folders: list[Path]) -> Experiment:
         for folder, manifest in manifests.items()
     ]  # fmt: skip
     cards = _cards(runs)
-    commands = _converted(cards)
-    for folder, manifest in manifests.items():
-        commands += typed.lines(folder) or [manifest.get("command") or _command(manifest)]
+    typed_for = (typed.lines(run.folder) or [run.manifest.get("command") or _command(run.manifest)] for run in runs)
     own = "-".join(runs[0].folder.parts[-3:]) if len(runs) == 1 else "runs"
-    return _with_rankings(Experiment(name=own, commands=commands, runs=runs, cards=cards))
+    return _with_rankings(Experiment(own, [*_converted(cards), *chain(*typed_for)], runs, cards=cards))
 
 
 def _command(manifest: Manifest) -> str:
@@ -113,11 +104,11 @@ def read_run(folder: Path, **known: Any) -> RunFacts:
 
 def _lengths(folder: Folder) -> dict[str, list[int]]:
     """Return the characters of the judged answers of base and tuned model, and of the references."""
-    questions = folder.judged_questions
-    found = {"reference": [len(question.reference) for question in questions if question.reference]}
+    asked = folder.judged_questions
+    found = {"reference": [len(question.reference) for question in asked if question.reference]}
     for who in ("base", "tuned"):
-        given = folder.answers.get(who, {})
-        found[who] = [len(given[q.id].answer) for q in questions if q.id in given and not given[q.id].error]
+        given = [folder.answers[who][q.id] for q in asked if q.id in folder.answers.get(who, {})]
+        found[who] = [len(answer.answer) for answer in given if not answer.error]
     return found
 
 
@@ -135,11 +126,10 @@ def _cards(runs: list[RunFacts]) -> dict[str, dict[str, Any]]:
 def _with_rankings(found: Experiment) -> Experiment:
     """Rank the models of each task by each judge, where all are linked by comparisons."""
     for group, task in dict.fromkeys((run.group, run.base_task) for run in found.done):
-        meeting = found.meetings.get((group, task))
-        parts = [(meeting.folder, meeting.result)] if meeting else []
-        parts = parts or [
+        apart: list[Part] = [
             (Folder(run.folder), run.result) for run in found.done if run.base_task == task and run.result
         ]
+        parts: list[Part] = [found.meetings[group, task]] if (group, task) in found.meetings else apart
         ranked = {(group, task, judge): rows for judge, rows in rankings(table(parts)).items() if len(rows) > 2}
         found.rankings.update(ranked)
     return found

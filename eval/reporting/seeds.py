@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import mean, stdev, variance
-from typing import Any
+from statistics import mean, variance
 
 from common.paired_loss import paired_difference
 from eval.reporting.experiment import Experiment, RunFacts
@@ -58,12 +57,9 @@ def _name(runs: dict[str, RunFacts]) -> str:
 
 
 def _start(runs: dict[str, RunFacts], name_of: dict[str, str]) -> str:
-    names = {name_of.get(run.baseline, "") for run in runs.values()}
-    return names.pop() if len(names) == 1 and not {run.baseline for run in runs.values()} & {*_names(runs)} else ""
-
-
-def _names(runs: dict[str, RunFacts]) -> list[str]:
-    return [run.name for run in runs.values()]
+    starts = {run.baseline for run in runs.values()}
+    names = {name_of.get(start, "") for start in starts}
+    return names.pop() if len(names) == 1 and starts.isdisjoint(run.name for run in runs.values()) else ""
 
 
 def spread(found: Iterable[Recipe], task: str, model: str) -> Spread | None:
@@ -91,38 +87,25 @@ def change(one: Recipe, start: Recipe | None) -> tuple[dict[str, float], list[fl
     return paired_difference(rows[0], rows[1], tokens), [(sum(new) - sum(old)) / sum(tokens) for old, new in pairs]
 
 
-def difference(
-    one: Recipe, start: Recipe, known: Spread | None = None, comparisons: int = 1
-) -> dict[str, float] | None:
-    """Return how the loss of one recipe differs from another's, with its interval over rows, and over seeds if `known`.
+def difference(one: Recipe, start: Recipe, among: Iterable[Recipe], comparisons: int = 1) -> dict[str, float] | None:
+    """Return how the loss of one recipe differs from another's, with its interval over rows.
 
-    Of so many `comparisons` all intervals together hold. None where they were measured on other tokens.
+    It is over seeds too where any of the recipes `among` which they are has several. Of so many `comparisons` all
+    intervals together hold. None where they were measured on other tokens.
     """
     sides = [[run.heldout["row_losses"] for run in recipe.runs.values()] for recipe in (start, one)]
     tokens = sides[0][0]["tokens"]
     if tokens != sides[1][0]["tokens"]:
         return None
     before, after = (_mean_of([losses["tuned"] for losses in side]) for side in sides)
+    known = spread(among, one.first.base_task, one.first.model)
     if not known:
         return paired_difference(before, after, tokens, comparisons)
     found = paired_difference(before, after, tokens)
-    seeds = 1 / (1 / len(one.runs) + 1 / len(start.runs))
-    around = (found["low"], found["high"])
+    seeds, around = 1 / (1 / len(one.runs) + 1 / len(start.runs)), (found["low"], found["high"])
     low, high = intervals.over_seeds(found["mean"], around, seeds, known, comparisons)
     return {"mean": found["mean"], "low": low, "high": high}
 
 
 def _mean_of(losses: Iterable[list[float]]) -> list[float]:
     return [mean(values) for values in zip(*losses, strict=True)]
-
-
-def against(recipe: Recipe, start: Recipe | None) -> dict[str, Any]:
-    """Return how a recipe differs from the one it is compared with over their common seeds; empty where it does not."""
-    found = change(recipe, start) if start else None
-    if not start or not found:
-        return {}
-    each = found[1]
-    return {
-        "n": len(each), "name": recipe.name, "start": start.name, "change": found[0], "sd": f"{stdev(each):.3f}",
-        "agree": len({value > 0 for value in each}) == 1,
-    }  # fmt: skip

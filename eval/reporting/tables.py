@@ -6,12 +6,12 @@ from statistics import mean, median, quantiles, stdev
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from common.yaml_files import read_yaml
 from eval.reporting.experiment import Experiment, RunFacts, loss_against, ranked_of, shared_settings, short
 from eval.reporting.language import TEMPLATES, Language
 from eval.reporting.seeds import change, pooled
-from eval.result.sentences import p_value, points, rate, share
+from eval.result.wording import FILTERS, interval, rate, share
 
 NONE = "–"
 TERMS = ("state", "kind", "model", "answers of")
@@ -39,11 +39,51 @@ class Table:
         return f"{body}\n\n: {escape(tell(f'table {self.name}', **self.facts))}\n"
 
 
-def _table(name: str, rows: Rows, *words: str, **facts: str) -> Table | None:
-    return Table(name, pd.DataFrame(rows).replace("-", NONE).fillna(NONE), words, facts) if rows else None
+def _table(name: str, rows: Rows, words: Sequence[str] = (), **facts: str) -> Table | None:
+    cells = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all").fillna(NONE).replace("-", NONE)
+    return Table(name, cells, tuple(words), facts) if rows else None
 
 
-def runs(experiment: Experiment) -> Table | None:
+def all_of(experiment: Experiment) -> dict[str, Table | None]:
+    """Return the tables of `templates/tables.yaml`, of the runs' settings and of the versions."""
+    from jinja2 import ChainableUndefined, Environment
+
+    environment = Environment(undefined=ChainableUndefined, autoescape=False)
+    filters: dict[str, Any] = {
+        "figure": _figure,
+        "minutes": lambda seconds: _figure(seconds / 60),
+        "difference": difference,
+        "short": lambda source: short(source, 34),
+        "dropped_by": lambda step: f"{step['step']} {step['dropped']:,}",
+        "rate": lambda of, name="win_rate": rate(of[name], of["interval"]),
+        "share": lambda found: share(None if pd.isna(found) else found),
+        "mean": lambda of: "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**of),
+        "median": median,
+        "average": mean,
+        "sd": lambda values: f"{stdev(values):.3f}",
+    }
+    environment.filters |= FILTERS | filters
+    things: dict[str, Any] = {
+        "task": [{**card, "task": task} for task, card in experiment.cards.items()],
+        "run": experiment.done,
+        "verdict": [{"run": run, "judge": judge, "row": row} for judge in experiment.judges
+                    for run in experiment.done if (row := run.comparison(judge))],
+        "change": _changes(experiment),
+        "contestant": [{"run": run, "who": who} for run in experiment.done for who in ("base", "tuned")],
+        "judge": _judges(experiment),
+        "answers": _answers(experiment),
+        "recipe": _recipes(experiment),
+    }  # fmt: skip
+    found = {"runs": runs(experiment), "versions": versions(experiment)}
+    for name, spec in read_yaml(TEMPLATES / "tables.yaml").items():
+        say = {column: environment.compile_expression(said) for column, said in spec["columns"].items()}
+        when = environment.compile_expression(spec.get("when", "true"))
+        rows = [{column: said(it=it) for column, said in say.items()} for it in things[spec["of"]] if when(it=it)]
+        found[name] = _table(name, rows, spec.get("words", ()))
+    return found
+
+
+def runs(experiment: Experiment) -> Table:
     """Return what tells the runs apart: task, model, method, and every shown setting that is not the same in all."""
     _, differing = shared_settings([run for run in experiment.runs if run.manifest])
     cells = pd.DataFrame(
@@ -60,46 +100,6 @@ def runs(experiment: Experiment) -> Table | None:
 def _rows(run: RunFacts) -> str:
     files = run.manifest.get("data", {}).get("files", {})
     return f"{files['train']['rows']:,}" if "train" in files else NONE
-
-
-def listed(experiment: Experiment) -> dict[str, Table | None]:
-    """Return the tables of `templates/tables.yaml`."""
-    from jinja2 import ChainableUndefined, Environment
-
-    environment = Environment(undefined=ChainableUndefined, autoescape=False)
-    environment.filters |= {
-        "figure": _figure,
-        "minutes": lambda seconds: _figure(seconds / 60),
-        "difference": difference,
-        "short": lambda source: short(source, 34),
-        "dropped_by": lambda step: f"{step['step']} {step['dropped']:,}",
-        "rate": _rate,
-        "p": p_value,
-        "share": lambda found: share(None if pd.isna(found) else found),
-        "points": points,
-        "mean": lambda of: "{mean:.1f} [{low:.1f}, {high:.1f}]".format(**of),
-    }
-    things: dict[str, Any] = {
-        "task": [{**card, "task": task} for task, card in experiment.cards.items()],
-        "run": experiment.done,
-        "verdict": [{"run": run, "judge": judge, "row": row} for judge in experiment.judges
-                    for run in experiment.done if (row := run.comparison(judge))],
-        "change": _changes(experiment),
-        "contestant": [{"run": run, "who": who} for run in experiment.done for who in ("base", "tuned")],
-        "judge": _judges(experiment),
-    }  # fmt: skip
-    found = {}
-    for name, spec in yaml.safe_load((TEMPLATES / "tables.yaml").read_text(encoding="utf-8")).items():
-        say = {column: environment.compile_expression(said) for column, said in spec["columns"].items()}
-        when = environment.compile_expression(spec.get("when", "true"))
-        rows = [{column: said(it=it) for column, said in say.items()} for it in things[spec["of"]] if when(it=it)]
-        cells = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all").fillna(NONE)
-        found[name] = Table(name, cells.replace("-", NONE), tuple(spec.get("words", ()))) if rows else None
-    return found
-
-
-def _rate(of: dict[str, Any], name: str = "win_rate") -> str:
-    return rate(of[name], of["interval"])
 
 
 def _changes(experiment: Experiment) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def _changes(experiment: Experiment) -> list[dict[str, Any]]:
 
 def _judges(experiment: Experiment) -> list[dict[str, Any]]:
     """Return how steady each judge was over everything that it judged, and what each folder says of it."""
-    results = [run.result for run in experiment.done] + [meeting.result for meeting in experiment.meetings.values()]
+    results = experiment.results
     rows = []
     for judge in experiment.judges:
         asked = [result["judges"][judge] for result in results if judge in result.get("judges", {})]
@@ -132,59 +132,37 @@ def _judges(experiment: Experiment) -> list[dict[str, Any]]:
     return rows
 
 
-def lengths(experiment: Experiment) -> Table | None:
-    """Return how long the answers are and how many cannot be used; what several runs share stands once."""
-    rows: dict[tuple[int, ...], dict[str, str]] = {}
+def _answers(experiment: Experiment) -> Rows:
+    """Return the lengths of the answers of each side, and their faults; what several runs share stands once."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in experiment.done:
         for who, found in run.lengths.items():
-            if not found:
-                continue
-            low, *_, high = quantiles(found, n=10, method="inclusive") if len(found) > 1 else found * 2
             name = run.base_task if who == "reference" else run.model if who == "base" else run.name
-            faults = run.result["contestants"].get(who, {})
-            cells = {
-                "answers of": "reference answer" if who == "reference" else who,
-                "run": name,
-                "median": f"{median(found):,.0f}",
-                "10–90 %": f"{low:,.0f}–{high:,.0f}",
-            }
-            counts = {title: str(faults.get(key, NONE)) for title, key in FAULTS.items()}
-            rows.setdefault((who == "tuned" and hash(run.name), *found), cells | counts)
-    return _table("lengths", list(rows.values()), "run")
+            facts = {"who": who, "name": name, "found": found, "faults": run.result["contestants"].get(who, {})}
+            if found:
+                facts["reach"] = quantiles(found, n=10, method="inclusive") if len(found) > 1 else found
+                rows.setdefault((run.name if who == "tuned" else "", *found), facts)
+    return list(rows.values())
 
 
-FAULTS = {"cut off": "cut_off", "empty": "empty", "loops": "looping"}
-
-
-def over_seeds(experiment: Experiment) -> Table | None:
-    """Return the runs that differ in their seed alone, taken together."""
-    groups = {group.name: group for group in pooled(experiment)}
-    rows = []
-    for group in groups.values():
-        cells = {
-            "runs": group.name, "seeds": str(len(group.runs)),
-            "tuned loss": f"{mean(group.losses):.3f}", "SD over seeds": f"{stdev(group.losses):.3f}",
-        }  # fmt: skip
-        for against, start in (("base", None), (group.start, groups.get(group.start))):
-            if (against == "base" or start) and (found := change(group, start)):
-                title = "the base" if start is None else "the baseline"
-                cells[f"against {title} [95 % over rows]"] = difference(found[0])
-                cells[f"SD over seeds, against {title}"] = f"{stdev(found[1]):.3f}"
-        rows.append(cells)
-    return _table("over_seeds", rows)
+def _recipes(experiment: Experiment) -> Rows:
+    """Return the recipes under several seeds, and how they differ from their base and their baseline."""
+    found = {recipe.name: recipe for recipe in pooled(experiment)}
+    starts = {name: found.get(recipe.start) for name, recipe in found.items()}
+    return [{"of": recipe, "base": change(recipe, None), "start": start and change(recipe, start)}
+            for name, recipe in found.items() for start in [starts[name]]]  # fmt: skip
 
 
 def rankings(experiment: Experiment) -> list[Table | None]:
     """Return the ranking of the models of each task by each judge."""
     tables = []
     for (group, task, judge), ranked in experiment.rankings.items():
-        named = ranked_of(experiment, group, task)
         rows = [
             {"model": short(row["name"]), "rating": f"{row['rating']:+.0f}"}
             | {"95 % interval": "[{:+.0f}, {:+.0f}]".format(*row["interval"]), "games": row["games"]}
             for row in ranked
         ]
-        tables.append(_table("ranking", rows, of=named, judge=judge))
+        tables.append(_table("ranking", rows, of=ranked_of(experiment, group, task), judge=judge))
     return tables
 
 
@@ -196,12 +174,12 @@ def versions(experiment: Experiment) -> Table | None:
     """Return the versions that the runs were made with; where runs differ, all of them."""
     made = pd.DataFrame(run.manifest.get("versions", {}) for run in experiment.done)
     rows = [{"software": name, "version": ", ".join(made[name].dropna().unique())} for name in made]
-    return _table("versions", rows, "version")
+    return _table("versions", rows, ["version"])
 
 
 def difference(found: Any) -> str:
     """Return a difference in loss with its interval."""
-    return f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    return interval(found, "+.3f", "")
 
 
 def value(setting: Any) -> str:
@@ -209,6 +187,3 @@ def value(setting: Any) -> str:
     if setting is None:
         return NONE
     return f"{setting:g}" if isinstance(setting, float) else str(setting)
-
-
-TABLES = (runs, lengths, over_seeds, versions)

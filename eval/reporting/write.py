@@ -41,9 +41,13 @@ def write_all(folder: Path, text: str, title: str, authors: str, language: str =
             "--syntax-highlighting=none",
         ),
     ]  # fmt: skip
-    made.append(_overleaf(folder))
-    pdf = _compile(folder)
-    return [*made, pdf] if pdf else made
+    with atomic(folder / "overleaf.zip") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for part in [folder / "report.tex", *sorted((folder / "figures").glob("*.pdf"))]:
+            packed.write(part, part.relative_to(folder))
+    pdf = folder / "report.pdf"
+    pdf.unlink(missing_ok=True)
+    _compile(folder, pdf)
+    return [*made, folder / "overleaf.zip", *([pdf] if pdf.is_file() else [])]
 
 
 def _convert(folder: Path, source: str, name: str, to: str, *options: str) -> Path:
@@ -63,45 +67,28 @@ def _convert(folder: Path, source: str, name: str, to: str, *options: str) -> Pa
     return folder / name
 
 
-def _overleaf(folder: Path) -> Path:
-    """Pack the LaTeX source and its figures as Overleaf takes them."""
-    path = folder / "overleaf.zip"
-    with atomic(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        for part in [folder / "report.tex", *sorted((folder / "figures").glob("*.pdf"))]:
-            packed.write(part, part.relative_to(folder))
-    return path
-
-
-def _compile(folder: Path) -> Path | None:
-    """Compile the LaTeX source with the TeX that is installed; None where there is none, or it fails."""
+def _compile(folder: Path, pdf: Path) -> None:
+    """Compile the LaTeX source with the TeX that is installed; say so where there is none, or it fails."""
     command = next((engine for engine in ENGINES if shutil.which(engine[0]) and shutil.which("xelatex")), None)
     if command is None:
         print(
             "no report.pdf: no XeLaTeX is installed here; overleaf.zip compiles on Overleaf (compiler: XeLaTeX)\n"
             f"  next: apt install {TEX} makes it here"
         )
-        (folder / "report.pdf").unlink(missing_ok=True)
-        return None
+        return
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         shutil.copy(folder / "report.tex", place)
         shutil.copytree(folder / "figures", place / "figures", dirs_exist_ok=True)
-        for _ in range(1 if command[0] == "latexmk" else 3):
-            try:
-                done = subprocess.run(
-                    command, cwd=place, capture_output=True, stdin=subprocess.DEVNULL, timeout=TEX_SECONDS, check=False
+        try:
+            for _ in range(1 if command[0] == "latexmk" else 3):
+                subprocess.run(
+                    command, cwd=place, capture_output=True, stdin=subprocess.DEVNULL, timeout=TEX_SECONDS, check=True
                 )
-            except subprocess.TimeoutExpired:
-                break
-            if done.returncode:
-                break
-        else:
-            with atomic(folder / "report.pdf") as file:
+            with atomic(pdf) as file:
                 file.write((place / "report.pdf").read_bytes())
-            return folder / "report.pdf"
-        log = place / "report.log"
-        if log.exists():
-            write_text(folder / "report.log", log.read_text(encoding="utf-8", errors="replace"))
-    (folder / "report.pdf").unlink(missing_ok=True)
-    print(f"no report.pdf: {command[0]} failed, its words are in {folder}/report.log (the other formats are whole)")
-    return None
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+            if (log := place / "report.log").exists():
+                write_text(folder / "report.log", log.read_text(encoding="utf-8", errors="replace"))
+            kept = f"its words are in {folder}/report.log (the other formats are whole)"
+            print(f"no report.pdf: {command[0]} failed, {kept}")

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 
 from common.subprocesses import STEP
 from eval.judging.reference_judge import MARGIN
-from eval.records.answers import Answer
 from eval.records.folder import Folder
-from eval.records.questions import Question
 from eval.statistics.outcomes import outcomes, scored
 from eval.statistics.reference_scores import likeness, word_weights
 
@@ -24,12 +22,17 @@ def show(folder: Folder, judge: str = "") -> None:
     if len(names) < 2 or (not judge and os.environ.get(STEP)):
         return
     a, b = names
+    answers = [folder.answers[who] for who in names]
     asked = {
         question.id: question
         for question in folder.judged_questions
-        if all(question.id in folder.answers[who] and not folder.answers[who][question.id].error for who in names)
+        if all(question.id in given and not given[question.id].error for given in answers)
     }
-    lead = _lead(list(asked.values()), folder.answers[a], folder.answers[b])
+    weight = word_weights(question.reference for question in asked.values())
+    lead = {}  # question -> by how many points a's answer is nearer to the reference than b's
+    for id_, q in asked.items():
+        near, nearer = (likeness(given[id_].answer, q.text, q.reference, weight) for given in reversed(answers))
+        lead[id_] = nearer - near
     if judge:
         said = scored(outcomes(folder.judgments[judge], a, b))
     else:
@@ -43,16 +46,6 @@ def show(folder: Folder, judge: str = "") -> None:
     for title, id_ in chosen.items():
         if id_:
             _print(title, asked[id_].text, {who: folder.answers[who][id_].answer for who in names})
-
-
-def _lead(asked: list[Question], one: dict[str, Answer], other: dict[str, Answer]) -> dict[str, float]:
-    """Return question -> by how many points one answer is nearer to the reference than the other."""
-    weight = word_weights(question.reference for question in asked)
-    return {
-        q.id: likeness(one[q.id].answer, q.text, q.reference, weight)
-        - likeness(other[q.id].answer, q.text, q.reference, weight)
-        for q in asked
-    }
 
 
 def _one_line(text: str) -> str:

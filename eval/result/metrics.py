@@ -1,6 +1,8 @@
 """Put together what a folder's judgments say: the content of metrics.json, of the terminal and of the page."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,11 @@ from eval.statistics.reference_scores import choice_scores, looping, text_scores
 from eval.statistics.seeds import over_seeds
 
 PANEL = "panel"  # the majority of the model judges
+FAULTS: dict[str, Callable[[Answer], bool]] = {
+    "cut_off": lambda answer: answer.cut_off, "empty": lambda answer: answer.empty,
+    "looping": lambda answer: looping(answer.answer),
+}  # fmt: skip
+"""What makes an answer unusable; of several the first is named."""
 MOST_UNUSABLE = 0.05  # share of a side's answers that may be cut off, empty or loops; above it there is no win rate
 
 
@@ -36,32 +43,23 @@ def build(folder: Folder) -> dict[str, Any]:
     rated: dict[tuple[str, str, str], dict[str, float]] = {}
     for a, b in pairs:
         by_judge = {judge: found for judge, rows in judged.items() if (found := stats.outcomes(rows, a, b))}
-        voted = _votes(by_judge)
-        members = _members(by_judge)
-        shown = by_judge | (
-            {PANEL: stats.panel({judge: by_judge[judge] for judge in members}, a, b)} if members else {}
-        )
-        for judge, found in shown.items():
+        voted, members = _votes(by_judge), _members(by_judge)
+        panel = {PANEL: stats.panel([by_judge[judge] for judge in members], a, b)} if members else {}
+        for judge, found in (by_judge | panel).items():
             kind, scores = kind_of(judge), stats.scored(found)
             steady = stats.steadiness(found) if kind in ("model", "stand-in") else stats.NO_STEADINESS
-            row = (
-                {"judge": judge, "kind": kind, "a": a, "b": b, "questions": len(found)}
-                | {"unparsed": len(found) - len(scores)}
-                | stats.counts(list(scores.values()))
-                | steady
-                | stats.length_effect(scores, answers[a], answers[b])
-                | {"withheld": {}, "corrected": people.corrected(scores, voted) if kind in ("model", "panel") else None}
-            )
+            row = {"judge": judge, "kind": kind, "a": a, "b": b, "questions": len(found)}
+            row |= {"unparsed": len(found) - len(scores)} | stats.counts(list(scores.values())) | steady
+            row |= stats.length_effect(scores, answers[a], answers[b])
+            row |= {
+                "withheld": {},
+                "corrected": people.corrected(scores, voted) if kind in ("model", "panel") else None,
+            }
             if kind == "panel":
                 worth = people.worth_of({name: stats.scored(by_judge[name]) for name in members}, voted)
                 row |= {"members": members, "worth": worth}
             if why := _withheld(a, b, contestants) or (kind == "model" and stats.bound_to_position(steady)):
-                row |= stats.NO_RATE | {
-                    "length_controlled": None,
-                    "style_controlled": None,
-                    "corrected": None,
-                    "withheld": why,
-                }
+                row |= stats.NO_RATE | {"withheld": why}
             else:
                 rated[judge, a, b] = scores
             comparisons.append(row)
@@ -121,40 +119,31 @@ def _ratings(by_judge: dict[str, list[Outcome]]) -> Ratings:
 
 def _withheld(a: str, b: str, contestants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return why a win rate would say nothing: too many answers of one side are cut off, empty or loops; or {}."""
-    sides = {
-        who: faults
-        for who in (a, b)
-        if (faults := contestants[who]["unusable"])["answers"] > MOST_UNUSABLE * faults["of"]
-    }
+    faults = {who: contestants[who]["unusable"] for who in (a, b)}
+    sides = {who: found for who, found in faults.items() if found["answers"] > MOST_UNUSABLE * found["of"]}
     room = [contestants[who]["settings"].get("max_tokens") or 512 for who in sides]
     return {"sides": sides, "max_tokens": max(room)} if sides else {}
 
 
 def _votes(by_judge: dict[str, list[Outcome]]) -> dict[str, float]:
     """Return question -> what people say on it together."""
-    cast: dict[str, list[float]] = {}
+    cast: dict[str, list[float]] = defaultdict(list)
     for judge, found in by_judge.items():
-        if kind_of(judge) == "human":
-            for id_, score in stats.scored(found).items():
-                cast.setdefault(id_, []).append(score)
-    return {id_: sum(scores) / len(scores) for id_, scores in cast.items()}
+        for id_, score in stats.scored(found).items() if kind_of(judge) == "human" else ():
+            cast[id_].append(score)
+    return {id_: fmean(scores) for id_, scores in cast.items()}
 
 
 def _contestant(rows: dict[str, Answer], compared: set[str]) -> dict[str, Any]:
-    first = next(iter(rows.values()))
-    judged = [row for row in rows.values() if row.id in compared and not row.error]
-    faults = [
-        "cut_off" if row.cut_off else "empty" if row.empty else "looping" if looping(row.answer) else ""
-        for row in judged
-    ]
-    kinds = {kind: faults.count(kind) for kind in ("cut_off", "empty", "looping") if kind in faults}
+    first, given = next(iter(rows.values())), [row for row in rows.values() if not row.error]
+    judged = [row for row in given if row.id in compared]
+    faults = Counter(next((kind for kind, has in FAULTS.items() if has(row)), "") for row in judged)
+    kinds = {kind: faults[kind] for kind in FAULTS if faults[kind]}
     return {
         "model": first.model,
-        "answers": sum(not row.error for row in rows.values()),
-        "failed": sum(bool(row.error) for row in rows.values()),
-        "cut_off": sum(row.cut_off for row in rows.values()),
-        "empty": sum(row.empty for row in rows.values()),
-        "looping": sum(looping(row.answer) for row in rows.values()),
+        "answers": len(given),
+        "failed": len(rows) - len(given),
+        **{kind: sum(map(has, rows.values())) for kind, has in FAULTS.items()},
         "unusable": {"answers": sum(kinds.values()), "of": len(judged), "kinds": kinds},
         "settings": first.settings,
     }
@@ -189,11 +178,10 @@ def _judge(judgments: list[Judgment]) -> dict[str, Any]:
 
 def canary_score(judgments: list[Judgment]) -> dict[str, dict[str, int]]:
     """Return, for each kind of canary pair that the judge answered, how many it was shown and how many it got wrong."""
-    score: dict[str, dict[str, int]] = {}
+    score: dict[str, dict[str, int]] = defaultdict(lambda: {"shown": 0, "wrong": 0})
     for judgment in judgments:
         if judgment.canary and judgment.status not in ("failed", "refused"):
             kind, _, right = judgment.canary.partition(":")
-            entry = score.setdefault(kind, {"shown": 0, "wrong": 0})
-            entry["shown"] += 1
-            entry["wrong"] += judgment.winner != right
-    return score
+            score[kind]["shown"] += 1
+            score[kind]["wrong"] += judgment.winner != right
+    return dict(score)

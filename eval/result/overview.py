@@ -24,27 +24,26 @@ PARTS = {"checkpoints": ("adapter/checkpoint-*",), "exports": ("export", "gguf")
 
 
 def table(root: Path = RUNS) -> "pandas.DataFrame":
-    """Return a row for each run below `root`, the newest first; its index is the runs' folders."""
-    manifests = sorted(root.glob("*/*/*/manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    rows = {path.parent.as_posix(): _row_or_why(path.parent) for path in manifests}
+    """Return a row for each run below `root`, the newest first; its index is the runs' folders.
+
+    Of a run with a broken file it holds what the folder's name says, and that it is broken.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for manifest in sorted(root.glob("*/*/*/manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True):
+        folder = manifest.parent
+        try:
+            row = _row(folder)
+        except UserError as error:
+            notice(str(error))
+            row = dict(zip(("task", "model", "method"), folder.parts[-3:], strict=True), state="broken")
+        rows[folder.as_posix()] = row | {"disk": size([folder]) / 1e9}
     return pandas.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
-
-
-def _row_or_why(folder: Path) -> dict[str, Any]:
-    """Return a run's row; of one with a broken file what its folder's name says, and that it is broken."""
-    try:
-        return _row(folder)
-    except UserError as error:
-        notice(str(error))
-        task, model, method = folder.parts[-3:]
-        return {"task": task, "model": model, "method": method, "state": "broken", "disk": size([folder]) / 1e9}
 
 
 def _row(folder: Path) -> dict[str, Any]:
     manifest, heldout, metrics = read_manifest(folder), read_heldout(folder), read_metrics(folder)
-    general, steps = read_general(folder), manifest.get("steps", {})
-    trained = steps.get("train", {})
-    judged = _judged(metrics.get("comparisons", []))
+    general, steps, page = read_general(folder), manifest.get("steps", {}), folder / "result.html"
+    trained, judged = steps.get("train", {}), _judged(metrics.get("comparisons", []))
     spent = [judge["dollars"] for judge in metrics.get("judges", {}).values() if judge.get("dollars") is not None]
     return {
         **{key: manifest.get(key, "") for key in ("task", "model", "method", "variant")},
@@ -57,9 +56,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "general": 100 * general["scores"]["all"]["difference"]["mean"] if general else None,
         "hours": sum(step.get("seconds", 0) for step in steps.values()) / 3600 or None,
         "peak": trained.get("peak_vram_gb") or trained.get("peak_ram_gb"),
-        "disk": size([folder]) / 1e9,
         "dollars": sum(spent) if spent else None,
-        "page": str(folder / "result.html") if (folder / "result.html").is_file() else "",
+        "page": str(page) if page.is_file() else "",
     }
 
 

@@ -15,7 +15,7 @@ from common.files import write_text
 from common.paths import STYLE
 from common.run_files import Metrics, write
 from eval.records.folder import Folder
-from eval.records.judgments import pairs_judged
+from eval.records.judgments import Judgment, pairs_judged
 from eval.records.questions import language_of
 from eval.result.metrics import build, kind_of
 from eval.result.sentences import caveats, sentences
@@ -23,7 +23,6 @@ from eval.result.tables import alone, blocks_of, comparisons
 from eval.statistics.outcomes import outcomes
 
 PAGES = Path(__file__).parents[1] / "pages"
-VERDICTS = {1.0: "win", 0.5: "tie", 0.0: "loss", None: "none"}
 
 
 def publish(folder: Folder) -> dict[str, Any]:
@@ -41,9 +40,7 @@ def publish(folder: Folder) -> dict[str, Any]:
 
 
 def render(
-    parts: list[tuple[Folder, dict[str, Any]]],
-    pooled: list[dict[str, Any]],
-    ranked: dict[str, list[dict[str, Any]]],
+    parts: list[tuple[Folder, dict[str, Any]]], pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any]]]
 ) -> str:
     """Return the page for one or more folders with their results, and with what several say together."""
     items = [item for folder, _ in parts for item in pairs(folder)]
@@ -71,46 +68,33 @@ def pairs(folder: Folder) -> list[dict[str, Any]]:
     """Return every judged pair of a folder, one entry for each judge, with all that is to be shown of it."""
     questions = {question.id: question for question in folder.questions}
     items: list[dict[str, Any]] = []
+    verdicts: dict[tuple[str, ...], set[str]] = {}  # of each pair by all its judges; the stand-in is none
     for judge, judgments in folder.judgments.items():
         said = {(row.id, row.first, row.second): row for row in judgments if not row.canary}
         for a, b in pairs_judged(judgments, list(folder.answers)):
             for outcome in outcomes(judgments, a, b):
-                question = questions[outcome.id]
+                question, verdict = questions[outcome.id], outcome.rating or "none"
                 orders = [said.get((outcome.id, a, b)), said.get((outcome.id, b, a))]
+                if kind_of(judge) != "stand-in":
+                    verdicts.setdefault((outcome.id, a, b), set()).add(verdict)
                 items.append(
                     {
-                        "task": folder.task or folder.path.name,
-                        "judge": judge,
-                        "a": a,
-                        "b": b,
-                        "id": outcome.id,
-                        "category": question.category,
-                        "question": question.text,
-                        "reference": question.reference,
+                        "task": folder.task or folder.path.name, "judge": judge, "a": a, "b": b, "id": outcome.id,
+                        "category": question.category, "question": question.text, "reference": question.reference,
                         "answers": [folder.answers[who][outcome.id].answer for who in (a, b)],
-                        "verdict": VERDICTS[outcome.score],
+                        "verdict": verdict,
                         "orders": [_order(row) for row in orders if row],
                         "disagree": outcome.counted and not outcome.consistent,
                     }
-                )
-    _mark_split_judges(items)
+                )  # fmt: skip
+    for item in items:
+        item["judges_differ"] = len(verdicts.get((item["id"], item["a"], item["b"]), ())) > 1
     return items
 
 
-def _order(row: Any) -> dict[str, Any]:
+def _order(row: Judgment) -> dict[str, Any]:
     texts = [reply["text"] or reply["error"] for reply in row.replies] or [row.note]
     return {"first": row.first, "winner": row.winner, "status": row.status, "texts": texts}
-
-
-def _mark_split_judges(items: list[dict[str, Any]]) -> None:
-    """Mark the pairs on which judges differ from one another; the stand-in is none."""
-    verdicts: dict[tuple[str, ...], set[str]] = {}
-    for item in items:
-        found = verdicts.setdefault((item["task"], item["id"], item["a"], item["b"]), set())
-        if kind_of(item["judge"]) != "stand-in":
-            found.add(item["verdict"])
-    for item in items:
-        item["judges_differ"] = len(verdicts[item["task"], item["id"], item["a"], item["b"]]) > 1
 
 
 def embedded(value: Any) -> Markup:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from statistics import stdev
 from typing import Any
 
-from eval.result.sentences import corrected, equal, p_value, power, rate, sentences, share
-from eval.result.wording import say
+from eval.result.sentences import power, sentences
+from eval.result.wording import Wording, p_value, rate, share, wording
 
 
 @dataclass(frozen=True)
@@ -36,70 +35,63 @@ def show(result: dict[str, Any]) -> None:
         print(line)
 
 
-def alone(result: dict[str, Any], language: str) -> list[Block]:
-    """Return the tables that stand before the comparisons of one folder: rankings, and recipes over several seeds."""
-    tell, blocks = partial(say, language), blocks_of([], result.get("ranking", {}), language, result["contestants"])
-    for judge in dict.fromkeys(row["judge"] for row in result["seeds"]):
-        lines = [
-            [tell("versus", **row), str(row["seeds"]), rate(row["win_rate"], row["interval"]), f"{row['sd']:.0%}",
-             ", ".join(f"{one:.0%}" for one in row["rates"])]
-            for row in result["seeds"] if row["judge"] == judge
-        ]  # fmt: skip
-        blocks.append(Block(tell("seeds title", judge=judge), [tell("seeds header").split("|"), *lines]))
-    return blocks
-
-
 def columns(rows: list[list[str]]) -> str:
     """Return rows as aligned text, the first one underlined; nothing is ever cut short."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
+def alone(result: dict[str, Any], language: str) -> list[Block]:
+    """Return the tables that stand before the comparisons of one folder: rankings, and recipes over several seeds."""
+    tell, blocks = wording(language), blocks_of([], result.get("ranking", {}), language, result["contestants"])
+    for judge in dict.fromkeys(row["judge"] for row in result["seeds"]):
+        lines = [
+            [tell("versus", **row), str(row["seeds"]), rate(row["win_rate"], row["interval"]), share(row["sd"]),
+             ", ".join(map(share, row["rates"]))]
+            for row in result["seeds"] if row["judge"] == judge
+        ]  # fmt: skip
+        blocks.append(_block(tell, "seeds", lines, judge=judge))
+    return blocks
+
+
 def comparisons(result: dict[str, Any], language: str) -> list[list[str]]:
     """Return the table of a result's comparisons, a row of cells for each, the header first."""
+    tell = wording(language)
     rows = [
-        [
-            say(language, "versus", a=row["a"], b=row["b"]),
-            row["judge"],
-            *_figures(row),
-            p_value(row["holm_p"]),
-            share(row["consistency"]),
-            share(row["first_share"]),
-            str(row["unparsed"]),
-        ]
+        [tell("versus", **row), row["judge"], *_figures(row), share(row["consistency"]), share(row["first_share"]),
+         str(row["unparsed"])]
         for row in result["comparisons"]
-    ]
-    return [say(language, "header").split("|"), *rows]
+    ]  # fmt: skip
+    return [tell("header").split("|"), *rows]
 
 
 def _figures(row: dict[str, Any]) -> list[str]:
-    return [f"{row['wins']}/{row['ties']}/{row['losses']}", rate(row["win_rate"], row["interval"])]
+    counts = f"{row['wins']}/{row['ties']}/{row['losses']}"
+    return [counts, rate(row["win_rate"], row["interval"]), p_value(row["holm_p"])]
+
+
+def _block(tell: Wording, name: str, lines: list[list[str]], notes: Iterable[str] = (), **facts: str) -> Block:
+    return Block(tell(name, **facts), [tell(f"{name} header").split("|"), *lines], list(notes))
 
 
 def blocks_of(
     pooled: list[dict[str, Any]], ranked: dict[str, list[dict[str, Any]]], language: str, everyone: Iterable[str] = ()
 ) -> list[Block]:
     """Return the tables of the rankings, with who of `everyone` is in none, and of pooled comparisons."""
-    tell = partial(say, language)
+    tell = wording(language)
     blocks = []
     for judge, rows in ranked.items():
         lines = [[r["name"], f"{r['rating']:+.0f}", "[{:+.0f}, {:+.0f}]".format(*r["interval"])] for r in rows]
         missing = ", ".join(name for name in everyone if name not in [row["name"] for row in rows])
-        notes = [tell("left out", names=missing)] if missing else []
-        blocks.append(Block(tell("ranking", judge=judge), [tell("ranking header").split("|"), *lines], notes))
+        blocks.append(_block(tell, "ranking", lines, [tell("left out", names=missing)] if missing else [], judge=judge))
     for row in pooled:
-        lines = [[part["folder"], *_figures(part), p_value(part["holm_p"])] for part in row["tasks"]]
-        lines.append([tell("all questions", n=row["questions"]), *_figures(row), p_value(row["holm_p"])])
-        notes = [power(row, row["questions"], tell)] if row["kind"] != "stand-in" else []
-        if row["corrected"]:
-            notes.append(corrected(row["corrected"], tell))
-        notes += equal(row, tell)
+        lines = [[part["folder"], *_figures(part)] for part in row["tasks"]]
+        lines.append([tell("all questions", n=row["questions"]), *_figures(row)])
+        notes = [power(row, tell)] if row["kind"] != "stand-in" else []
+        notes += [*tell.told("votes", row), *tell.told("equal", row)]
         rates = [part["win_rate"] for part in row["tasks"] if part["win_rate"] is not None]
-        if len(rates) > 1:
-            notes.append(tell("between runs", sd=stdev(rates)))
-        title = tell("pooled", a=row["a"], b=row["b"], judge=row["judge"])
-        blocks.append(Block(title, [tell("pooled header").split("|"), *lines], notes))
-    if pooled:
-        blocks[-1].notes.append(tell("one seed"))
+        notes += [tell("between runs", sd=stdev(rates))] if len(rates) > 1 else []
+        notes += [tell("one seed")] if row is pooled[-1] else []
+        blocks.append(_block(tell, "pooled", lines, notes, a=row["a"], b=row["b"], judge=row["judge"]))
     return blocks

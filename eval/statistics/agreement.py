@@ -25,28 +25,15 @@ def cohen(one: Sequence[str | None], other: Sequence[str | None]) -> dict[str, A
 
     Kappa is None when chance alone would make them agree always.
     """
-    both = [(x, y) for x, y in zip(one, other, strict=True) if x is not None and y is not None]
+    both = [pair for pair in zip(one, other, strict=True) if None not in pair]
     n = len(both)
     if not n:
         return {"items": 0, "agreement": None, "kappa": None}
     agreement = sum(x == y for x, y in both) / n
-    left, right = Counter(x for x, _ in both), Counter(y for _, y in both)
+    left, right = map(Counter, zip(*both, strict=True))
     chance = sum(left[rating] * right[rating] for rating in left) / n**2
     kappa = None if chance == 1 else (agreement - chance) / (1 - chance)
     return {"items": n, "agreement": agreement, "kappa": kappa}
-
-
-def fleiss(ratings: Ratings) -> float | None:
-    """Return Fleiss' kappa (1971) over the items that every judge has rated, None when it is not defined."""
-    items = [row for row in zip(*ratings.values(), strict=True) if None not in row]
-    judges = len(ratings)
-    if not items or judges < 2:
-        return None
-    counts = [Counter(row) for row in items]
-    within = sum(sum(c * (c - 1) for c in count.values()) for count in counts) / (len(items) * judges * (judges - 1))
-    total = sum(counts, Counter())
-    chance = sum((c / (len(items) * judges)) ** 2 for c in total.values())
-    return None if chance == 1 else (within - chance) / (1 - chance)
 
 
 def krippendorff_alpha(ratings: Ratings) -> float | None:
@@ -61,13 +48,23 @@ def krippendorff_alpha(ratings: Ratings) -> float | None:
     return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))
 
 
+def fleiss(ratings: Ratings) -> float | None:
+    """Return Fleiss' kappa (1971) over the items that every judge has rated, None when it is not defined.
+
+    There it is Krippendorff's alpha without that one's correction for few ratings.
+    """
+    items = [row for row in zip(*ratings.values(), strict=True) if None not in row]
+    alpha = krippendorff_alpha(dict(zip(ratings, zip(*items, strict=True), strict=True))) if items else None
+    given = len(items) * len(ratings)
+    return None if alpha is None else 1 - (1 - alpha) * given / (given - 1)
+
+
 def agreement_of(ratings: Ratings) -> dict[str, Any]:
     """Return all agreement figures of two judges or more."""
+    pairs = [{"judges": [one, other], **cohen(ratings[one], ratings[other])} for one, other in combinations(ratings, 2)]
     return {
         "judges": list(ratings),
-        "pairs": [
-            {"judges": [one, other], **cohen(ratings[one], ratings[other])} for one, other in combinations(ratings, 2)
-        ],
+        "pairs": pairs,
         "fleiss_kappa": fleiss(ratings),
         "krippendorff_alpha": krippendorff_alpha(ratings),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from eval.records.answers import Answer
@@ -39,9 +40,9 @@ class Outcome:
     @property
     def score(self) -> float | None:
         """Return a's score."""
-        if not self.counted:
-            return None
-        return {self.a: 1.0, self.b: 0.0}.get(str(self.orders[0]), 0.5) if self.consistent else 0.5
+        if not self.consistent:
+            return 0.5 if self.counted else None
+        return {self.a: 1.0, self.b: 0.0}.get(str(self.orders[0]), 0.5)
 
     @property
     def rating(self) -> str | None:
@@ -54,19 +55,16 @@ def outcomes(judgments: Iterable[Judgment], a: str, b: str) -> list[Outcome]:
     found: dict[str, dict[str, str | None]] = {}
     for judgment in judgments:
         if {judgment.first, judgment.second} == {a, b} and not judgment.canary:
-            orders = found.setdefault(judgment.id, {})
-            orders[judgment.first] = judgment.winner
-            if judgment.status == VOTE:  # a person sees a pair once, blind
-                orders[judgment.second] = judgment.winner
+            orders = (judgment.first, judgment.second) if judgment.status == VOTE else (judgment.first,)
+            found.setdefault(judgment.id, {}).update(dict.fromkeys(orders, judgment.winner))
     return [Outcome(id_, a, b, (orders.get(a), orders.get(b))) for id_, orders in found.items()]
 
 
-def panel(by_judge: dict[str, list[Outcome]], a: str, b: str) -> list[Outcome]:
+def panel(by_judge: Iterable[list[Outcome]], a: str, b: str) -> list[Outcome]:
     """Return the majority's outcome for each question that a judge has judged."""
     ratings: dict[str, list[str | None]] = {}
-    for found in by_judge.values():
-        for outcome in found:
-            ratings.setdefault(outcome.id, []).append(outcome.rating)
+    for outcome in chain.from_iterable(by_judge):
+        ratings.setdefault(outcome.id, []).append(outcome.rating)
     names = {"win": a, "tie": "tie", "loss": b, None: None}
     winners = {id_: names[majority(given)] for id_, given in ratings.items()}
     return [Outcome(id_, a, b, (winner, winner)) for id_, winner in winners.items()]
@@ -77,7 +75,10 @@ def scored(found: Iterable[Outcome]) -> dict[str, float]:
     return {outcome.id: outcome.score for outcome in found if outcome.score is not None}
 
 
-NO_RATE: dict[str, Any] = {"win_rate": None, "interval": [0.0, 1.0], "sign_test_p": None}
+NO_RATE: dict[str, Any] = {
+    "win_rate": None, "interval": [0.0, 1.0], "sign_test_p": None,
+    "length_controlled": None, "style_controlled": None, "corrected": None,
+}  # fmt: skip
 """Of a comparison whose win rate would mislead."""
 
 
@@ -103,28 +104,26 @@ def correct(rows: list[dict[str, Any]]) -> None:
 
     The reference judge's likeness to an answer is no test of anything, so it has none, and a withheld comparison too.
     """
-    tested = []
     for row in rows:
+        row["holm_p"] = None
         if row["kind"] == "stand-in" or row.get("withheld") or row["win_rate"] is None:
-            row["sign_test_p"] = row["holm_p"] = None
-        else:
-            tested.append(row)
+            row["sign_test_p"] = None
+    tested = [row for row in rows if row["sign_test_p"] is not None]
     for row, p in zip(tested, holm([row["sign_test_p"] for row in tested]), strict=True):
-        row["holm_p"] = p
-        row["holm_of"] = len(tested)
+        row |= {"holm_p": p, "holm_of": len(tested)}
 
 
 def steadiness(found: list[Outcome]) -> dict[str, Any]:
     """Return how often both orders agree, and which part of the calls with a winner the answer shown first won."""
     counted = [outcome for outcome in found if outcome.counted]
     inconsistent = sum(not outcome.consistent for outcome in counted)
-    shown_first = [outcome.orders[0] == outcome.a for outcome in counted if outcome.orders[0] != "tie"]
-    shown_first += [outcome.orders[1] == outcome.b for outcome in counted if outcome.orders[1] != "tie"]
+    shown = [(who, won) for one in counted for who, won in zip((one.a, one.b), one.orders, strict=True) if won != "tie"]
+    first = sum(won == who for who, won in shown)
     return {
         "consistency": 1 - inconsistent / len(counted) if counted else None,
         "inconsistent": inconsistent,
-        "first_share": sum(shown_first) / len(shown_first) if shown_first else None,
-        "first_share_interval": wilson(sum(shown_first), len(shown_first)),
+        "first_share": first / len(shown) if shown else None,
+        "first_share_interval": wilson(first, len(shown)),
     }
 
 
@@ -145,16 +144,14 @@ def length_effect(
     scores: Mapping[str, float], answers_a: dict[str, Answer], answers_b: dict[str, Answer]
 ) -> dict[str, Any]:
     """Return how much longer a's answers are (ratio of characters), and how often the longer answer won."""
-    lengths = {id_: (len(answers_a[id_].answer), len(answers_b[id_].answer)) for id_ in scores}
-    chars_a, chars_b = (sum(both[side] for both in lengths.values()) for side in (0, 1))
-    longer = [
-        (score > 0.5) == (lengths[id_][0] > lengths[id_][1])
-        for id_, score in scores.items()
-        if score != 0.5 and lengths[id_][0] != lengths[id_][1]
-    ]
+    pairs = [(answers_a[id_].answer, answers_b[id_].answer) for id_ in scores]
+    differences = [differing(*pair) for pair in pairs]
+    chars_a, chars_b = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    decided = [(score, by[0]) for score, by in zip(scores.values(), differences, strict=True) if score != 0.5 and by[0]]
+    longer = sum((score > 0.5) == (more > 0) for score, more in decided)
     return {
         "length_ratio": chars_a / chars_b if chars_b else None,
-        "longer_won": sum(longer) / len(longer) if longer else None,
-        "longer_won_interval": wilson(sum(longer), len(longer)),
-        "longer_won_of": len(longer),
-    } | controls(list(scores.values()), [differing(answers_a[id_].answer, answers_b[id_].answer) for id_ in scores])
+        "longer_won": longer / len(decided) if decided else None,
+        "longer_won_interval": wilson(longer, len(decided)),
+        "longer_won_of": len(decided),
+    } | controls(list(scores.values()), differences)

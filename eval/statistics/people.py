@@ -1,7 +1,6 @@
 """People's votes on a part of the pairs: a judge's win rate corrected by them, and what a panel is worth."""
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any
 
 from eval.statistics.intervals import wilson
@@ -25,14 +24,11 @@ def corrected(judged: Mapping[str, float], voted: Mapping[str, float]) -> dict[s
     import numpy as np
 
     said, true = (np.array([scores[id_] for id_ in both]) for scores in (judged, voted))
-    spread = float(np.var([*said, *rest]))
-    trust = 0.0
+    spread, trust, all_said = float(np.var([*said, *rest])), 0.0, float(np.mean(rest)) if rest else 0.0
     if rest and spread:
-        trust = min(
-            max(float(np.mean((true - true.mean()) * (said - said.mean()))) / spread, 0) / (1 + n / len(rest)), 1
-        )
-    rate = float(true.mean() + trust * ((np.mean(rest) if rest else 0) - said.mean()))
-    rate = min(max(rate, 0.0), 1.0)
+        foretold = float(np.mean((true - true.mean()) * (said - said.mean()))) / spread
+        trust = min(max(foretold, 0.0) / (1 + n / len(rest)), 1.0)
+    rate = min(max(float(true.mean() + trust * (all_said - said.mean())), 0.0), 1.0)
     residual = true - trust * said
     # One question at its widest is added, so that votes that all agree do not make it collapse.
     variance = float(((residual - residual.mean()) ** 2).sum() + 0.25) / (n - 1) / n
@@ -51,8 +47,9 @@ def worth_of(members: Mapping[str, Mapping[str, float]], voted: Mapping[str, flo
         return None
     import numpy as np
 
-    errors = [np.array([abs(scores[id_] - voted[id_]) for id_ in ids]) for scores in members.values()]
-    if not all(error.std() for error in errors):
+    errors = np.array([[abs(scores[id_] - voted[id_]) for id_ in ids] for scores in members.values()])
+    if not errors.std(axis=1).all():
         return None
-    alike = float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in combinations(errors, 2)]))
-    return min(float(len(members)), len(members) / (1 + (len(members) - 1) * max(alike, 0.0)))
+    n = len(members)
+    alike = float((np.corrcoef(errors).sum() - n) / (n * (n - 1)))  # the mean over all pairs
+    return min(float(n), n / (1 + (n - 1) * max(alike, 0.0)))

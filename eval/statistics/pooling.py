@@ -41,18 +41,11 @@ def table(parts: list[Part]) -> pd.DataFrame:
             judge, a, b = row["judge"], row["a"], row["b"]
             if row["kind"] == "panel" or row["withheld"]:
                 continue
-            given_a, given_b = folder.answers[a], folder.answers[b]
-            rows += [
-                {
-                    "judge": judge, "a": a, "b": b, "folder": str(folder.path), "question": f"{task}/{id_}",
-                    "score": score,
-                    **dict(zip(STYLE, differing(given_a[id_].answer, given_b[id_].answer), strict=True)),
-                    "name_a": a if alone else contestant_name(folder, a),
-                    "name_b": b if alone else contestant_name(folder, b),
-                }
-                for id_, score in scored(outcomes(folder.judgments[judge], a, b)).items()
-            ]  # fmt: skip
-    return pd.DataFrame(rows)
+            names = (a, b) if alone else (contestant_name(folder, a), contestant_name(folder, b))
+            for id_, score in scored(outcomes(folder.judgments[judge], a, b)).items():
+                style = differing(*(folder.answers[who][id_].answer for who in (a, b)))
+                rows.append((judge, a, b, f"{task}/{id_}", score, *style, *names))
+    return pd.DataFrame(rows, columns=["judge", "a", "b", "question", "score", *STYLE, "name_a", "name_b"])
 
 
 def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
@@ -61,7 +54,7 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
     Runs of one task share its questions: a question counts once, with the mean of what the runs have on it.
     """
     pooled = []
-    for (judge, a, b), group in found.groupby(["judge", "a", "b"], sort=False) if len(found) else []:
+    for (judge, a, b), group in found.groupby(["judge", "a", "b"], sort=False):
         means = group.groupby("question", sort=False)[["score", *STYLE]].mean()
         scores = means["score"].tolist()
         rows = [
@@ -72,16 +65,11 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
         ]
         votes = found[(found["a"] == a) & (found["b"] == b) & found["judge"].str.startswith("human")]
         voted = {str(question): float(vote) for question, vote in votes.groupby("question")["score"].mean().items()}
-        pooled.append(
-            {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
-            | counts(scores)
-            | controls(scores, means[list(STYLE)].to_numpy().tolist())
-            | {
-                "corrected": corrected(dict(zip(means.index, scores, strict=True)), voted)
-                if rows[0]["kind"] == "model"
-                else None
-            }
-        )
+        row = {"judge": judge, "kind": rows[0]["kind"], "a": a, "b": b, "tasks": rows, "questions": len(scores)}
+        row |= counts(scores) | controls(scores, means[list(STYLE)].to_numpy().tolist()) | {"corrected": None}
+        if row["kind"] == "model":
+            row["corrected"] = corrected(dict(zip(means.index, scores, strict=True)), voted)
+        pooled.append(row)
     correct(pooled)
     return pooled
 
@@ -89,7 +77,7 @@ def pool(parts: list[Part], found: pd.DataFrame) -> list[dict[str, Any]]:
 def rankings(found: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Return judge -> the ranking of all models by it; a judge that does not link them all has none."""
     ranked = {}
-    for judge, group in found.groupby("judge", sort=False) if len(found) else []:
+    for judge, group in found.groupby("judge", sort=False):
         games = group.loc[group["name_a"] != group["name_b"], ["question", "name_a", "name_b", "score"]]
         ranked[str(judge)] = rank(list(games.itertuples(index=False, name=None)))
     return {judge: rows for judge, rows in ranked.items() if rows}

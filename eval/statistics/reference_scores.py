@@ -11,13 +11,12 @@ from math import log
 from typing import Any
 
 from eval.records.answers import Answer
-from eval.records.questions import Question
+from eval.records.questions import HAN, Question
 from eval.statistics.intervals import mean_of, sign_test, wilson
 
 Answers = dict[str, dict[str, Answer]]
 """Contestant -> question -> answer."""
 _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 LOOP = 0.5  # variety below which a text is a loop
 COPIED = 0.9  # share of an answer's words that stand in the question
 # A letter on its own, named as the answer; the last resort is the only letter in the whole text.
@@ -49,7 +48,7 @@ def words(text: str) -> list[str]:
 def variety(text: str) -> float:
     """Return which part of a text's runs of three words (of four, in Chinese) is distinct; 1 of a short text."""
     said = words(text)
-    length = 4 if _HAN.search(text) else 3
+    length = 4 if HAN.search(text) else 3
     runs = list(zip(*(said[start:] for start in range(length)), strict=False))
     return len(set(runs)) / len(runs) if runs else 1.0
 
@@ -96,10 +95,10 @@ def chosen(answer: str) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, Question], Any]) -> dict[str, list[Any]]:
-    """Return contestant -> the value of each of its answers, of those who have answered all the questions."""
+def _of_all(questions: list[Question], answers: Answers, value: Callable[[str, str], Any]) -> dict[str, list[Any]]:
+    """Return contestant -> the value of each answer beside its reference, of those who have answered all questions."""
     return {
-        who: [value(given[question.id].answer, question) for question in questions]
+        who: [value(given[question.id].answer, question.reference) for question in questions]
         for who, given in answers.items()
         if questions and all(question.id in given and not given[question.id].error for question in questions)
     }
@@ -109,10 +108,7 @@ def text_scores(questions: Sequence[Question], answers: Answers) -> dict[str, An
     """Return mean chrF and ROUGE-L of each contestant over the test rows, and base against tuned row by row."""
     rows = [question for question in questions if question.use == "test" and question.reference]
     found: dict[str, dict[str, Any]] = {}
-    kinds: dict[str, Callable[[str, Question], Any]] = {
-        "chrf": lambda answer, question: chrf(answer, question.reference),
-        "rouge_l": lambda answer, question: rouge_l(answer, question.reference),
-    }
+    kinds: dict[str, Callable[[str, str], float]] = {"chrf": chrf, "rouge_l": rouge_l}
     for name, score in kinds.items():
         scores = _of_all(rows, answers, score)
         if {"base", "tuned"} <= set(scores):
@@ -128,23 +124,19 @@ def choice_scores(questions: Sequence[Question], answers: Answers) -> dict[str, 
     An answer that names no single letter counts as wrong and in `unreadable`.
     """
     rows = [question for question in questions if question.letter]
-    right = _of_all(rows, answers, lambda answer, question: chosen(answer) == question.letter)
-    unreadable = _of_all(rows, answers, lambda answer, _: not chosen(answer))
-    if not right:
-        return {}
-    scores: dict[str, Any] = {
+    named = _of_all(rows, answers, lambda answer, _: chosen(answer))
+    right = {who: [letter == row.letter for letter, row in zip(said, rows, strict=True)] for who, said in named.items()}
+    scores = {
         who: {
             "accuracy": sum(hits) / len(rows),
             "interval": wilson(sum(hits), len(rows)),
-            "unreadable": sum(unreadable[who]),
+            "unreadable": named[who].count(""),
         }
         for who, hits in right.items()
     }
-    found = {"questions": len(rows), "scores": scores}
+    found: dict[str, Any] = {"questions": len(rows), "scores": scores} if right else {}
     if {"base", "tuned"} <= set(right):
-        gained, lost = (
-            sum(one and not other for one, other in zip(right[who], right[against], strict=True))
-            for who, against in (("tuned", "base"), ("base", "tuned"))
-        )
+        changes = [tuned - base for base, tuned in zip(right["base"], right["tuned"], strict=True)]
+        gained, lost = changes.count(1), changes.count(-1)
         found["change"] = {"gained": gained, "lost": lost, "mcnemar_p": sign_test(gained, lost)}
     return found

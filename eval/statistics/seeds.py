@@ -48,9 +48,8 @@ def over_seeds(
             met.setdefault((judge, one, other), {})[seed, another] = scores
     found: dict[tuple[str, str, str], dict[tuple[str, str], Scores]] = {}
     for (judge, one, other), runs in met.items():
-        used = runs
-        if one != other and not {one, other} & untrained:
-            used = {seeds: scores for seeds, scores in runs.items() if seeds[0] == seeds[1]}
+        by_seed = one != other and not {one, other} & untrained
+        used = {seeds: scores for seeds, scores in runs.items() if seeds[0] == seeds[1] or not by_seed}
         if len(used) > 1:
             found[judge, one, other] = used
     rows: list[dict[str, Any]] = []

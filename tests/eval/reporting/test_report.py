@@ -15,6 +15,7 @@ from eval.reporting import author, write
 from eval.reporting.content import cut, escape
 from eval.reporting.experiment import RunFacts, loss_against
 from eval.reporting.language import Language
+from eval.result.wording import FILTERS
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command
 from tests.eval.reporting.sample import heldout, make_run, make_sweep
@@ -269,7 +270,7 @@ def test_the_chinese_report_says_the_same_and_its_words_stand_under_headings_of_
 def test_both_languages_have_every_sentence_over_the_same_facts() -> None:
     def variables(text: str) -> set[str]:
         environment = Environment(autoescape=True)
-        environment.filters["names"] = str
+        environment.filters |= FILTERS | {"names": str}
         return meta.find_undeclared_variables(environment.parse(text))
 
     english, chinese = Language("en").words, Language("zh").words

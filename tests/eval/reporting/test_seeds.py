@@ -9,7 +9,7 @@ from eval.reporting.conclusions import sentences
 from eval.reporting.experiment import Experiment, RunFacts
 from eval.reporting.language import Language
 from eval.reporting.seeds import change, pooled
-from eval.reporting.tables import over_seeds
+from eval.reporting.tables import all_of
 from tests.eval.reporting.sample import heldout
 
 TELL = Language("en")
@@ -45,7 +45,7 @@ def test_runs_that_differ_in_their_seed_are_taken_together_beside_those_of_the_b
     said = " ".join(sentences(experiment, TELL))
     assert "Over 3 seeds the held-out loss of dora differs from that of lora by -0.100 [" in said
     assert "varies by 0.053 (SD) from seed to seed: with the same sign under each." in said
-    cells = over_seeds(experiment).cells
+    cells = all_of(experiment)["over_seeds"].cells
     assert list(cells["runs"]) == ["lora", "dora"]
     assert list(cells["seeds"]) == ["3", "3"]
     assert list(cells["SD over seeds, against the baseline"]) == ["–", "0.053"]
@@ -61,7 +61,7 @@ def test_one_seed_is_said_to_be_one():
     experiment = Experiment("s", [], [run_of("a", 0.3), run_of("b", 0.5, 1)])
     assert "Each run was trained under one seed." in " ".join(sentences(experiment, TELL))
     assert pooled(experiment) == []
-    assert over_seeds(experiment) is None
+    assert all_of(experiment)["over_seeds"] is None
 
 
 def test_lowest_is_said_only_where_chance_over_the_rows_cannot_explain_it():

@@ -1,14 +1,14 @@
 """The result: several judges, several runs, scores without a judge, and what the page holds."""
 
 import json
-import re
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, meta
 
 from common.errors import UserError
+from common.yaml_files import read_yaml
 from eval.records.answers import Answer
 from eval.records.folder import Folder
 from eval.records.judgments import Judgment
@@ -16,7 +16,7 @@ from eval.records.questions import Question
 from eval.result import metrics as results
 from eval.result.page import embedded
 from eval.result.sentences import heldout, sentences
-from eval.result.wording import say, wordings
+from eval.result.wording import FILTERS, RULES, wording
 from eval.statistics.reference_scores import choice_scores, chosen, rouge_l, text_scores, words
 from tests.endpoint import Endpoint
 from tests.eval.commands.test_judge import eval_command, metrics, prefers_device
@@ -115,7 +115,7 @@ def test_held_out_loss_is_told_as_it_is(low: float, high: float, tuned: float, s
         "base": {"loss": 2.0, "perplexity": 7.4}, "tuned": {"loss": tuned, "perplexity": 6.0},
         "difference": {"mean": tuned - 2, "low": low, "high": high},
     }  # fmt: skip
-    assert said in heldout(measured, partial(say, "en"))
+    assert said in heldout(measured, wording("en"))
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,16 @@ def test_a_chinese_result_is_shown_in_chinese(run: Path) -> None:
     assert '<html lang="zh-CN">' in (run / "result.html").read_text()
 
 
-def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
-    assert wordings("en").keys() == wordings("zh").keys()
-    for key, english in wordings("en").items():
-        assert sorted(re.findall(r"{.*?}", english)) == sorted(re.findall(r"{.*?}", wordings("zh")[key])), key
+def test_both_languages_say_the_same_things_of_the_same_facts() -> None:
+    english, chinese = wording("en").words, wording("zh").words
+    assert list(english) == list(chinese)
+    environment = Environment(autoescape=True)
+    environment.filters |= FILTERS
+    for key, said in english.items():
+        facts = [meta.find_undeclared_variables(environment.parse(text)) for text in (said, chinese[key])]
+        assert facts[0] == facts[1], key
+    rules = read_yaml(RULES)
+    assert {key for keys in rules.values() for key in keys} <= set(english)
 
 
 def test_what_a_reader_must_know_is_told(run: Path, endpoint: Endpoint) -> None:
