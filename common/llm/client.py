@@ -10,7 +10,7 @@ import gc
 import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from types import ModuleType
 from typing import Any, Self, TypeVar
@@ -144,7 +144,7 @@ class Client:
                 if cut_off and request.sent(endpoint, habits) != sent:
                     continue  # the same call, now with the room that it was promised, may end
                 outcome.attempts = attempt
-                self.cache.put(key, outcome.row())
+                self.cache.put(key, asdict(outcome))
                 return outcome
             if outcome.action == "adapt" and adapted < MOST_ADAPTED:
                 adapted += 1

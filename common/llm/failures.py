@@ -6,16 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
-
 from common import proxies
 from common.errors import UserError
 from common.llm.endpoint import Endpoint
+from common.yaml_files import patterns
 
 Action = Literal["retry", "give up", "adapt", "filtered"]
 LONGEST_WAIT = 300.0
@@ -27,12 +25,7 @@ CALLED = {
 }
 """What refusals call settings, besides by their own names."""
 SIGNS = Path(__file__).with_name("refusals.yaml")
-
-
-@cache
-def sign(of: str) -> re.Pattern[str]:
-    """Return what endpoints say that refuse a call for one of the reasons in refusals.yaml."""
-    return re.compile("|".join(yaml.safe_load(SIGNS.read_text(encoding="utf-8"))[of]), re.IGNORECASE)
+"""What endpoints say that refuse a call, by the reason."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +86,23 @@ def classify(error: Exception, endpoint: Endpoint, sent: Collection[str] = ()) -
 
 def _of_status(status: int, body: Any, headers: Any, endpoint: Endpoint, sent: Collection[str]) -> Failure:
     """Return what an HTTP status and the error beside it mean; 200 stands for an error without a status."""
-    url, model = endpoint.url, endpoint.model
+    url, model, signs = endpoint.url, endpoint.model, patterns(SIGNS, re.IGNORECASE)
     everything = without(endpoint.key, _said(body))
     said, body = everything[:300], _object(body)
     everything += " ".join(["", *(str(body.get(name) or "") for name in ("code", "type", "status"))])
     kind = f"http {status}" if status != 200 else "error"
     wait = _retry_after(headers, everything)
     mistaken = status == 200 or 400 <= status < 500
-    if mistaken and status != 429 and sign("filtered").search(everything):
+    if mistaken and status != 429 and signs["filtered"].search(everything):
         return Failure("filtered", said, "filtered")
-    if status == 402 or (sign("no credit").search(everything) and wait is None):  # a quota that comes back is a rate
+    if status == 402 or (signs["no credit"].search(everything) and wait is None):  # a quota that comes back is a rate
         raise UserError(f"{url} says that the account has no credit left: {said}", "top it up, then run again")
-    if status in (401, 403) or (mistaken and sign("no key").search(everything)):
+    if status in (401, 403) or (mistaken and signs["no key"].search(everything)):
         why = "" if status == 401 else f": {said}{proxies.note(url)}"  # a country, a model, a project without rights
         raise UserError(
             f"{url} refused the key (HTTP {status}){why}", "set OPENAI_API_KEY to a key that is valid for this URL"
         )
-    if (status == 404 and sign("model").search(said)) or sign("no model").search(everything):
+    if (status == 404 and signs["model"].search(said)) or signs["no model"].search(everything):
         pull = f"ollama pull {model}" if "pull" in said else f"curl {url}/models lists them"
         raise UserError(f"{url} does not know the model {model!r}: {said}", f"name one that it has: {pull}")
     if status == 404 or (status == 200 and "endpoint" in said.lower()):
@@ -120,7 +113,7 @@ def _of_status(status: int, body: Any, headers: Any, endpoint: Endpoint, sent: C
         )
     if status in (400, 413, 422):
         bounded = {"max_tokens", "max_completion_tokens"} & set(sent)
-        total, given = sign("total").search(everything), sign("input").search(everything)
+        total, given = signs["total"].search(everything), signs["input"].search(everything)
         if bounded and total and given:
             most = int(total[1]) - int(given[1])
             return Failure(kind, said, "adapt" if most > LEAST_ROOM else "give up", most=max(0, most))
@@ -196,7 +189,7 @@ def _retry_after(headers: Any, said: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(headers.get("retry-after", "")) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         pass
-    for hours, minutes, seconds, unit in sign("wait").findall(said):
+    for hours, minutes, seconds, unit in patterns(SIGNS, re.IGNORECASE)["wait"].findall(said):
         if hours or minutes or seconds:
             return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) / (1000 if unit == "ms" else 1)
     return None

@@ -1,6 +1,6 @@
 """What an OpenAI-compatible endpoint answered, read strictly."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -43,10 +43,6 @@ class Reply:
         if end:
             return after.strip()
         return "" if self.text.lstrip().startswith("<think>") else self.text
-
-    def row(self) -> dict[str, Any]:
-        """Return this reply as a JSON-like dict."""
-        return asdict(self)
 
 
 def read_completion(body: bytes) -> Reply:

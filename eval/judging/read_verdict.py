@@ -11,9 +11,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.llm.reply import BROKEN_OFF, CUT_OFF, FILTERED
+from common.yaml_files import patterns
 from eval.judging.labels import CONTROL, FENCE, HIDDEN, LABEL, LABELS, fold, verdict_of
 from eval.records.judgments import Verdict
 
@@ -24,15 +23,7 @@ _VARIANT = "\ufe0e\ufe0f"  # whether a sign is drawn as text or as an emoji
 _MEANT = "¬"  # a sign that is no markup
 
 
-def _patterns() -> dict[str, re.Pattern[str]]:
-    """Return the patterns of replies.yaml by name."""
-    made: dict[str, str] = {}
-    for name, phrases in yaml.safe_load(Path(__file__).with_name("replies.yaml").read_text("utf-8")).items():
-        made[name] = re.sub(r"(?<!\?P)<(\w+)>", lambda word: made.get(word[1], word[0]), f"(?:{'|'.join(phrases)})")
-    return {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in made.items()}
-
-
-_IS = _patterns()
+_IS = patterns(Path(__file__).with_name("replies.yaml"), re.IGNORECASE | re.MULTILINE)
 
 
 def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
