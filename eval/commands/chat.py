@@ -19,7 +19,7 @@ HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /
 @click.command()
 @options.place
 @options.taking("chat")
-@options.sampling(512)
+@options.sampling_512
 def command(
     *, place: options.Place, who: tuple[str, ...], system: str | None, web: bool, port: int, sampling: options.Sampling
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from functools import wraps
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,7 @@ def grouped(kind: type, name: str, *options: Callable[[Command], Command]) -> Ca
             group = kind(**{field.name: given.pop(field.name) for field in fields(kind) if field.name in given})
             return command(**{name: group}, **given)
 
-        made: Command = wrapped
-        for option in reversed(options):
-            made = option(made)
-        return made
+        return reduce(lambda made, option: option(made), reversed(options), wrapped)
 
     return decorate
 
@@ -104,19 +101,9 @@ class Sampling:
 
 place = grouped(Place, "place", taking("run", "place"))
 compared = grouped(Compared, "compared", taking("compared"))
-
-
-def sampling(max_tokens: int = 0) -> Callable[[Command], Command]:
-    """Add the options of `Sampling`, with a default for the longest reply."""
-    default = max_tokens or "by the references"
-    return grouped(
-        Sampling,
-        "sampling",
-        click.option("--max-tokens", default=max_tokens, show_default=str(default), help="Longest reply, in tokens."),
-        click.option("--temperature", default=0.0, show_default=True, help="0 always says what is likeliest."),
-    )
-
-
+sampling, sampling_512, sampling_1024 = (
+    grouped(Sampling, "sampling", taking(group)) for group in ("sampling", "sampling 512", "sampling 1024")
+)
 limits = grouped(Limits, "limits", taking("limits"))
 
 
