@@ -71,8 +71,7 @@ class Compared:
     """Whose answers are compared."""
 
     who: tuple[str, ...]
-    pair: tuple[tuple[str, str], ...]
-    """The pairs to be compared; none: everyone with everyone."""
+    pair: tuple[tuple[str, str], ...]  # the pairs to be compared; none: everyone with everyone
 
     def pairings(self, folder: Folder, questions: Path | None = None) -> tuple[list[Question], list[Pairing], str]:
         """Return the questions (all that were answered, or those of a file), the pairs, and the pairs' language."""
@@ -85,8 +84,7 @@ class Compared:
 class Sampling:
     """How a model is to write."""
 
-    max_tokens: int
-    """0 where it is for the command to say."""
+    max_tokens: int  # 0 where it is for the command to say
     temperature: float
 
     @property

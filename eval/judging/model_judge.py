@@ -13,8 +13,7 @@ from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, too_lo
 from eval.judging.read_verdict import read_verdict
 from eval.records.judgments import Judgment, Pairing, Verdict
 
-ROOM = 4096
-"""Tokens that a judge gets on top from when it was seen to think, or was cut off, on."""
+ROOM = 4096  # tokens that a judge gets on top from when it was seen to think, or was cut off, on
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ _REPLY = {"type": "object", "properties": _FIELDS, "required": list(_FIELDS), "a
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": _REPLY}}
 WORDS = read_yaml(Path(__file__).with_name("words.yaml"))
 """What stands in a judge's copy in the place of something else, and what a canary is told: in each language."""
-LONGEST = 24_000
-"""Tokens of one answer that a judge is shown; two of them fit into a context of 64,000."""
+LONGEST = 24_000  # tokens of one answer that a judge is shown; two of them fit into a context of 64,000
 
 
 @dataclass(frozen=True)

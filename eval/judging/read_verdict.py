@@ -28,15 +28,11 @@ _IS = patterns(Path(__file__).with_name("replies.yaml"), re.IGNORECASE | re.MULT
 
 def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
     """Return the verdict that a judge's reply ends with, or None when it has none that is beyond doubt."""
-    if finish_reason.lower() in (*CUT_OFF, *FILTERED, *BROKEN_OFF):
-        return None
-    said = _reply(text)
+    said = None if finish_reason.lower() in (*CUT_OFF, *FILTERED, *BROKEN_OFF) else _reply(text)
     if said is None:
         return None
-    found, value = _json(said)
-    if found:
-        return value
-    return _of_lines(_lines(said))
+    found, verdict = _json(said)
+    return verdict if found else _of_lines(_lines(said))
 
 
 def _reply(text: str) -> str | None:
@@ -137,12 +133,10 @@ def _lines(said: str) -> list[_Line]:
 
 def _boxes(raw: str) -> list[tuple[str, str]]:
     """Return a line with the kind of its box ("" without one), or its parts where each label has a box before it."""
-    boxes = list(_IS["box"].finditer(raw))
-    if not boxes or not LABEL.search(fold(raw)):
-        return [(_IS["box"].sub(" ", raw), "")]
+    boxes = list(_IS["box"].finditer(raw)) if LABEL.search(fold(raw)) else []
     kinds = [str(box.lastgroup) for box in boxes]
-    if len(boxes) == 1:
-        return [(_IS["box"].sub(" ", raw), kinds[0])]
+    if len(boxes) < 2:
+        return [(_IS["box"].sub(" ", raw), "".join(kinds))]
     parts = [raw[box.end() : end] for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True)]
     if re.search(r"\w", raw[: boxes[0].start()]) or not all(LABEL.search(fold(part)) for part in parts):
         return [(raw, "unclear")]
