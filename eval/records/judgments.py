@@ -42,8 +42,8 @@ class Pairing:
     def judged(self, judge: str, verdict: Verdict | None, **facts: Any) -> "Judgment":
         """Return the row of a judge's verdict on it, with what else is known of that."""
         first, second = self.first.who, self.second.who
-        won, same = winner(verdict, first, second), {"pair_sha256": self.sha256, "canary": self.canary}
-        return Judgment(self.question.id, judge, first, second, won, verdict=verdict, **same, **facts)
+        facts |= {"verdict": verdict, "pair_sha256": self.sha256, "canary": self.canary}
+        return Judgment(self.question.id, judge, first, second, winner(verdict, first, second), **facts)
 
 
 @dataclass
