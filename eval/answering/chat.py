@@ -158,7 +158,7 @@ class Talk:
         ]
         for answer in given:
             self.folder.save_answers(answer.who, [*self.folder.answers.get(answer.who, {}).values(), answer])
-        row = voted(Pairing(asked, *given), JUDGE, mark)
+        row = voted(Pairing(asked, given[0], given[1]), JUDGE, mark)
         self.folder.save_judgments(JUDGE, [*self.folder.all_judgments.get(JUDGE, []), row])
 
     def new(self, _: Any = None) -> dict[str, Any]:

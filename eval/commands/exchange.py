@@ -92,7 +92,8 @@ def _fastchat_pairs(judgments: list[Judgment], a: str, b: str, number: dict[str,
 
 def alpaca_eval(folder: Folder) -> Files:
     """Return a folder's answers and judgments as alpaca_eval keeps them."""
-    text, answers, files = {question.id: question.text for question in folder.judged_questions}, folder.answers, Files()
+    text = {question.id: question.text for question in folder.judged_questions}
+    answers, files = folder.answers, Files()
     for who, given in answers.items():
         files[f"{who}/model_outputs.json"] = [
             {"instruction": text[id_], "output": answer.answer, "generator": who, "dataset": "whetstone"}
@@ -103,10 +104,12 @@ def alpaca_eval(folder: Folder) -> Files:
         for a, b in pairs_judged(judgments, list(answers)):
             files[f"{a}/{folder_name(judge)}-vs-{b}/annotations.json"] = rows = []
             for outcome in outcomes(judgments, a, b):
-                one, two = (answers[who][outcome.id].answer for who in (b, a))
-                row = {"instruction": text[outcome.id], "output_1": one, "generator_1": b, "output_2": two}
-                preference = None if outcome.score is None else 1 + outcome.score
-                rows.append(row | {"generator_2": a, "annotator": judge, "preference": preference})
+                row: dict[str, Any] = {
+                    "instruction": text[outcome.id], "output_1": answers[b][outcome.id].answer, "generator_1": b,
+                    "output_2": answers[a][outcome.id].answer, "generator_2": a, "annotator": judge,
+                    "preference": None if outcome.score is None else 1 + outcome.score,
+                }  # fmt: skip
+                rows.append(row)
     return files
 
 

@@ -34,7 +34,8 @@ def grouped(kind: type, name: str, *options: Callable[[Command], Command]) -> Ca
             group = kind(**{field.name: given.pop(field.name) for field in fields(kind) if field.name in given})
             return command(**{name: group}, **given)
 
-        return reduce(lambda made, option: option(made), reversed(options), wrapped)
+        made: Command = wrapped
+        return reduce(lambda made, option: option(made), reversed(options), made)
 
     return decorate
 
