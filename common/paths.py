@@ -13,8 +13,7 @@ CACHE = Path("cache")
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "eval" / "questions"
 """The questions that come along: one file for each task that has some."""
-STYLE = Path(__file__).with_name("style.css")
-"""The style of every page."""
+STYLE = Path(__file__).with_name("style.css")  # the style of every page
 
 
 def questions_file(task: str) -> Path:

@@ -118,8 +118,7 @@ def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
         holder = note.read_text() if note.is_file() else "unknown"
         if not wait:
             raise UserError(
-                f"another process ({holder}) works on {folder}",
-                "wait for it, or end it; then the same command goes on",
+                f"another process ({holder}) works on {folder}", "wait for it, or end it; then the same command goes on"
             ) from None
         print(f"waiting for another process ({holder}), which works on {folder}", flush=True)
         lock.acquire()

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 EVERY_TERMINAL = 0.1
@@ -42,7 +41,7 @@ class Progress:
         """Go over to another phase of the same work, with a clock of its own; the old one stays in a log as a line."""
         if label != self.label:
             if not self._terminal:
-                self._print(self._line())
+                print(self._line(), file=self._stream, flush=True)
             self.label, self.done, self.before, self.note, self._started = label, 0, 0, "", time.monotonic()
         self.total = total
         self.before = self.before if before is None else before
@@ -60,7 +59,7 @@ class Progress:
             return
         self._shown = now
         if not self._terminal:
-            self._print(self._line())
+            print(self._line(), file=self._stream, flush=True)
             return
         from rich.text import Text
 
@@ -78,9 +77,6 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
-
     def _line(self) -> str:
         seconds = time.monotonic() - self._started
         parts = [f"{self.label}: {self.done}/{self.total}" if self.total else self.label, in_words(seconds)]
@@ -92,9 +88,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.show(last=True)
 
 

@@ -16,8 +16,7 @@ from typing_extensions import TypedDict
 from common.errors import UserError
 from common.files import BrokenJSONError, read_json, write_json
 
-SCHEMA = 1
-"""Version of these files. A reader refuses a newer one; a file without one is of version 1."""
+SCHEMA = 1  # version of these files. A reader refuses a newer one; a file without one is of version 1.
 Kind = TypeVar("Kind")
 
 
@@ -33,8 +32,7 @@ class Data(TypedDict, total=False):
 
     source: str
     files: dict[str, Rows]
-    system: str
-    """The system prompt in front of every row, with which both models are asked too; "" for none."""
+    system: str  # the system prompt in front of every row, with which both models are asked too; "" for none
 
 
 class Identity(TypedDict, total=False):
@@ -43,8 +41,7 @@ class Identity(TypedDict, total=False):
     settings: dict[str, Any]
     data: dict[str, str]
     prepared: str
-    devices: int
-    """Cards, or processes on a CPU, that trained together."""
+    devices: int  # cards, or processes on a CPU, that trained together
 
 
 class Expected(TypedDict, total=False):
@@ -53,20 +50,17 @@ class Expected(TypedDict, total=False):
     memory_gib: float | None
     memory_parts_gib: dict[str, float]
     seconds: float
-    dollars_an_hour: float | None
-    """Of all cards together; None where no price is known."""
+    dollars_an_hour: float | None  # of all cards together; None where no price is known
 
 
 class Step(TypedDict, total=False):
     """A step that ended."""
 
     seconds: float
-    results: dict[str, Any]
-    """LLaMA-Factory's all_results.json, of the training."""
+    results: dict[str, Any]  # LLaMA-Factory's all_results.json, of the training.
     peak_vram_gb: float | None
     peak_ram_gb: float | None
-    tried: str
-    """What the exported model said."""
+    tried: str  # what the exported model said
 
 
 class Manifest(TypedDict, total=False):
@@ -131,8 +125,7 @@ class General(TypedDict, total=False):
     """general.json: which plain instructions base and tuned model follow, checked by program."""
 
     schema: int
-    prompts: dict[str, str]
-    """File of prompts -> its SHA-256."""
+    prompts: dict[str, str]  # file of prompts -> its SHA-256
     left_out: int
     cut_off: dict[str, int]
     scores: dict[str, Any]
@@ -140,8 +133,7 @@ class General(TypedDict, total=False):
     checks: dict[str, dict[str, int]]
     lost: list[str]
     gained: list[str]
-    lm_eval: dict[str, dict[str, dict[str, float | None]]]
-    """base, tuned -> task of lm-eval -> score and standard error."""
+    lm_eval: dict[str, dict[str, dict[str, float | None]]]  # base, tuned -> task of lm-eval -> score and standard error
 
 
 class Metrics(TypedDict, total=False):
@@ -155,12 +147,9 @@ class Metrics(TypedDict, total=False):
     judges: dict[str, dict[str, Any]]
     stale_judgments: int
     comparisons: list[dict[str, Any]]
-    ranking: dict[str, list[dict[str, Any]]]
-    """Judge -> its ranking, of three contestants or more."""
-    seeds: list[dict[str, Any]]
-    """Judge and two recipes -> their win rate over several seeds."""
-    trained: list[str]
-    """Contestants that are the tuned models of runs which meet here."""
+    ranking: dict[str, list[dict[str, Any]]]  # judge -> its ranking, of three contestants or more
+    seeds: list[dict[str, Any]]  # judge and two recipes -> their win rate over several seeds
+    trained: list[str]  # contestants that are the tuned models of runs which meet here
     agreement: list[dict[str, Any]]
     choice: Any
     texts: Any
@@ -178,13 +167,11 @@ class LogRow(TypedDict, total=False):
     total_steps: int
     loss: float
     eval_loss: float
-    lr: float
     epoch: float
     percentage: float
     throughput: float
     elapsed_time: str
     remaining_time: str
-    vram_allocated: float
     vram_reserved: float
 
 

@@ -20,9 +20,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, Vali
 from pydantic.fields import FieldInfo
 
 from common.errors import UserError, nearest
+from common.overrides import MALFORMED
 
-MALFORMED = ...
-"""The value of a word of SET that is not key=value (see overrides.unchecked)."""
 LONGEST_GOT = 80
 
 
@@ -68,13 +67,8 @@ def build(
 ) -> Model:  # fmt: skip
     """Return `kind` made of what a user wrote; UserError with everything that is wrong in it, and `problems` beside it.
 
-    Args:
-        kind: the model.
-        given: keys and values, as YAML or SET gave them.
-        what: where they stand ("SET", a file's path), for the message.
-        hint: the way out; the model's keys when empty.
-        known: names that an unknown key may have meant, when they are others than the model's fields.
-        problems: what else is wrong there.
+    `what` is where it stands ("SET", a file's path), `hint` the way out (else the model's keys), `known` the names that
+    an unknown key may have meant, when they are others than the model's fields.
     """
     made, wrong = check(kind, given, known)
     if problems := [*problems, *wrong]:

@@ -15,8 +15,7 @@ SWEEPS = RUNS / "sweeps"
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 STEPS = ("train", "heldout", "export", "answer", "judge", "card")
 """The steps of a run, in their order; a sweep can also have `general`, before `card`."""
-KEEP = ("adapter", "export")
-"""What a sweep can keep of each run."""
+KEEP = ("adapter", "export")  # what a sweep can keep of each run
 
 
 @dataclass
@@ -31,25 +30,19 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     error: str | None = None
     where: str = ""
-    key: str | None = None
-    """Content key of what was done, or is being done."""
+    key: str | None = None  # content key of what was done, or is being done
 
 
 @dataclass(frozen=True)
 class Run:
     """One run of a sweep."""
 
-    id: str
-    """Its folder below runs/, with dots: the same in every sweep that holds this run."""
-    name: str
-    """What it is called in this sweep."""
-    contestant: str
-    """What its tuned model is called in the comparison: its name without the task."""
-    base: str
-    """What its untuned model is called there."""
+    id: str  # its folder below runs/, with dots: the same in every sweep that holds this run
+    name: str  # what it is called in this sweep
+    contestant: str  # what its tuned model is called in the comparison: its name without the task
+    base: str  # what its untuned model is called there
     folder: str
-    task: str
-    """TASK, a data variant's name behind a ~."""
+    task: str  # TASK, a data variant's name behind a ~
     model: str
     method: str
     variant: str
@@ -58,14 +51,10 @@ class Run:
     set: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     """{"name", "set"} of its data variant; empty for the task's own rows."""
-    point: dict[str, Any] = field(default_factory=dict)
-    """Axis -> this run's value."""
-    baseline: str | None = None
-    """The id of the run it is to be compared with."""
-    key: str | None = None
-    """Content key of recipe and rows; None before the rows are converted."""
-    devices: int = 0
-    """Cards that it takes; 0 on a CPU."""
+    point: dict[str, Any] = field(default_factory=dict)  # axis -> this run's value
+    baseline: str | None = None  # the id of the run it is to be compared with
+    key: str | None = None  # content key of recipe and rows; None before the rows are converted
+    devices: int = 0  # cards that it takes; 0 on a CPU
     expected: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,18 +73,14 @@ class Plan:
     """sweep.json: a sweep with all its runs."""
 
     name: str
-    file: str
-    """The sweep file's path, as it was typed."""
+    file: str  # the sweep file's path, as it was typed
     runs: list[Run]
-    content: str = ""
-    """The sweep file with the command line's words in their place, as YAML: what the sweep goes on as."""
-    typed: str = ""
-    """The command that started it."""
+    content: str = ""  # the sweep file with the command line's words in their place, as YAML: what the sweep goes on as
+    typed: str = ""  # the command that started it
     title: str = ""
     question: str = ""
     axes: dict[str, list[Any]] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-    """Why runs of the file are not among its runs."""
+    left_out: tuple[str, ...] = ()  # why runs of the file are not among its runs
     source: str = ""
     limit: int | None = None
     judge: str = "auto"

@@ -1,4 +1,4 @@
-"""Texts out of Jinja templates: a name that a template does not know is an error, a line of logic leaves no blank."""
+"""Texts out of Jinja templates: a name that a template does not know is an error."""
 
 from functools import cache
 from pathlib import Path
@@ -6,13 +6,16 @@ from typing import Any
 
 
 @cache
-def environment(folder: Path) -> Any:
-    """Return what reads a folder's templates."""
+def environment(*folders: Path, trim: bool = True, escape: bool = False) -> Any:
+    """Return what reads the templates of folders, the first that has one counts.
+
+    `trim`: a line of logic leaves no blank line, and the last line end stays. `escape`: what is put is text in HTML.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,
+        loader=FileSystemLoader(folders), undefined=StrictUndefined, trim_blocks=trim, lstrip_blocks=trim,
+        keep_trailing_newline=trim, autoescape=escape,
     )  # fmt: skip
 
 

@@ -11,10 +11,8 @@ from common import make_words
 from common.files import read_object, write_json
 
 FILE = "commands.json"
-WITHIN = "WHETSTONE_WITHIN"
-"""Set for the steps of `make run`, which notes itself."""
-CALLED = {"overrides": "SET", "nodes": "NNODES"}
-"""Options that make calls otherwise."""
+WITHIN = "WHETSTONE_WITHIN"  # set for the steps of `make run`, which notes itself
+CALLED = {"overrides": "SET", "nodes": "NNODES"}  # options that make calls otherwise
 
 
 def line() -> str:

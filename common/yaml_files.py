@@ -1,6 +1,7 @@
 """YAML that people write: a key that stands twice is an error, and 1e-4 is a number."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,12 @@ def read_yaml(path: Path, kind: type = dict, hint: str = "correct that line, or 
     if not isinstance(content, kind):
         raise UserError(f"{path} must be a {'mapping' if kind is dict else 'list'}", hint)
     return content
+
+
+@cache
+def patterns(path: Path, flags: re.RegexFlag = re.NOFLAG) -> dict[str, re.Pattern[str]]:
+    """Return a YAML file's lists of regular expressions, each list as one; <name> stands for an entry above it."""
+    made: dict[str, str] = {}
+    for name, phrases in read_yaml(path).items():
+        made[name] = re.sub(r"(?<!\?P)<(\w+)>", lambda word: made.get(word[1], word[0]), f"(?:{'|'.join(phrases)})")
+    return {name: re.compile(pattern, flags) for name, pattern in made.items()}

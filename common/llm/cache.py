@@ -88,10 +88,6 @@ class Cache:
             if not is_running(pid):
                 self.settle(reservation, None)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
     def _run(self, line: str, *values: object) -> list[Any]:
         with self._clear_errors():
             return self._db.execute(line, values).fetchall()

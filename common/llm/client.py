@@ -10,7 +10,7 @@ import gc
 import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from types import ModuleType
 from typing import Any, Self, TypeVar
@@ -22,20 +22,17 @@ from common.errors import UserError
 from common.files import sha256_of
 from common.llm.cache import Cache
 from common.llm.endpoint import Endpoint
-from common.llm.failures import Failure, backoff, classify
-from common.llm.habits import Habits
+from common.llm.failures import Failure, Habits, backoff, classify
 from common.llm.prices import Budget, BudgetSpentError, estimate_tokens, is_local, price_of
 from common.llm.reply import CUT_OFF, Reply, read_completion
 from common.progress import notice
 
 CONNECT_SECONDS = 10.0
-MARGIN = 1.5
-"""Times as many tokens of input are reserved as are estimated."""
+MARGIN = 1.5  # times as many tokens of input are reserved as are estimated
 PATIENCE = 4  # times as many attempts where only the rate is too high: small accounts have a few calls a minute
 TRIES = {"timeout": 3, "malformed": 2, "error": 2}
 """Attempts at most after failures that more waiting would not help; a malformed reply is paid for."""
-MOST_ADAPTED = 8
-"""Settings that one call may be refused before it is given up."""
+MOST_ADAPTED = 8  # settings that one call may be refused before it is given up
 Result = TypeVar("Result")
 
 
@@ -46,10 +43,8 @@ class Request:
     messages: list[dict[str, str]]
     settings: dict[str, Any]
     repeat: int = 0
-    room: int = 0
-    """Tokens that max_tokens grows by where the model was found to think, or was cut off."""
-    most: int = 0
-    """Tokens of output that the model's context leaves to this prompt; 0: not known."""
+    room: int = 0  # tokens that max_tokens grows by where the model was found to think, or was cut off
+    most: int = 0  # tokens of output that the model's context leaves to this prompt; 0: not known
 
     def key(self, endpoint: Endpoint) -> str:
         """Return the key under which the reply is kept: all that decides it, and nothing else."""
@@ -144,7 +139,7 @@ class Client:
                 if cut_off and request.sent(endpoint, habits) != sent:
                     continue  # the same call, now with the room that it was promised, may end
                 outcome.attempts = attempt
-                self.cache.put(key, outcome.row())
+                self.cache.put(key, asdict(outcome))
                 return outcome
             if outcome.action == "adapt" and adapted < MOST_ADAPTED:
                 adapted += 1

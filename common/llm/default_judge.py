@@ -2,16 +2,11 @@
 
 import os
 
-STAND_IN = "reference"
-"""The offline judge, which counts which answer is nearer to a reference answer."""
-DEFAULT_MODEL = "gpt-6-luna"
-"""The model that judges, answers as `chatgpt` and generates where none is named."""
-CALL_TOKENS_OUT = 350
-"""What a judge usually writes."""
-PROMPT_TOKENS = 450
-"""What it is told besides the two answers."""
-ANSWER_TOKENS = 300
-"""What a model usually answers, where no limit is known."""
+STAND_IN = "reference"  # the offline judge, which counts which answer is nearer to a reference answer
+DEFAULT_MODEL = "gpt-6-luna"  # the model that judges, answers as `chatgpt` and generates where none is named
+CALL_TOKENS_OUT = 350  # what a judge usually writes
+PROMPT_TOKENS = 450  # what it is told besides the two answers
+ANSWER_TOKENS = 300  # what a model usually answers, where no limit is known
 
 
 def auto_judge() -> str:

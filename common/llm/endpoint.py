@@ -49,8 +49,7 @@ class Endpoint:
     key: str = field(default="", repr=False)
     identity: str = ""
     timeout: float = TIMEOUT
-    extra: dict[str, Any] = field(default_factory=dict, hash=False)
-    """What is added to the body of every call."""
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)  # what is added to the body of every call
 
     @classmethod
     def from_environment(cls, model: str, url: str = "", *, needs_key: bool = True) -> "Endpoint":

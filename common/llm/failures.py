@@ -1,38 +1,32 @@
-"""What went wrong with a call to an OpenAI-compatible endpoint, and what to do about it."""
+"""What went wrong with a call to an OpenAI-compatible endpoint, what to do about it, and what is learnt from it."""
 
 import random
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
-
 from common import proxies
 from common.errors import UserError
 from common.llm.endpoint import Endpoint
+from common.progress import notice
+from common.yaml_files import patterns
 
 Action = Literal["retry", "give up", "adapt", "filtered"]
 LONGEST_WAIT = 300.0
-LEAST_ROOM = 16
-"""Tokens of output below which a prompt is called too long."""
+LEAST_ROOM = 16  # tokens of output below which a prompt is called too long
 CALLED = {
     "max_tokens": "max_?(?:output_?|new_?|completion_?)?tokens",
     "reasoning_effort": "reasoning_?effort|(?:support|enable) (?:thinking|reasoning)",
 }
 """What refusals call settings, besides by their own names."""
-SIGNS = Path(__file__).with_name("refusals.yaml")
-
-
-@cache
-def sign(of: str) -> re.Pattern[str]:
-    """Return what endpoints say that refuse a call for one of the reasons in refusals.yaml."""
-    return re.compile("|".join(yaml.safe_load(SIGNS.read_text(encoding="utf-8"))[of]), re.IGNORECASE)
+RENAMED = {"max_tokens": "max_completion_tokens"}
+"""How a setting that is refused is said to newer models; others are left out."""
+SIGNS = Path(__file__).with_name("refusals.yaml")  # what endpoints say that refuse a call, by the reason
 
 
 @dataclass(frozen=True)
@@ -45,8 +39,7 @@ class Failure:
     wait: float | None = None
     billed: bool = False
     parameter: str = ""
-    most: int = 0
-    """The tokens of output that the input leaves room for; 0: not known."""
+    most: int = 0  # the tokens of output that the input leaves room for; 0: not known
 
 
 class MalformedError(Exception):
@@ -73,7 +66,7 @@ def classify(error: Exception, endpoint: Endpoint, sent: Collection[str] = ()) -
     if isinstance(error, MalformedError):
         return Failure("malformed", without(endpoint.key, str(error)), "retry", billed=True)
     if isinstance(error, RefusedError):
-        status = _int(error.error.get("code")) if isinstance(error.error, dict) else 0
+        status = number(error.error.get("code")) if isinstance(error.error, dict) else 0
         return _of_status(status if 400 <= status < 600 else 200, error.error, {}, endpoint, sent)
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
@@ -93,23 +86,23 @@ def classify(error: Exception, endpoint: Endpoint, sent: Collection[str] = ()) -
 
 def _of_status(status: int, body: Any, headers: Any, endpoint: Endpoint, sent: Collection[str]) -> Failure:
     """Return what an HTTP status and the error beside it mean; 200 stands for an error without a status."""
-    url, model = endpoint.url, endpoint.model
+    url, model, signs = endpoint.url, endpoint.model, patterns(SIGNS, re.IGNORECASE)
     everything = without(endpoint.key, _said(body))
     said, body = everything[:300], _object(body)
     everything += " ".join(["", *(str(body.get(name) or "") for name in ("code", "type", "status"))])
     kind = f"http {status}" if status != 200 else "error"
     wait = _retry_after(headers, everything)
     mistaken = status == 200 or 400 <= status < 500
-    if mistaken and status != 429 and sign("filtered").search(everything):
+    if mistaken and status != 429 and signs["filtered"].search(everything):
         return Failure("filtered", said, "filtered")
-    if status == 402 or (sign("no credit").search(everything) and wait is None):  # a quota that comes back is a rate
+    if status == 402 or (signs["no credit"].search(everything) and wait is None):  # a quota that comes back is a rate
         raise UserError(f"{url} says that the account has no credit left: {said}", "top it up, then run again")
-    if status in (401, 403) or (mistaken and sign("no key").search(everything)):
+    if status in (401, 403) or (mistaken and signs["no key"].search(everything)):
         why = "" if status == 401 else f": {said}{proxies.note(url)}"  # a country, a model, a project without rights
         raise UserError(
             f"{url} refused the key (HTTP {status}){why}", "set OPENAI_API_KEY to a key that is valid for this URL"
         )
-    if (status == 404 and sign("model").search(said)) or sign("no model").search(everything):
+    if (status == 404 and signs["model"].search(said)) or signs["no model"].search(everything):
         pull = f"ollama pull {model}" if "pull" in said else f"curl {url}/models lists them"
         raise UserError(f"{url} does not know the model {model!r}: {said}", f"name one that it has: {pull}")
     if status == 404 or (status == 200 and "endpoint" in said.lower()):
@@ -120,7 +113,7 @@ def _of_status(status: int, body: Any, headers: Any, endpoint: Endpoint, sent: C
         )
     if status in (400, 413, 422):
         bounded = {"max_tokens", "max_completion_tokens"} & set(sent)
-        total, given = sign("total").search(everything), sign("input").search(everything)
+        total, given = signs["total"].search(everything), signs["input"].search(everything)
         if bounded and total and given:
             most = int(total[1]) - int(given[1])
             return Failure(kind, said, "adapt" if most > LEAST_ROOM else "give up", most=max(0, most))
@@ -173,9 +166,10 @@ def _said(body: Any) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", str(body or "")).split())
 
 
-def _int(value: Any) -> int:
+def number(value: Any) -> int:
+    """Return a number that a server sent, 0 where it is none."""
     try:
-        return int(value)
+        return max(0, int(value))
     except (TypeError, ValueError):
         return 0
 
@@ -196,7 +190,7 @@ def _retry_after(headers: Any, said: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(headers.get("retry-after", "")) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         pass
-    for hours, minutes, seconds, unit in sign("wait").findall(said):
+    for hours, minutes, seconds, unit in patterns(SIGNS, re.IGNORECASE)["wait"].findall(said):
         if hours or minutes or seconds:
             return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) / (1000 if unit == "ms" else 1)
     return None
@@ -207,3 +201,31 @@ def backoff(attempt: int, failure: Failure) -> float:
     if failure.wait is not None:
         return failure.wait
     return min(30.0, 0.5 * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
+
+
+@dataclass
+class Habits:
+    """What one endpoint was found to want, or to do: told by its refusals, and heeded by the calls that follow."""
+
+    renamed: dict[str, str | None] = field(default_factory=dict)
+    """Setting -> what it is called there, None: it is left out."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    most_tokens: int = 0  # the largest max_tokens that it takes; 0: not known
+    needs_room: bool = False  # it thinks, or a reply of it was cut off
+
+    def learn(self, failure: Failure, sent: Mapping[str, Any], url: str) -> None:
+        """Remember what was refused of the settings that were sent."""
+        name = failure.parameter
+        ours = next((ours for ours, theirs in self.renamed.items() if theirs == name), name)
+        numbers = [int(number) for number in re.findall(r"(?<![-\w.])\d+", failure.message)]
+        smaller = [number for number in numbers if 1 < number < (sent.get(name) or 0)]
+        other, is_room = RENAMED.get(name), name in RENAMED.values() or name in RENAMED
+        if is_room and other and (other in failure.message or not smaller):
+            self.renamed[ours] = other
+        elif is_room and smaller:
+            self.most_tokens = max(smaller)
+            notice(f"{url} takes max_tokens up to {self.most_tokens}: longer replies are cut off there")
+        elif name == "enable_thinking" and name not in sent:
+            self.extra[name] = False
+        else:
+            self.renamed[ours] = None

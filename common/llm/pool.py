@@ -41,33 +41,29 @@ class Pool:
 
     def run(self, label: str, work: Callable[[Client], Sequence[Awaitable[Result]]]) -> list[Result]:
         """Return the results of `work`, in its order; UserError when the budget ends it."""
-        limits = self.limits
-        budget = Budget(self.cache, str(self.folder.resolve()), limits.budget)
-
-        async def all_of_it() -> list[Result]:
-            async with Client(
-                self.cache,
-                concurrency=limits.concurrency or AT_ONCE,
-                per_minute=limits.per_minute,
-                budget=budget,
-            ) as client:
-                pieces = work(client)
-                with Progress(label, len(pieces)) as progress:
-
-                    def step(_: object) -> None:
-                        known = client.from_cache / max(1, client.from_cache + client.calls)
-                        progress.before = round((progress.done + 1) * known)  # replies from the cache took no time
-                        progress.step()
-
-                    results = await gather(pieces, step)
-                    spent = f", ${budget.spent:.4f} spent" if budget.spent else ""
-                    progress.note = f"{client.calls} calls, {client.from_cache} from the cache{spent}"
-            return results
-
+        budget = Budget(self.cache, str(self.folder.resolve()), self.limits.budget)
         try:
-            return asyncio.run(all_of_it())
+            return asyncio.run(self._run(label, work, budget))
         except BudgetSpentError:
             raise UserError(
                 f"BUDGET={budget.limit:g} is reached: ${budget.spent:.4f} spent on {self.folder}; all replies are kept",
                 "the same command with a larger BUDGET goes on from here",
             ) from None
+
+    async def _run(
+        self, label: str, work: Callable[[Client], Sequence[Awaitable[Result]]], budget: Budget
+    ) -> list[Result]:
+        at_once, per_minute = self.limits.concurrency or AT_ONCE, self.limits.per_minute
+        async with Client(self.cache, concurrency=at_once, per_minute=per_minute, budget=budget) as client:
+            pieces = work(client)
+            with Progress(label, len(pieces)) as progress:
+
+                def step(_: object) -> None:
+                    known = client.from_cache / max(1, client.from_cache + client.calls)
+                    progress.before = round((progress.done + 1) * known)  # replies from the cache took no time
+                    progress.step()
+
+                results = await gather(pieces, step)
+                spent = f", ${budget.spent:.4f} spent" if budget.spent else ""
+                progress.note = f"{client.calls} calls, {client.from_cache} from the cache{spent}"
+        return results

@@ -14,8 +14,7 @@ from common.llm.cache import Cache
 OPENAI = "https://api.openai.com/v1"
 POLL_SECONDS = 0.02
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "0.0.0.0")
-SNAPSHOT = re.compile(r"[-@]?(latest|\d[\d-]*)?")
-"""What may stand behind a listed model's name: the date of a snapshot."""
+SNAPSHOT = re.compile(r"[-@]?(latest|\d[\d-]*)?")  # what may stand behind a listed model's name: the date of a snapshot
 
 
 @dataclass(frozen=True)

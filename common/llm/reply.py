@@ -1,11 +1,11 @@
 """What an OpenAI-compatible endpoint answered, read strictly."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from common.llm.failures import MalformedError, RefusedError
+from common.llm.failures import MalformedError, RefusedError, number
 
 # How servers say that a reply ends where it may grow no longer, that a filter held it back, and that it broke off.
 CUT_OFF = (
@@ -44,10 +44,6 @@ class Reply:
             return after.strip()
         return "" if self.text.lstrip().startswith("<think>") else self.text
 
-    def row(self) -> dict[str, Any]:
-        """Return this reply as a JSON-like dict."""
-        return asdict(self)
-
 
 def read_completion(body: bytes) -> Reply:
     """Read a chat completion; RefusedError when the body holds an error instead, MalformedError when it is neither."""
@@ -62,7 +58,7 @@ def read_completion(body: bytes) -> Reply:
         choice = value["choices"][0]
         message = choice["message"]
         finish = str(choice.get("finish_reason") or "").partition(":")[0]  # content_filter: SAFETY
-        refusal, text_and_thought = message.get("refusal"), _parts(message.get("content"))
+        refusal, (text, thinking) = message.get("refusal"), _parts(message.get("content"))
     except (KeyError, IndexError, TypeError, AttributeError):
         refused = RefusedError(error)
         if str(refused):
@@ -70,7 +66,6 @@ def read_completion(body: bytes) -> Reply:
         raise MalformedError(f"the reply is no chat completion: {body[:80].decode(errors='replace')!r}") from None
     usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
     details = usage.get("completion_tokens_details")
-    text, thinking = text_and_thought
     if finish.lower() in BROKEN_OFF:
         raise RefusedError(choice.get("error") or value.get("error") or f"the reply ended with {finish}")
     return Reply(
@@ -78,13 +73,13 @@ def read_completion(body: bytes) -> Reply:
         finish_reason="refusal" if refusal else finish,
         model=str(value.get("model") or ""),
         fingerprint=str(value.get("system_fingerprint") or ""),
-        tokens_in=_count(usage.get("prompt_tokens")),
-        tokens_out=_count(usage.get("completion_tokens")),
+        tokens_in=number(usage.get("prompt_tokens")),
+        tokens_out=number(usage.get("completion_tokens")),
         thought=bool(
             thinking
             or "<think>" in text
             or any(message.get(name) for name in THOUGHTS)
-            or (isinstance(details, dict) and _count(details.get("reasoning_tokens")))
+            or (isinstance(details, dict) and number(details.get("reasoning_tokens")))
         ),
     )
 
@@ -98,11 +93,3 @@ def _parts(content: Any) -> tuple[str, bool]:
     texts = [part if isinstance(part, str) else part.get("text") for part in content]
     thinking = any(isinstance(part, dict) and "think" in f"{part.get('type')}" for part in content)
     return "".join(text for text in texts if isinstance(text, str)), thinking
-
-
-def _count(value: Any) -> int:
-    """Return a number of tokens, 0 where it is not said."""
-    try:
-        return max(0, int(value))
-    except (TypeError, ValueError):
-        return 0

@@ -12,7 +12,7 @@ from common.llm.pool import Pool
 from common.llm.prices import estimate_tokens
 from common.llm.reply import Reply
 from eval.answering.serve import served
-from eval.answering.served_model import ensure_here, identity, settings_of
+from eval.answering.served_model import ensure_here, identity, serving, settings_of
 from eval.records.answers import REFUSED, Answer
 from eval.records.questions import COLUMNS, Question, first_of, language_of, read_rows, refuse
 
@@ -75,38 +75,34 @@ def own_answers(
     No server is started when all is in the cache. Raises UserError when no call is answered, and before anything is
     asked when a model is not there.
     """
-    stored = {name: _stored(pool, name, requests) for name in who}
-    for name in who:
+    configs = {name: serving(pool.folder, name) for name in who}
+    stored = {name: _stored(pool, config, requests) for name, config in configs.items()}
+    for name, config in configs.items():
         if not stored[name]:
-            ensure_here(pool.folder, _config(pool, name))
-    for name in who:
-        replies = stored[name] or _asked(name, requests, pool, start_timeout)
-        yield name, answers_of(name, questions, requests, replies, _model(_config(pool, name)))
-
-
-def _config(pool: Pool, who: str) -> Path:
-    return pool.folder / "serve" / f"{who}.yaml"
+            ensure_here(pool.folder, config)
+    for name, config in configs.items():
+        replies = stored[name] or _asked(name, config, requests, pool, start_timeout)
+        yield name, answers_of(name, questions, requests, replies, _model(config))
 
 
 def _model(config: Path) -> str:
     return str(settings_of(config).get("model_name_or_path", config.stem))
 
 
-def _stored(pool: Pool, who: str, requests: list[Request]) -> list[Reply]:
+def _stored(pool: Pool, config: Path, requests: list[Request]) -> list[Reply]:
     """Return all replies of a run's own model from the cache; empty where one is not there."""
-    config = _config(pool, who)
     endpoint = Endpoint(_model(config), identity=f"{identity(config)} {_model(config)}")
     known = [value for request in requests if (value := pool.cache.get(request.key(endpoint)))]
     return [Reply(**value) for value in known] if len(known) == len(requests) else []
 
 
-def _asked(who: str, requests: list[Request], pool: Pool, start_timeout: float) -> list[Reply]:
+def _asked(who: str, config: Path, requests: list[Request], pool: Pool, start_timeout: float) -> list[Reply]:
     """Serve a run's own model and ask it."""
-    batched = settings_of(_config(pool, who)).get("infer_backend") in BATCHING
+    batched = settings_of(config).get("infer_backend") in BATCHING
     at_once = pool.limits.concurrency or (BATCHED_AT_ONCE if batched else SERVED_AT_ONCE)
     pool = replace(pool, limits=replace(pool.limits, concurrency=at_once))
     log = pool.folder / "logs" / f"serve-{who}.log"
-    with served(_config(pool, who), log, concurrency=at_once, start_timeout=start_timeout) as endpoint:
+    with served(config, log, concurrency=at_once, start_timeout=start_timeout) as endpoint:
         return pool.ask_all(f"{who} answers", endpoint, requests)
 
 
@@ -116,24 +112,17 @@ def answers_of(
     """Return the answers that replies to `questions` are; UserError when all failed."""
     if all(reply.error for reply in replies):
         raise UserError(f"no call for {who} was answered: {replies[0].error}", "the same command tries again")
-    return [
-        Answer(
-            id=question.id,
-            who=who,
-            question=question.text,
-            answer=reply.said,
-            model=model,
-            finish_reason=reply.finish_reason,
-            error=reply.error or (REFUSED if reply.finish_reason == "content_filter" else ""),
-            tokens_in=reply.tokens_in,
-            tokens_out=reply.tokens_out,
-            settings={
-                **{name: value for name, value in request.settings.items() if name not in reply.left_out},
-                "system": request.messages[0]["content"] if len(request.messages) > 1 else "",
-            },
-        )
-        for question, request, reply in zip(questions, requests, replies, strict=True)
-    ]
+    given = []
+    for question, request, reply in zip(questions, requests, replies, strict=True):
+        settings = {name: value for name, value in request.settings.items() if name not in reply.left_out}
+        settings["system"] = request.messages[0]["content"] if len(request.messages) > 1 else ""
+        refused = REFUSED if reply.finish_reason == "content_filter" else ""
+        answer = Answer(
+            question.id, who, question.text, reply.said, model, reply.finish_reason, error=reply.error or refused,
+            tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, settings=settings,
+        )  # fmt: skip
+        given.append(answer)
+    return given
 
 
 def answers_in(source: Path, who: str, questions: list[Question]) -> list[Answer]:

@@ -5,14 +5,14 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from common.errors import UserError
-from common.llm.endpoint import Endpoint
+from common.llm.endpoint import LOCAL_TIMEOUT, Endpoint
 from common.process import free_port, stop, supervised, tail, tool
 from common.progress import Progress
 from eval.answering.served_model import identity, settings_of
@@ -29,21 +29,15 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
     It ends with the block, and also when this process is interrupted or killed. Raises UserError with the
     log's last lines when it dies or does not answer in `start_timeout` seconds.
     """
-    settings = settings_of(config)
     name, key = f"whetstone-{secrets.token_hex(4)}", secrets.token_hex(16)
+    known_as = " ".join([identity(config), str(settings_of(config).get("model_name_or_path", name)), *backend()])
     for start in range(1, STARTS + 1):
-        port = free_port()
-        process = _start(config, log, port=port, name=name, key=key, concurrency=concurrency)
+        url = f"http://127.0.0.1:{free_port()}/v1"
+        place = Endpoint(name, url, key, identity=known_as, timeout=LOCAL_TIMEOUT)
+        process = _start(config, log, place, concurrency)
         try:
-            if _wait(process, config, port=port, name=name, key=key, timeout=start_timeout):
-                model = str(settings.get("model_name_or_path", name))
-                yield Endpoint(
-                    name,
-                    f"http://127.0.0.1:{port}/v1",
-                    key,
-                    identity=" ".join([identity(config), model, *backend()]),
-                    timeout=1800,
-                )
+            if _wait(process, config, place, start_timeout):
+                yield place
                 return
         finally:
             stop(process)
@@ -55,18 +49,14 @@ def served(config: Path, log: Path, *, concurrency: int, start_timeout: float = 
     )
 
 
-def _start(config: Path, log: Path, *, port: int, name: str, key: str, concurrency: int) -> subprocess.Popen[bytes]:
+def _start(config: Path, log: Path, place: Endpoint, concurrency: int) -> subprocess.Popen[bytes]:
     words = [tool("llamafactory-cli"), "api", str(config), *backend()]
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
-        "API_HOST": "127.0.0.1",
-        "API_PORT": str(port),
-        "API_MODEL_NAME": name,
-        "API_KEY": key,
-        "API_VERBOSE": "0",
-        "MAX_CONCURRENT": str(concurrency),
-    }
+        "API_HOST": "127.0.0.1", "API_PORT": str(urlsplit(place.url).port), "API_MODEL_NAME": place.model,
+        "API_KEY": place.key, "API_VERBOSE": "0", "MAX_CONCURRENT": str(concurrency),
+    }  # fmt: skip
     return supervised(words, log, environment)
 
 
@@ -80,22 +70,18 @@ def backend() -> list[str]:
     return ["infer_backend=vllm"]
 
 
-def _wait(process: subprocess.Popen[bytes], config: Path, *, port: int, name: str, key: str, timeout: float) -> bool:
+def _wait(process: subprocess.Popen[bytes], config: Path, place: Endpoint, timeout: float) -> bool:
     """Wait until the server answers; return False when it has ended before."""
-    request = Request(f"http://127.0.0.1:{port}/v1/models", headers={"Authorization": f"Bearer {key}"})
+    request = Request(f"{place.url}/models", headers={"Authorization": f"Bearer {place.key}"})
     deadline = time.monotonic() + timeout
     with Progress(f"starting the server for {config}", 0) as progress:
         while process.poll() is None:
-            try:
-                with DIRECT.open(request, timeout=5) as response:
-                    if name in response.read().decode(errors="replace"):
-                        return True
-            except (URLError, OSError):
-                pass
+            with suppress(OSError), DIRECT.open(request, timeout=5) as response:
+                if place.model in response.read().decode(errors="replace"):
+                    return True
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"the server for {config} did not answer within {timeout:.0f} s",
-                    "--start-timeout gives it more",
+                    f"the server for {config} did not answer within {timeout:.0f} s", "--start-timeout gives it more"
                 )
             progress.show()
             time.sleep(0.25)

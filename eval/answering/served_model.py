@@ -25,18 +25,26 @@ def settings_of(config: Path) -> dict[str, Any]:
     return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
 
 
+def serving(run: Path, who: str) -> Path:
+    """Return the file that a run's base or tuned model is served by."""
+    return run / "serve" / f"{who}.yaml"
+
+
+def _here(run: Path, who: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what the files of a run's models say, of those that are here."""
+    return [settings_of(config) for name in who if (config := serving(run, name)).is_file()]
+
+
 def thinking(run: Path, who: Iterable[str]) -> bool:
     """Tell whether one of a run's models is served so that it thinks first; LLaMA-Factory's default says nothing."""
-    configs = (run / "serve" / f"{name}.yaml" for name in who)
-    return any(config.is_file() and settings_of(config).get("enable_thinking") is True for config in configs)
+    return any(settings.get("enable_thinking") is True for settings in _here(run, who))
 
 
 def context_of(run: Path, who: Iterable[str]) -> int:
     """Return how many tokens question and answer can have together in the smallest of a run's models; 0: not known."""
     found = []
-    for config in (run / "serve" / f"{name}.yaml" for name in who):
-        model = Path(str(settings_of(config).get("model_name_or_path", ""))) if config.is_file() else Path()
-        facts = read_object(model / "config.json")
+    for settings in _here(run, who):
+        facts = read_object(Path(str(settings.get("model_name_or_path", ""))) / "config.json")
         found += [int(facts[name]) for name in CONTEXT if isinstance(facts.get(name), int)][:1]
     return min(found, default=0)
 
@@ -48,24 +56,25 @@ def identity(config: Path) -> str:
     model that was here last: its answers need not be asked for again.
     """
     settings = settings_of(config)
-    named = [str(settings[key]) for key in ("model_name_or_path", "adapter_name_or_path") if settings.get(key)]
-    record = config.with_name(f".{config.stem}.files")
-    if record.is_file() and not all(Path(name).is_dir() for name in named):
-        files = record.read_text(encoding="utf-8")
-    else:
-        files = sha256_of([content(Path(name)) for name in named])
-        if not record.is_file() or record.read_text(encoding="utf-8") != files:
-            write_text(record, files)
+    folders, record = _folders(settings), config.with_name(f".{config.stem}.files")
+    known = record.read_text(encoding="utf-8") if record.is_file() else ""
+    files = known
+    if not known or all(folder.is_dir() for folder in folders):
+        files = sha256_of([content(folder) for folder in folders])
+    if files != known:
+        write_text(record, files)
     return f"served {sha256_of([settings, files])}"
+
+
+def _folders(settings: dict[str, Any]) -> list[Path]:
+    return [Path(str(settings[key])) for key in ("model_name_or_path", "adapter_name_or_path") if settings.get(key)]
 
 
 def content(folder: Path) -> list[tuple[str, int, str]]:
     """Return name, size and a digest of samples of each file in a model's folder; empty for a hub id."""
-    return [
-        (file.name, file.stat().st_size, _sampled(file))
-        for file in (sorted(folder.iterdir()) if folder.is_dir() else [])
-        if file.is_file() and file.suffix != ".md"  # a model card is written anew after each measurement
-    ]
+    files = [file for file in (sorted(folder.iterdir()) if folder.is_dir() else []) if file.is_file()]
+    # A model card is written anew after each measurement.
+    return [(file.name, file.stat().st_size, _sampled(file)) for file in files if file.suffix != ".md"]
 
 
 def _sampled(path: Path) -> str:
@@ -82,9 +91,8 @@ def ensure_here(run: Path, config: Path) -> None:
 
     Raises UserError where what the run itself was to make is not there.
     """
-    settings, manifest = settings_of(config), read_object(run / "manifest.json")
-    named = [Path(str(settings[key])) for key in ("model_name_or_path", "adapter_name_or_path") if settings.get(key)]
-    missing = [path for path in named if not path.is_dir()]
+    manifest = read_object(run / "manifest.json")
+    missing = [path for path in _folders(settings_of(config)) if not path.is_dir()]
     own = [path for path in missing if path.resolve().is_relative_to(run.resolve())]
     prepared = [path for path in missing if path.parts[:1] == MODELS.parts]
     if own or (prepared and not manifest.get("model")):

@@ -7,7 +7,7 @@ import click
 from common import local_page
 from common.errors import UserError
 from eval.commands import options
-from eval.judging.people import Ballot, server
+from eval.judging.people import Ballot
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(*, place: options.Place, compared: options.Compared, name: str, port
         raise UserError(f"{name!r} cannot name a judge", "use letters, digits and dashes: --name anna")
     _, pairings, language = compared.pairings(folder)
     ballot = Ballot(folder, f"human-{name}" if name else "human", pairings, language)
-    site = server(ballot, port)
+    site = ballot.site(port)
     said = f"{len(ballot.votes)} of {len(ballot.pairings)} pairs have a vote."
     click.echo(f"{said} Judge at {local_page.address(site)} ; Ctrl-C ends.")
     local_page.serve(site, open_browser=open_browser)

@@ -77,28 +77,21 @@ class Questions:
             raise UserError("no questions were named", "give TASK=medical_en, or QUESTIONS=my.jsonl")
         choice = bundled(task, choice=True)
         files = [self.questions] if self.questions else [bundled(task), *([choice] if choice.exists() else [])]
-        return [question for file in files for question in load_questions(file, self.limit)] + test_split(
-            task, self.test_rows
-        )
+        asked = [question for file in files for question in load_questions(file, self.limit)]
+        return asked + test_split(task, self.test_rows)
 
 
 @click.command()
 @options.place
 @options.grouped(Contestants, "contestants", options.taking("contestants"))
 @options.grouped(Questions, "questions", options.taking("questions"))
-@options.sampling()
+@options.sampling
 @options.limits
 @options.taking("dry run", "answer")
 def command(
-    *,
-    place: options.Place,
-    contestants: Contestants,
-    questions: Questions,
-    sampling: options.Sampling,
-    limits: Limits,
-    dry_run: bool,
-    yes: bool,
-) -> None:
+    *, place: options.Place, contestants: Contestants, questions: Questions, sampling: options.Sampling, limits: Limits,
+    dry_run: bool, yes: bool,
+) -> None:  # fmt: skip
     """Get answers to a task's questions and keep them in <run>/answers/<who>.jsonl."""
     names = contestants.names
     folder = place.existing() if contestants.own else place.any()
@@ -118,9 +111,8 @@ def command(
     if endpoint:
         click.echo(quote)
     lost = _replaced(folder, names, given, {**sampling.settings, "system": system})
-    if lost and dry_run:
-        click.echo(lost)
     if dry_run:
+        click.echo(lost, nl=bool(lost))
         return
     if lost:
         consent.ask(lost, "YES=1 (--yes) goes on; RUN= another folder keeps both", yes)
@@ -159,20 +151,20 @@ def _replaced(folder: Folder, names: list[str], given: list[Answer], settings: d
     def stays(old: Answer) -> bool:
         if given:
             return (old.question, old.answer) in new
-        same = all(old.settings.get(name, value) == value for name, value in settings.items())
-        return bool(old.settings) and same  # of a file nothing is known
+        # Of a file nothing is known.
+        return bool(old.settings) and all(old.settings.get(name, value) == value for name, value in settings.items())
 
     counts = {name: folder.judged_and_lost(name, stays) for name in names}
-    lost = [f"{count} votes and verdicts on answers of {name}" for name, count in counts.items() if count]
+    lost = ", ".join(f"{count} votes and verdicts on answers of {name}" for name, count in counts.items() if count)
     kept = f"the old ones are kept in {folder.path / 'answers' / 'replaced'}"
-    return f"{', '.join(lost)} will not count for the new ones; {kept}" if lost else ""
+    return f"{lost} will not count for the new ones; {kept}" if lost else ""
 
 
 def _summary(given: list[Answer]) -> str:
     """Say how many answers there are, and what is wrong with them."""
     failed = [answer.error for answer in given if answer.error not in ("", REFUSED)]
     counts = {
-        f"failed ({failed[0] if failed else ''}); the same command tries them again": len(failed),
+        f"failed ({''.join(failed[:1])}); the same command tries them again": len(failed),
         "refused by a content filter": sum(answer.error == REFUSED for answer in given),
         "empty": sum(answer.empty for answer in given),
         "cut off: MAX_TOKENS= allows longer ones": sum(answer.cut_off for answer in given),

@@ -9,8 +9,7 @@ import click
 
 from common.errors import UserError
 from common.local_page import address, serve
-from eval.answering.chat import Votes, sides
-from eval.answering.chat_page import Talk
+from eval.answering.chat import Talk, sides
 from eval.commands import options
 from eval.records.judgments import MARKS
 
@@ -20,7 +19,7 @@ HELP = "Type a question. 1, 2 or = marks the better answer and keeps the pair; /
 @click.command()
 @options.place
 @options.taking("chat")
-@options.sampling(512)
+@options.sampling_512
 def command(
     *, place: options.Place, who: tuple[str, ...], system: str | None, web: bool, port: int, sampling: options.Sampling
 ) -> None:
@@ -31,7 +30,7 @@ def command(
     folder = place.existing()
     sampling = sampling.beside_thoughts(folder.path, names)
     with sides(folder.path, names, options.system_of(folder, place.task or folder.task, system)) as talked_to:
-        talk = Talk(talked_to, Votes(folder.path / "chat"), sampling.settings)
+        talk = Talk(talked_to, folder.path / "chat", sampling.settings)
         if web:
             site = talk.site(port)
             click.echo(f"talk to them at {address(site)} (Ctrl-C ends)")
@@ -50,7 +49,7 @@ def _in_terminal(talk: Talk) -> None:
         if text in MARKS and len(talk.sides) == 2:
             if talk.state()["whole"]:
                 kept = talk.mark({"mark": text})["kept"]
-                click.echo(f"kept in {talk.votes.folder.path} ({kept} today)")
+                click.echo(f"kept in {talk.folder.path} ({kept} today)")
             else:
                 click.echo("nothing to mark yet: ask something first; a pair is marked once")
         elif text == "/new":

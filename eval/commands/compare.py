@@ -61,18 +61,14 @@ def _gathered(folders: list[Folder], who: tuple[str, ...]) -> tuple[list[Questio
     answers: dict[str, list[Answer]] = {}
     for label, of in given.items():
         rows = [replace(of[question.text], id=question.id, who=label) for question in asked]
-        same = next((one for one, known in answers.items() if _said(known) == _said(rows)), None)
-        if same:
+        words = [row.answer for row in rows]
+        if same := next((one for one, known in answers.items() if [row.answer for row in known] == words), None):
             click.echo(f"{label} has answered like {same}, word for word, and is left out")
         else:
             answers[label] = rows
     if len(answers) < 2:
         raise UserError("these runs have given the same answers: there is nothing to judge", "name other runs")
     return asked, answers
-
-
-def _said(rows: list[Answer]) -> list[str]:
-    return [row.answer for row in rows]
 
 
 def _labels(paths: list[Path]) -> list[str]:

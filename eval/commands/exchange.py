@@ -22,6 +22,8 @@ from eval.records.judgments import Judgment, pairs_judged
 from eval.records.questions import Question, load_questions
 from eval.statistics.outcomes import outcomes
 
+Files = dict[str, list[dict[str, Any]]]
+"""File name -> rows."""
 FAILED = "$ERROR$"  # what FastChat and arena-hard write where a call failed
 
 
@@ -52,28 +54,19 @@ def import_(*, run: Path, questions: Path | None, files: tuple[Path, ...]) -> No
         click.echo(f"{folder.save_answers(who, answers)}: {len(answers) - missing} answers{note}")
 
 
-def fastchat(folder: Folder) -> dict[str, list[dict[str, Any]]]:
-    """Return file name -> rows, of a folder's questions, answers and judgments as FastChat keeps them."""
+def fastchat(folder: Folder) -> Files:
+    """Return a folder's questions, answers and judgments as FastChat keeps them."""
     number = {question.id: place for place, question in enumerate(folder.judged_questions, 1)}
-    files = {
-        "question.jsonl": [
-            {"question_id": number[question.id], "category": question.category, "turns": [question.text]}
-            | ({"reference": [question.reference]} if question.reference else {})
-            for question in folder.judged_questions
-        ]
-    }
+    files: Files = {"question.jsonl": []}
+    for question in folder.judged_questions:
+        row = {"question_id": number[question.id], "category": question.category, "turns": [question.text]}
+        files["question.jsonl"].append(row | ({"reference": [question.reference]} if question.reference else {}))
     for who, given in folder.answers.items():
-        files[f"model_answer/{who}.jsonl"] = [
-            {
-                "question_id": number[id_],
-                "answer_id": f"{who}-{id_}",
-                "model_id": who,
-                "choices": [{"index": 0, "turns": [answer.answer]}],
-                "tstamp": 0,
-            }
-            for id_, answer in given.items()
-            if id_ in number
-        ]
+        files[f"model_answer/{who}.jsonl"] = rows = []
+        for id_, answer in given.items():
+            if id_ in number:
+                row = {"question_id": number[id_], "answer_id": f"{who}-{id_}", "model_id": who}
+                rows.append(row | {"choices": [{"index": 0, "turns": [answer.answer]}], "tstamp": 0})
     for judge, judgments in folder.judgments.items():
         files[f"model_judgment/{folder_name(judge)}_pair.jsonl"] = [
             row
@@ -90,52 +83,37 @@ def _fastchat_pairs(judgments: list[Judgment], a: str, b: str, number: dict[str,
         rows = [said.get((outcome.id, who)) for who in (a, b)]
         words = ["\n\n".join(reply["text"] for reply in row.replies) if row else "" for row in rows]
         yield {
-            "question_id": number[outcome.id],
-            "model_1": a,
-            "model_2": b,
-            "g1_winner": winners[outcome.orders[0]],
-            "g2_winner": winners[outcome.orders[1]],
-            "judge": [judgments[0].judge, "pair"],
-            "g1_judgment": words[0],
-            "g2_judgment": words[1],
-            "turn": 1,
-            "tstamp": 0,
-        }
+            "question_id": number[outcome.id], "model_1": a, "model_2": b,
+            "g1_winner": winners[outcome.orders[0]], "g2_winner": winners[outcome.orders[1]],
+            "judge": [judgments[0].judge, "pair"], "g1_judgment": words[0], "g2_judgment": words[1],
+            "turn": 1, "tstamp": 0,
+        }  # fmt: skip
 
 
-def alpaca_eval(folder: Folder) -> dict[str, list[dict[str, Any]]]:
-    """Return file name -> rows, of a folder's answers and judgments as alpaca_eval keeps them."""
+def alpaca_eval(folder: Folder) -> Files:
+    """Return a folder's answers and judgments as alpaca_eval keeps them."""
     text = {question.id: question.text for question in folder.judged_questions}
-    answers = folder.answers
-    files: dict[str, list[dict[str, Any]]] = {
-        f"{who}/model_outputs.json": [
+    answers, files = folder.answers, Files()
+    for who, given in answers.items():
+        files[f"{who}/model_outputs.json"] = [
             {"instruction": text[id_], "output": answer.answer, "generator": who, "dataset": "whetstone"}
             for id_, answer in given.items()
             if id_ in text
         ]
-        for who, given in answers.items()
-    }
     for judge, judgments in folder.judgments.items():
         for a, b in pairs_judged(judgments, list(answers)):
-            files[f"{a}/{folder_name(judge)}-vs-{b}/annotations.json"] = [
-                {
-                    "instruction": text[outcome.id],
-                    "output_1": answers[b][outcome.id].answer,
-                    "generator_1": b,
-                    "output_2": answers[a][outcome.id].answer,
-                    "generator_2": a,
-                    "annotator": judge,
+            files[f"{a}/{folder_name(judge)}-vs-{b}/annotations.json"] = rows = []
+            for outcome in outcomes(judgments, a, b):
+                row: dict[str, Any] = {
+                    "instruction": text[outcome.id], "output_1": answers[b][outcome.id].answer, "generator_1": b,
+                    "output_2": answers[a][outcome.id].answer, "generator_2": a, "annotator": judge,
                     "preference": None if outcome.score is None else 1 + outcome.score,
-                }
-                for outcome in outcomes(judgments, a, b)
-            ]
+                }  # fmt: skip
+                rows.append(row)
     return files
 
 
-LAYOUTS: dict[str, Callable[[Folder], dict[str, list[dict[str, Any]]]]] = {
-    "fastchat": fastchat,
-    "alpaca_eval": alpaca_eval,
-}
+LAYOUTS: dict[str, Callable[[Folder], Files]] = {"fastchat": fastchat, "alpaca_eval": alpaca_eval}
 
 
 def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answer]]:
@@ -153,9 +131,8 @@ def import_answers(path: Path, questions: list[Question]) -> dict[str, list[Answ
         question, who = by_text.get(text.strip()), folder_name(model)
         if question is None:
             continue
-        answer = Answer(
-            question.id, who, question.text, said or "", model, error=f"none in {path.name}" if said is None else ""
-        )
+        missing = f"none in {path.name}" if said is None else ""
+        answer = Answer(question.id, who, question.text, said or "", model, error=missing)
         if found.setdefault(who, {}).setdefault(question.id, answer) != answer:
             raise UserError(
                 f"{path} has two answers of {model} to one question: {text.strip()[:60]!r}",
@@ -182,7 +159,8 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
     FastChat numbers the questions of the question.jsonl beside model_answer/; arena-hard's newer rows hold the chat.
     """
     texts: dict[Any, str] = {}
-    for number, row in enumerate(_raw(path), 1):
+    raw: Any = read_json(path) if path.suffix == ".json" else rows_of(path, ())
+    for number, row in enumerate(raw if isinstance(raw, list | Iterator) else [raw], 1):
         try:
             if "messages" in row:
                 model, said = row["model"], row["messages"][-1]["content"]
@@ -201,15 +179,6 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str | None]]:
                 "delete the row, or write a file of your own: docs/judging.md",
             ) from None
         yield model, text, _said(said)
-
-
-def _raw(path: Path) -> Iterator[Any]:
-    """Yield the rows of JSON Lines, or of one JSON array."""
-    if path.suffix != ".json":
-        yield from rows_of(path, ())
-        return
-    rows = read_json(path)
-    yield from rows if isinstance(rows, list) else [rows]
 
 
 def _numbered(beside: Path) -> dict[Any, str]:

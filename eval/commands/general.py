@@ -21,7 +21,7 @@ WHO = ("base", "tuned")
 @click.command()
 @options.place
 @options.taking("general")
-@options.sampling(512)
+@options.sampling_512
 @options.limits
 def command(*, place: options.Place, tasks: str, sampling: options.Sampling, limits: Limits) -> None:
     """Ask base and tuned model 120 plain instructions, English and Chinese, and check the answers by program."""

@@ -20,22 +20,17 @@ from eval.judging.model_judge import judge_names, model_judges
 from eval.judging.prompt import LONGEST, OWN, Style, too_long
 from eval.result import examples
 
-LACKING = {"reference": "GUIDED", "checklist": "CHECKLIST"}
+PROMPTS = click.option(
+    "--prompts", "folder", type=click.Path(path_type=Path), default=OWN, help="Folder with your own pair.*.jinja."
+)
 
 
 @click.command()
 @options.place
 @options.compared
 @options.taking("judge")
-@options.grouped(
-    Style,
-    "style",
-    options.taking("style"),
-    click.option(
-        "--prompts", "folder", type=click.Path(path_type=Path), default=OWN, help="Folder with your own pair.*.jinja."
-    ),
-)
-@options.sampling(1024)
+@options.grouped(Style, "style", options.taking("style"), PROMPTS)
+@options.sampling_1024
 @options.limits
 @options.taking("dry run")
 def command(
@@ -45,13 +40,13 @@ def command(
     """Judge every pair of contestants in both orders; print the result, write metrics.json and result.html."""
     folder = place.existing()
     asked, work, language = compared.pairings(folder, questions)
-    for shown, wanted in {"reference": style.guided, "checklist": style.checklist}.items():
+    for shown, way in {"reference": "guided", "checklist": "checklist"}.items():
         without = sorted({one.question.id for one in work if not getattr(one.question, shown)})
-        if wanted and without:
+        if getattr(style, way) and without:
             raise UserError(
                 f"{len(without)} questions have no {shown} to show the judge: {without[0]} ...",
                 f"put a {shown} to each in their file and run make answer again (what was answered is kept), "
-                f"or leave {LACKING[shown]}=1 out",
+                f"or leave {way.upper()}=1 out",
             )
     work += canary_pairings(asked, folder.answers, canaries, language)
     names = judge_names(judge)
@@ -66,12 +61,11 @@ def command(
         notice(f"{number} longer than a judge can read, about {LONGEST:,} tokens, and cut in the judge's copy")
     pool = Pool(Cache(), folder.path, limits)
     click.echo(f"{len({one.question.id for one in work})} questions, {len(work)} judgments a judge (both orders)")
-    quotes = [
-        estimate(one.endpoint, [one.request(pairing)[0] for pairing in work], CALL_TOKENS_OUT, pool.cache)
-        for one in judges
-    ]
-    for quote in quotes:
-        click.echo(quote)
+    quotes = []
+    for one in judges:
+        requests = [one.request(pairing)[0] for pairing in work]
+        quotes.append(estimate(one.endpoint, requests, CALL_TOKENS_OUT, pool.cache))
+        click.echo(quotes[-1])
     if dry_run:
         return
     consent.to_pay(sum(quote.dollars for quote in quotes), limits.budget)
@@ -86,14 +80,13 @@ def command(
         rows = [row for row in judged if row.judge == one.name]
         if all(row.status == "failed" for row in rows):
             dead[one.name] = rows[0].replies[0]["error"]
-        else:
-            kept = folder.add_judgments(one.name, rows)
-            others = sum(row.settings != rows[0].settings for row in kept)
-            if others:
-                notice(
-                    f"{others} earlier judgments of {one.name}, on other pairs and with other settings, are kept; "
-                    f"to make all anew, delete its file in {folder.path / 'judgments'} first"
-                )
+            continue
+        kept = folder.add_judgments(one.name, rows)
+        if others := sum(row.settings != rows[0].settings for row in kept):
+            notice(
+                f"{others} earlier judgments of {one.name}, on other pairs and with other settings, are kept; "
+                f"to make all anew, delete its file in {folder.path / 'judgments'} first"
+            )
     note(folder.path)
     options.show_result(folder)
     heard = [name for name in (*(one.name for one in judges), *names) if name in folder.judgments]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from functools import wraps
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,7 @@ def grouped(kind: type, name: str, *options: Callable[[Command], Command]) -> Ca
             return command(**{name: group}, **given)
 
         made: Command = wrapped
-        for option in reversed(options):
-            made = option(made)
-        return made
+        return reduce(lambda made, option: option(made), reversed(options), made)
 
     return decorate
 
@@ -74,8 +72,7 @@ class Compared:
     """Whose answers are compared."""
 
     who: tuple[str, ...]
-    pair: tuple[tuple[str, str], ...]
-    """The pairs to be compared; none: everyone with everyone."""
+    pair: tuple[tuple[str, str], ...]  # the pairs to be compared; none: everyone with everyone
 
     def pairings(self, folder: Folder, questions: Path | None = None) -> tuple[list[Question], list[Pairing], str]:
         """Return the questions (all that were answered, or those of a file), the pairs, and the pairs' language."""
@@ -88,8 +85,7 @@ class Compared:
 class Sampling:
     """How a model is to write."""
 
-    max_tokens: int
-    """0 where it is for the command to say."""
+    max_tokens: int  # 0 where it is for the command to say
     temperature: float
 
     @property
@@ -104,19 +100,9 @@ class Sampling:
 
 place = grouped(Place, "place", taking("run", "place"))
 compared = grouped(Compared, "compared", taking("compared"))
-
-
-def sampling(max_tokens: int = 0) -> Callable[[Command], Command]:
-    """Add the options of `Sampling`, with a default for the longest reply."""
-    default = max_tokens or "by the references"
-    return grouped(
-        Sampling,
-        "sampling",
-        click.option("--max-tokens", default=max_tokens, show_default=str(default), help="Longest reply, in tokens."),
-        click.option("--temperature", default=0.0, show_default=True, help="0 always says what is likeliest."),
-    )
-
-
+sampling, sampling_512, sampling_1024 = (
+    grouped(Sampling, "sampling", taking(group)) for group in ("sampling", "sampling 512", "sampling 1024")
+)
 limits = grouped(Limits, "limits", taking("limits"))
 
 

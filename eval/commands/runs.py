@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -95,10 +96,7 @@ def _delete(what: str, runs: list[Path], yes: bool) -> None:
 
 def _parts(run: Path, what: str) -> list[Path]:
     """Return what there is to delete: checkpoints only of a training that ended, since others resume from them."""
-    try:
-        trained = "train" in read_manifest(run).get("steps", {})
-    except UserError:  # a broken manifest, which the table names
-        return []
-    if not trained:
-        return []
-    return [path for pattern in PARTS[what] for path in run.glob(pattern) if path.is_dir()]
+    with suppress(UserError):  # a broken manifest, which the table names
+        if "train" in read_manifest(run).get("steps", {}):
+            return [path for pattern in PARTS[what] for path in run.glob(pattern) if path.is_dir()]
+    return []

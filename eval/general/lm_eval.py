@@ -12,7 +12,7 @@ from typing import Any
 from common.errors import UserError
 from common.files import read_json
 from eval.answering.serve import served
-from eval.answering.served_model import ensure_here, settings_of
+from eval.answering.served_model import ensure_here, serving, settings_of
 
 SERVED = re.compile(r"ifeval|gsm8k\w*|\w+_generative")
 """Tasks that read what a model writes. The others read likelihoods, which a chat server does not give."""
@@ -34,20 +34,17 @@ def program() -> str:
 
 def measure(run: Path, who: str, wanted: Sequence[str], out: Path) -> dict[str, dict[str, float | None]]:
     """Return task -> score and standard error of a run's base or tuned model; what lm-eval writes goes below `out`."""
-    tasks, config = [NAMES.get(name, name) for name in wanted], run / "serve" / f"{who}.yaml"
+    tasks, config = [NAMES.get(name, name) for name in wanted], serving(run, who)
     ensure_here(run, config)
-    chat = [name for name in tasks if SERVED.fullmatch(name)]
-    likelihood = [name for name in tasks if name not in chat]
-    if chat:
+    if chat := [name for name in tasks if SERVED.fullmatch(name)]:
         with served(config, run / "logs" / f"serve-{who}.log", concurrency=AT_ONCE) as endpoint:
             model = f"model={endpoint.model},base_url={endpoint.url}/chat/completions,num_concurrent={AT_ONCE}"
             _run("local-chat-completions", f"{model},max_retries=3", chat, out, endpoint.key)
-    if likelihood:
+    if likelihood := [name for name in tasks if name not in chat]:
         settings = settings_of(config)
         adapter = settings.get("adapter_name_or_path")
         model = f"pretrained={settings['model_name_or_path']}" + (f",peft={adapter}" if adapter else "")
-        model += f",trust_remote_code={bool(settings.get('trust_remote_code'))}"
-        _run("hf", model, likelihood, out)
+        _run("hf", f"{model},trust_remote_code={bool(settings.get('trust_remote_code'))}", likelihood, out)
     return read(out, tasks)
 
 

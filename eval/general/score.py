@@ -40,10 +40,9 @@ def questions() -> list[Question]:
 
 def checked(id_: str, answer: str) -> dict[str, bool]:
     """Return check -> whether an answer to a prompt passes it; one that repeats the prompt or itself passes none."""
-    row = prompts()[id_]
-    return passes(
-        "" if row["ask"] in answer or looping(answer) else answer, {name: row[name] for name in row if name != "ask"}
-    )
+    wanted = dict(prompts()[id_])
+    repeats = wanted.pop("ask") in answer or looping(answer)
+    return passes("" if repeats else answer, wanted)
 
 
 def compare(base: Mapping[str, Answer], tuned: Mapping[str, Answer]) -> dict[str, Any]:
@@ -51,37 +50,32 @@ def compare(base: Mapping[str, Answer], tuned: Mapping[str, Answer]) -> dict[str
 
     A prompt is passed when all its checks are. Prompts that either model has no answer to (a failed call) are left out.
     """
-    both = [id_ for id_ in prompts() if all(id_ in given and not given[id_].error for given in (base, tuned))]
-    found = {
-        who: {id_: checked(id_, given[id_].answer) for id_ in both} for who, given in (("base", base), ("tuned", tuned))
-    }
-    passed = {who: {id_: all(result.values()) for id_, result in rows.items()} for who, rows in found.items()}
+    models = {"base": base, "tuned": tuned}
+    both = [id_ for id_ in prompts() if all(id_ in given and not given[id_].error for given in models.values())]
+    found = {who: {id_: checked(id_, given[id_].answer) for id_ in both} for who, given in models.items()}
+    passed = {id_: tuple(all(found[who][id_].values()) for who in models) for id_ in both}
     kinds = Counter(name for result in found["base"].values() for name in result)
     return {
-        "prompts": {f"prompts.{language}.yaml": sha256(PROMPTS / f"prompts.{language}.yaml") for language in LANGUAGES},
+        "prompts": {name: sha256(PROMPTS / name) for name in (f"prompts.{language}.yaml" for language in LANGUAGES)},
         "left_out": len(prompts()) - len(both),
-        "cut_off": {who: sum(given[id_].cut_off for id_ in both) for who, given in (("base", base), ("tuned", tuned))},
+        "cut_off": {who: sum(given[id_].cut_off for id_ in both) for who, given in models.items()},
         "scores": {
-            name: _change([(passed["base"][id_], passed["tuned"][id_]) for id_ in both if id_.split("-")[1] in part])
-            for name, part in {"all": LANGUAGES, **{language: (language,) for language in LANGUAGES}}.items()
+            part: _change([pair for id_, pair in passed.items() if part in ("all", id_.split("-")[1])])
+            for part in ("all", *LANGUAGES)
         },
         "checks": {
             kind: {"prompts": number} | {who: sum(row.get(kind, False) for row in found[who].values()) for who in found}
             for kind, number in sorted(kinds.items())
         },
-        "lost": [id_ for id_ in both if passed["base"][id_] and not passed["tuned"][id_]],
-        "gained": [id_ for id_ in both if passed["tuned"][id_] and not passed["base"][id_]],
+        "lost": [id_ for id_, pair in passed.items() if pair == (True, False)],
+        "gained": [id_ for id_, pair in passed.items() if pair == (False, True)],
     }
 
 
-def _change(pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
+def _change(pairs: list[tuple[bool, ...]]) -> dict[str, Any]:
     """Return both shares and the change with its 95 % interval, paired by prompt (that of a win rate, doubled)."""
     n = len(pairs)
     low, high = rate_interval([(1 + tuned - base) / 2 for base, tuned in pairs])
     base, tuned = (sum(pair[side] for pair in pairs) / n if n else 0.0 for side in (0, 1))
-    return {
-        "prompts": n,
-        "base": base,
-        "tuned": tuned,
-        "difference": {"mean": tuned - base, "low": 2 * low - 1, "high": 2 * high - 1},
-    }
+    change = {"mean": tuned - base, "low": 2 * low - 1, "high": 2 * high - 1}
+    return {"prompts": n, "base": base, "tuned": tuned, "difference": change}

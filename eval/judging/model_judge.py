@@ -1,6 +1,6 @@
 """Judge pairs of answers, each in both orders, by a model behind an endpoint or by the offline stand-in."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,10 +11,9 @@ from common.llm.endpoint import Endpoint, split_model
 from common.llm.reply import FILTERED, Reply
 from eval.judging.prompt import SCHEMA, Style, again_prompt, pair_prompt, too_long, version
 from eval.judging.read_verdict import read_verdict
-from eval.records.judgments import Judgment, Pairing, Verdict, winner
+from eval.records.judgments import Judgment, Pairing, Verdict
 
-ROOM = 4096
-"""Tokens that a judge gets on top from when it was seen to think, or was cut off, on."""
+ROOM = 4096  # tokens that a judge gets on top from when it was seen to think, or was cut off, on
 
 
 @dataclass(frozen=True)
@@ -28,47 +27,24 @@ class ModelJudge:
 
     def request(self, pairing: Pairing) -> tuple[Request, int]:
         """Return what this judge is asked about a pairing, and how many things in it were made harmless."""
-        prompt, defused = pair_prompt(
-            pairing.question.text,
-            pairing.first.answer,
-            pairing.second.answer,
-            pairing.question.reference,
-            self.style,
-            checklist=pairing.question.checklist,
-        )
+        asked, first, second = pairing.question, pairing.first.answer, pairing.second.answer
+        prompt, defused = pair_prompt(asked.text, first, second, asked.reference, self.style, checklist=asked.checklist)
         settings = self.settings | ({"response_format": SCHEMA} if self.style.structured else {})
         return Request([{"role": "user", "content": prompt}], settings, room=ROOM), defused
 
     async def judge(self, client: Client, pairing: Pairing) -> Judgment:
         """Return the judgment of one pairing; no verdict on the last line is asked for once more."""
         request, defused = self.request(pairing)
-        judgment = Judgment(
-            pairing.question.id,
-            self.name,
-            pairing.first.who,
-            pairing.second.who,
-            None,
-            defused=defused,
-            pair_sha256=pairing.sha256,
-            prompt_sha256=request.key(self.endpoint),
-            settings={**self.settings, "prompt": version(self.style), "endpoint": self.endpoint.url},
-            canary=pairing.canary,
-            note=cut_note(pairing),
-        )
         reply = await client.ask(self.endpoint, request)
-        judgment.replies.append(reply.row())
-        verdict = self._read(reply)
+        replies, verdict = [reply], _read(reply)
         if verdict is None and not reply.error and reply.finish_reason.lower() not in FILTERED:
             reply = await client.ask(self.endpoint, self._again(request, reply))
-            judgment.replies.append(reply.row())
-            verdict = self._read(reply)
-        judgment.verdict = verdict
-        judgment.winner = winner(verdict, pairing.first.who, pairing.second.who)
-        judgment.status = _status(reply, verdict)
-        return judgment
-
-    def _read(self, reply: Reply) -> Verdict | None:
-        return None if reply.error else read_verdict(reply.text, reply.finish_reason)
+            replies, verdict = [*replies, reply], _read(reply)
+        return pairing.judged(
+            self.name, verdict, status=_status(reply, verdict), replies=[asdict(one) for one in replies],
+            defused=defused, prompt_sha256=request.key(self.endpoint), note=cut_note(pairing),
+            settings={**self.settings, "prompt": version(self.style), "endpoint": self.endpoint.url},
+        )  # fmt: skip
 
     def _again(self, request: Request, reply: Reply) -> Request:
         if not reply.text.strip():
@@ -79,9 +55,12 @@ class ModelJudge:
 
 def cut_note(pairing: Pairing) -> str:
     """Say whose answers were too long to be shown whole, "" where none was."""
-    return "; ".join(
-        f"{answer.who}'s answer was cut in the judge's copy" for answer in pairing.answers if too_long(answer.answer)
-    )
+    cut = [answer.who for answer in pairing.answers if too_long(answer.answer)]
+    return "; ".join(f"{who}'s answer was cut in the judge's copy" for who in cut)
+
+
+def _read(reply: Reply) -> Verdict | None:
+    return None if reply.error else read_verdict(reply.text, reply.finish_reason)
 
 
 def _status(reply: Reply, verdict: Verdict | None) -> str:

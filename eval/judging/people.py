@@ -5,8 +5,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from common import local_page
 from common.files import sha256_of
+from common.local_page import server
 from eval.records.folder import Folder
 from eval.records.judgments import MARKS, Judgment, Pairing, voted
 
@@ -62,6 +62,11 @@ class Ballot:
                 self._save()
             return self.state()
 
+    def site(self, port: int = 0) -> ThreadingHTTPServer:
+        """Return a server of the page on which the votes are cast, bound and not yet running."""
+        posts = {"/vote": lambda body: self.vote(body["number"], body["vote"]), "/undo": lambda _: self.undo()}
+        return server(PAGE, {"/state": self.state}, posts, port, LONGEST_BODY)
+
     def _save(self) -> None:
         self.folder.save_judgments(self.judge, [*self._others, *self.votes.values()])
 
@@ -79,9 +84,3 @@ def _shuffled(pairings: list[Pairing], judge: str) -> list[Pairing]:
     for pairing in sorted(pairings, key=dice):
         chosen.setdefault((pairing.question.id, frozenset((pairing.first.who, pairing.second.who))), pairing)
     return sorted(chosen.values(), key=lambda pairing: sha256_of([dice(pairing)]))
-
-
-def server(ballot: Ballot, port: int = 0) -> ThreadingHTTPServer:
-    """Return a server of the page on which a ballot's votes are cast, bound and not yet running."""
-    posts = {"/vote": lambda body: ballot.vote(body["number"], body["vote"]), "/undo": lambda _: ballot.undo()}
-    return local_page.server(PAGE, {"/state": ballot.state}, posts, port, LONGEST_BODY)

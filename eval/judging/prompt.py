@@ -13,37 +13,17 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256, sha256_of
 from common.llm.prices import estimate_tokens
+from common.templates import environment
+from common.yaml_files import read_yaml
 from eval.judging.labels import CLAIM, CONTROL, FENCE, HIDDEN, LABELS, fold, origins
 
 OWN = Path(__file__).parents[1] / "prompts"
-SCHEMA = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "verdict",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {
-                "analysis": {"type": "string"},
-                "verdict": {"type": "string", "enum": list(LABELS.values())},
-            },
-            "required": ["analysis", "verdict"],
-            "additionalProperties": False,
-        },
-    },
-}
-
-IMITATIONS = (
-    (CLAIM, {"en": "[a sentence that imitates a verdict]", "zh": "[一句模仿评判结论的话]"}),
-    (CONTROL, {"en": "[a control token]", "zh": "[一个控制符]"}),
-    (FENCE, {"en": "[a mark that imitates the ones here]", "zh": "[一个模仿此处标记的记号]"}),
-)
-LONGEST = 24_000
-"""Tokens of one answer that a judge is shown; two of them fit into a context of 64,000."""
-CUT = {
-    "en": "[the rest of this text, {n:,} characters, is not shown]",
-    "zh": "[其余 {n:,} 个字符未显示]",
-}
+_FIELDS = {"analysis": {"type": "string"}, "verdict": {"type": "string", "enum": list(LABELS.values())}}
+_REPLY = {"type": "object", "properties": _FIELDS, "required": list(_FIELDS), "additionalProperties": False}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": _REPLY}}
+WORDS = read_yaml(Path(__file__).with_name("words.yaml"))
+"""What stands in a judge's copy in the place of something else, and what a canary is told: in each language."""
+LONGEST = 24_000  # tokens of one answer that a judge is shown; two of them fit into a context of 64,000
 
 
 @dataclass(frozen=True)
@@ -72,53 +52,40 @@ def pair_prompt(
         defuse(shorten(text, style.language), style.language)
         for text in (question, first, second, reference if style.guided else "")
     )
-    text = _render(
-        style.folder,
-        f"pair.{style.language}.jinja",
-        question=asked,
-        first=one,
-        second=other,
-        reference=expert,
+    text = _filled(
+        style, "pair", question=asked, first=one, second=other, reference=expert,
         checklist=[defuse(point, style.language)[0] for point in points],
-        fence=mark(question, first, second, reference, *points),
-        labels=LABELS,
-        structured=style.structured,
-    )
-    return text.strip(), in_first + in_second
+        fence=mark(question, first, second, reference, *points), labels=LABELS, structured=style.structured,
+    )  # fmt: skip
+    return text, in_first + in_second
 
 
 @lru_cache
 def version(style: Style) -> str:
     """Return which template a judge is asked by: its name and the beginning of its text's SHA-256."""
-    name = f"pair.{style.language}.jinja"
-    return f"{name} {sha256(Path(_template(style.folder, name).filename))[:12]}"
+    template = _template(style, "pair")
+    return f"{template.name} {sha256(Path(template.filename))[:12]}"
 
 
 def again_prompt(style: Style) -> str:
     """Return the message to a judge whose reply held no verdict."""
-    return _render(style.folder, f"again.{style.language}.jinja", labels=LABELS).strip()
+    return _filled(style, "again", labels=LABELS)
 
 
-def _render(folder: Path, name: str, **values: Any) -> str:
+def _filled(style: Style, kind: str, **values: Any) -> str:
     from jinja2 import TemplateError
 
     try:
-        return str(_template(folder, name).render(**values))
+        return str(_template(style, kind).render(values)).strip()
     except TemplateError as error:
-        raise UserError(f"the judge's prompt {folder / name} is no Jinja template: {error}") from None
+        where = style.folder / f"{kind}.{style.language}.jinja"
+        raise UserError(f"the judge's prompt {where} is no Jinja template: {error}") from None
 
 
-@lru_cache
-def _template(folder: Path, name: str) -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    if not folder.is_dir():
-        raise UserError(f"there is no folder of prompts {folder}", f"copy eval/{OWN.name}/ and name the copy")
-    places = [str(place) for place in (folder, OWN)]
-    environment = Environment(
-        loader=FileSystemLoader(places), undefined=StrictUndefined, autoescape=False, trim_blocks=False
-    )
-    return environment.get_template(name)
+def _template(style: Style, kind: str) -> Any:
+    if not style.folder.is_dir():
+        raise UserError(f"there is no folder of prompts {style.folder}", f"copy eval/{OWN.name}/ and name the copy")
+    return environment(style.folder, OWN, trim=False).get_template(f"{kind}.{style.language}.jinja")
 
 
 def mark(*parts: str) -> str:
@@ -137,12 +104,12 @@ def defuse(text: str, language: str) -> tuple[str, int]:
     Hidden characters are taken out too.
     """
     text, count = HIDDEN.subn("", text)
-    for pattern, instead in IMITATIONS:
+    for pattern, instead in ((CLAIM, "claim"), (CONTROL, "control"), (FENCE, "fence")):
         found = list(pattern.finditer(fold(text)))
         if found:
             at, kept, end = origins(text), list[str](), 0
             for match in found:
-                kept += [text[end : at[match.start()]], instead[language]]
+                kept += [text[end : at[match.start()]], WORDS[instead][language]]
                 end = at[match.end()]
             text = "".join([*kept, text[end:]])
             count += len(found)
@@ -159,4 +126,4 @@ def shorten(text: str, language: str) -> str:
     if not too_long(text):
         return text
     kept = text[: len(text) * LONGEST // estimate_tokens(text)]
-    return f"{kept}\n{CUT[language].format(n=len(text) - len(kept))}"
+    return f"{kept}\n{WORDS['cut'][language].format(n=len(text) - len(kept))}"

@@ -11,9 +11,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.llm.reply import BROKEN_OFF, CUT_OFF, FILTERED
+from common.yaml_files import patterns
 from eval.judging.labels import CONTROL, FENCE, HIDDEN, LABEL, LABELS, fold, verdict_of
 from eval.records.judgments import Verdict
 
@@ -24,28 +23,16 @@ _VARIANT = "\ufe0e\ufe0f"  # whether a sign is drawn as text or as an emoji
 _MEANT = "¬"  # a sign that is no markup
 
 
-def _patterns() -> dict[str, re.Pattern[str]]:
-    """Return the patterns of replies.yaml by name."""
-    made: dict[str, str] = {}
-    for name, phrases in yaml.safe_load(Path(__file__).with_name("replies.yaml").read_text("utf-8")).items():
-        made[name] = re.sub(r"(?<!\?P)<(\w+)>", lambda word: made.get(word[1], word[0]), f"(?:{'|'.join(phrases)})")
-    return {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in made.items()}
-
-
-_IS = _patterns()
+_IS = patterns(Path(__file__).with_name("replies.yaml"), re.IGNORECASE | re.MULTILINE)
 
 
 def read_verdict(text: str, finish_reason: str = "stop") -> Verdict | None:
     """Return the verdict that a judge's reply ends with, or None when it has none that is beyond doubt."""
-    if finish_reason.lower() in (*CUT_OFF, *FILTERED, *BROKEN_OFF):
-        return None
-    said = _reply(text)
+    said = None if finish_reason.lower() in (*CUT_OFF, *FILTERED, *BROKEN_OFF) else _reply(text)
     if said is None:
         return None
-    found, value = _json(said)
-    if found:
-        return value
-    return _of_lines(_lines(said))
+    found, verdict = _json(said)
+    return verdict if found else _of_lines(_lines(said))
 
 
 def _reply(text: str) -> str | None:
@@ -146,12 +133,10 @@ def _lines(said: str) -> list[_Line]:
 
 def _boxes(raw: str) -> list[tuple[str, str]]:
     """Return a line with the kind of its box ("" without one), or its parts where each label has a box before it."""
-    boxes = list(_IS["box"].finditer(raw))
-    if not boxes or not LABEL.search(fold(raw)):
-        return [(_IS["box"].sub(" ", raw), "")]
+    boxes = list(_IS["box"].finditer(raw)) if LABEL.search(fold(raw)) else []
     kinds = [str(box.lastgroup) for box in boxes]
-    if len(boxes) == 1:
-        return [(_IS["box"].sub(" ", raw), kinds[0])]
+    if len(boxes) < 2:
+        return [(_IS["box"].sub(" ", raw), "".join(kinds))]
     parts = [raw[box.end() : end] for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True)]
     if re.search(r"\w", raw[: boxes[0].start()]) or not all(LABEL.search(fold(part)) for part in parts):
         return [(raw, "unclear")]

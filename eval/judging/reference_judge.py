@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from common.errors import UserError
 from common.llm.default_judge import STAND_IN
-from eval.records.judgments import Judgment, Pairing, Verdict, winner
+from eval.records.judgments import Judgment, Pairing, Verdict
 from eval.statistics.reference_scores import likeness, looping, word_weights
 
 NAME = STAND_IN
@@ -36,14 +36,5 @@ def _judge(pairing: Pairing, weight: Callable[[str], float]) -> Judgment:
     if all(looping(text) for text in texts):
         first = second = 0.0
     verdict: Verdict = "equal" if abs(first - second) <= MARGIN else "better" if first > second else "worse"
-    return Judgment(
-        question.id,
-        NAME,
-        pairing.first.who,
-        pairing.second.who,
-        winner(verdict, pairing.first.who, pairing.second.who),
-        verdict=verdict,
-        pair_sha256=pairing.sha256,
-        canary=pairing.canary,
-        note=f"likeness to the reference answer: {first:.1f} and {second:.1f} of 100; equal within {MARGIN:g}",
-    )
+    note = f"likeness to the reference answer: {first:.1f} and {second:.1f} of 100; equal within {MARGIN:g}"
+    return pairing.judged(NAME, verdict, note=note)

@@ -39,6 +39,12 @@ class Pairing:
         """Return a hash of what is compared: a judgment of anything else does not count for it."""
         return sha256_of_pair(self.question.text, self.first, self.second)
 
+    def judged(self, judge: str, verdict: Verdict | None, **facts: Any) -> "Judgment":
+        """Return the row of a judge's verdict on it, with what else is known of that."""
+        first, second = self.first.who, self.second.who
+        facts |= {"verdict": verdict, "pair_sha256": self.sha256, "canary": self.canary}
+        return Judgment(self.question.id, judge, first, second, winner(verdict, first, second), **facts)
+
 
 @dataclass
 class Judgment:
@@ -92,9 +98,7 @@ def winner(verdict: Verdict | None, first: str, second: str) -> str | None:
 
 def voted(pairing: Pairing, judge: str, mark: str) -> Judgment:
     """Return a person's verdict on a pair: one of MARKS."""
-    first, second, verdict = pairing.first.who, pairing.second.who, MARKS[mark]
-    won, hashed = winner(verdict, first, second), pairing.sha256
-    return Judgment(pairing.question.id, judge, first, second, won, VOTE, verdict, pair_sha256=hashed)
+    return pairing.judged(judge, MARKS[mark], status=VOTE)
 
 
 def pairs_judged(judgments: list[Judgment], names: list[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from common import tracking
 from common.files import write_text
 from common.paths import STYLE
 from common.run_files import Metrics, write
+from common.templates import environment
 from eval.records.folder import Folder
 from eval.records.judgments import Judgment, pairs_judged
 from eval.records.questions import language_of
@@ -58,10 +59,7 @@ def render(
 
 def template(name: str) -> Any:
     """Return a page's template, in which all that is put is text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader([PAGES, STYLE.parent])
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
+    return environment(PAGES, STYLE.parent, trim=False, escape=True).get_template(name)
 
 
 def pairs(folder: Folder) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from eval.judging.people import Ballot, server
+from eval.judging.people import Ballot
 from eval.records.folder import Folder
 from tests.checkout import ROOT
 from tests.endpoint import Endpoint
@@ -37,7 +37,7 @@ def ballot_of(run: Path, name: str = "human", who: tuple[str, ...] = ()) -> Ball
 
 @pytest.fixture
 def site(run: Path) -> Iterator[str]:
-    found = server(ballot_of(run))
+    found = ballot_of(run).site()
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{found.server_address[1]}/"
     found.shutdown()

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from common.llm.endpoint import Endpoint as Address
 from common.local_page import address
-from eval.answering.chat import Side, Votes
-from eval.answering.chat_page import Talk
+from eval.answering.chat import Side, Talk
 from eval.records.folder import Folder
 
 
@@ -24,7 +23,7 @@ def sides():
 
 def test_a_conversation_in_the_page(browser, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    talk = Talk(sides(), Votes(Path("chat")), {})
+    talk = Talk(sides(), Path("chat"), {})
     site = talk.site(0)
     threading.Thread(target=site.serve_forever, daemon=True).start()
     page = browser.new_page()
@@ -47,7 +46,7 @@ def test_a_conversation_in_the_page(browser, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_asked_or_marked(tmp_path):
-    talk = Talk(sides(), Votes(tmp_path / "chat"), {})
+    talk = Talk(sides(), tmp_path / "chat", {})
     for call, body in ((talk.mark, {"mark": "1"}), (talk.ask, {"text": "  "}), (talk.mark, {"mark": "9"})):
         try:
             call(body)
