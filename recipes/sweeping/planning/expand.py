@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from common.files import sha256_of
 from common.names import MIX, VARIANT, root_task
 from common.paths import folder_name
 from recipes.llamafactory.keys import groups, known_keys
 from recipes.manifest import NOT_IDENTITY
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
-LONGEST = 32
-"""Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
+LONGEST = 96
+"""Bytes of a variant, which is part of the names of files; a longer one is cut, and ends in a hash of all of it."""
 DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {}), "mix": ""}
 
 
@@ -86,11 +87,11 @@ def baselines(file: SweepFile, found: list[Draft], points: list[dict[str, Any]])
     return [texts.index(one) if one in texts else None for one in wanted]
 
 
-def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], named: str) -> str:
-    """Return what tells a run's folder from that of the plain recipe: `rank-8`.
+def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str]) -> str:
+    """Return what tells a run's folder from that of the plain recipe: `rank-8-alpha-16`.
 
-    It spells out every setting that differs from the recipe's `own`, so that sweeps share a run that is the same in
-    both; where that is too long, it is `named`.
+    It spells out every setting that differs from the recipe's `own`, and nothing of the sweep: sweeps share a run that
+    is the same in both.
     """
     settings = {
         key: value
@@ -99,7 +100,9 @@ def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], nam
     }
     settings |= {key: draft.words[key] for key in ("hardware", "gpus") if key in varying}
     text = "-".join(slug(f"{groups()['short'].get(key, key)}-{value}") for key, value in settings.items())
-    return text if len(text) <= LONGEST else named
+    if len(whole := text.encode()) <= LONGEST:
+        return text
+    return f"{whole[:LONGEST].decode(errors='ignore')}-{sha256_of(text)[:8]}"
 
 
 def name_of(draft: Draft, point: Mapping[str, Any], varying: Iterable[str], start: bool) -> str:

@@ -52,7 +52,7 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
         start = starts[number]
         if draft.off and start is not None and same(point[draft.off], points[start][draft.off]):
             continue  # the axis names the baseline's own value once more
-        run = _run(file, name, draft, recipe, point=point, varying=varying, is_start=start == number)
+        run = _run(file, draft, recipe, point=point, varying=varying, is_start=start == number)
         built[number] = _in_folder(run, kept.get(_made_of(run), run.variant))
     ids = [run.id for run in built.values()]
     _refuse(path, [f"{run.name} is twice the same run" for run in built.values() if ids.count(run.id) > 1])
@@ -213,14 +213,13 @@ def _values(runs: Iterable[Run], key: str) -> list[Any]:
 
 
 def _run(
-    file: SweepFile, sweep: str, draft: Draft, recipe: Recipe, *, point: dict[str, Any], varying: list[str],
-    is_start: bool,
-) -> Run:  # fmt: skip
+    file: SweepFile, draft: Draft, recipe: Recipe, *, point: dict[str, Any], varying: list[str], is_start: bool
+) -> Run:
     words, (data, converter) = draft.words, draft.words["data"]
     contestant = name_of(draft, point, varying, is_start and file.mode == "one-at-a-time")
     plain = replace(recipe, overrides={}).settings  # what method and backbone say by themselves, whatever the hardware
     own = {key: plain[key] for key in (*recipe.method.settings, *recipe.backbone.settings, "seed") if key in plain}
-    variant = variant_of(draft, own, varying, slug(f"{sweep}-{contestant}"))
+    variant = variant_of(draft, own, varying)
     return Run(
         id="", folder="", name=contestant, contestant=contestant,
         base=f"base-{folder_name(recipe.backbone.name)}" if "model" in varying else "base",

@@ -26,15 +26,19 @@ def test_in_a_grid_a_run_is_compared_with_the_one_that_differs_in_the_baseline_a
     assert baselines(file, found, [draft.point for draft in found]) == [1, 1, 3, 3]
 
 
-def test_a_folder_says_what_differs_from_the_recipe_and_a_long_one_has_the_names_of_sweep_and_run():
+def test_a_folder_says_what_differs_from_the_recipe_and_a_long_name_is_cut_with_a_hash_of_all_of_it():
     (draft,) = drafts(sweep_file(set={"lora_rank": 8, "learning_rate": 2e-4, "logging_steps": 1}))
     own = {"lora_rank": 16, "learning_rate": 2e-4}
-    assert variant_of(draft, own, [], "seeds-x") == "rank-8"
-    assert variant_of(draft, {"lora_rank": 8, **draft.settings}, [], "seeds-x") == ""
+    assert variant_of(draft, own, []) == "rank-8"
+    assert variant_of(draft, {"lora_rank": 8, **draft.settings}, []) == ""
     (draft,) = drafts(
         sweep_file(set={"template": "qwen3_nothink", "lora_rank": 8, "max_steps": 2, "lora_dropout": 0.1})
     )
-    assert variant_of(draft, own, [], "seeds-x") == "seeds-x"
+    assert variant_of(draft, own, []) == "template-qwen3_nothink-rank-8-steps-2-lora_dropout-0.1"
+    long = [drafts(sweep_file(set={"default_system": f"{'你' * 80}{end}"}))[0] for end in "ab"]
+    names = [variant_of(draft, own, []) for draft in long]
+    assert names[0] != names[1]
+    assert all(len(name.encode()) < 110 and name.startswith("default_system-你") for name in names)
 
 
 def test_a_run_is_called_by_what_varies():
