@@ -16,7 +16,8 @@ from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
 from common.sweep_files import DONE, FAILED, Plan, Run, read_state, write_state
-from recipes.sweeping.running import on_ray_task, state
+from recipes.sweeping.running import on_ray_task
+from recipes.sweeping.running.one_run import now
 
 RETRIES = 5
 """So many nodes may die under a run."""
@@ -80,7 +81,7 @@ def _end(ray: Any, plan: Plan, run: Run, task: Any) -> None:
         why = str(error).strip().splitlines()[0]
     known = read_state(plan, run)
     if known.state not in (DONE, FAILED):
-        known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", state.now()
+        known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", now()
         write_state(plan, run, known)
 
 
