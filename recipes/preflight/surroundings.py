@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -60,30 +59,34 @@ class Surroundings:
 
 def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
     """Collect what the checks of a plan need; `thorough`: ask LLaMA-Factory and torch too, which takes seconds."""
-    card, there = card_of(recipe.task), recipe.overrides
-    by_card = recipe.hardware_name == "auto" and recipe.hardware.kind == "cuda"
-    found = ask(recipe.settings) if thorough and (by_card or set(there) - PLAIN) else None
+    card, there, folder = card_of(recipe.task), recipe.overrides, _model_folder(recipe)
+    own_hardware = recipe.hardware_name == "auto"
+    by_card, by_set = own_hardware and recipe.hardware.kind == "cuda", bool(set(there) - PLAIN)
+    found = ask(recipe.settings) if thorough and (by_card or by_set) else None
+    packages = packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
+    files = [key for key in groups()["files"] if key in there]
+    config = folder / "tokenizer_config.json" if folder else None
+    prepared = Path(recipe.loaded_path).is_dir() and is_prepared(recipe.backbone, recipe.dtype)
     return Surroundings(
-        form=_form(recipe.task) if card else "",
+        form=form_of(read_object(INFO).get(recipe.task)) if card else "",
         source=card["source"] if card else "",
         lengths=card["lengths"] if card else {},
-        own_template=_own_template(_model_folder(recipe)),
-        faults=_faults(recipe),
-        downloaded=_is_downloaded(recipe),
+        own_template=(folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+        if folder and config and config.is_file()
+        else None,
+        # What the hub's client has of a model grows as it is asked for; a folder of one's own must hold all.
+        faults=tuple(faults(folder, complete=Path(recipe.model_path).is_dir())) if folder else (),
+        downloaded=prepared or any(weight_files(recipe)),
         disk_free_gb=shutil.disk_usage(_nearest(RUNS)).free / 1e9,
         hub_free_gb=_free_elsewhere(hub_cache()),
-        ram_gb=ram_gb() if recipe.hardware_name == "auto" else 0.0,
-        missing_packages=missing(
-            packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
-        ),
+        ram_gb=ram_gb() if own_hardware else 0.0,
+        missing_packages=missing(packages),
         has_token=has_token(),
         mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
         ray=uses_ray(),
         cpu_cores=os.cpu_count() or 1,
-        absent=tuple(
-            f"{key}={there[key]}" for key in groups()["files"] if key in there and not Path(str(there[key])).exists()
-        ),
-        refused=found.refused if found and set(there) - PLAIN else "",
+        absent=tuple(f"{key}={there[key]}" for key in files if not Path(str(there[key])).exists()),
+        refused=found.refused if found and by_set else "",
         blind=blind(found.torch, recipe.hardware.devices, recipe.hardware.compute_capability)
         if found and by_card
         else "",
@@ -91,29 +94,10 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
     )
 
 
-def _form(task: str) -> str:
-    entry = read_object(INFO).get(task)
-    return form_of(entry if isinstance(entry, dict) else {})
-
-
 def _model_folder(recipe: Recipe) -> Path | None:
     """Return the prepared, local or downloaded folder of the backbone; None when it is not here."""
-    for folder in (Path(recipe.loaded_path), Path(recipe.model_path)):
-        if folder.is_dir():
-            return folder
-    return snapshot(recipe.model_path)
-
-
-def _faults(recipe: Recipe) -> tuple[str, ...]:
-    folder = _model_folder(recipe)
-    # What the hub's client has of a model grows as it is asked for; a folder of one's own must hold all.
-    return tuple(faults(folder, complete=Path(recipe.model_path).is_dir())) if folder else ()
-
-
-def _own_template(folder: Path | None) -> bool | None:
-    if folder is None or not (config := folder / "tokenizer_config.json").is_file():
-        return None
-    return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+    here = [folder for folder in (Path(recipe.loaded_path), Path(recipe.model_path)) if folder.is_dir()]
+    return here[0] if here else snapshot(recipe.model_path)
 
 
 def _nearest(folder: Path) -> Path:
@@ -125,12 +109,6 @@ def _free_elsewhere(folder: Path) -> float | None:
     """Return the GB free on a folder's disk; None when that is the disk of runs/."""
     there = _nearest(folder)
     return None if there.stat().st_dev == _nearest(RUNS).stat().st_dev else shutil.disk_usage(there).free / 1e9
-
-
-def _is_downloaded(recipe: Recipe) -> bool:
-    if Path(recipe.loaded_path).is_dir() and is_prepared(recipe.backbone, recipe.dtype):
-        return True
-    return any(weight_files(recipe))
 
 
 def weights_on_disk(recipe: Recipe) -> int:
@@ -152,9 +130,4 @@ def has_token() -> bool:
 
 def missing(packages: set[str]) -> tuple[str, ...]:
     """Return those of the packages that are not installed."""
-    installed = set()
-    for name in packages:
-        with suppress(metadata.PackageNotFoundError):
-            metadata.version(name)
-            installed.add(name)
-    return tuple(sorted(packages - installed))
+    return tuple(sorted(name for name in packages if not list(metadata.distributions(name=name))))
