@@ -17,8 +17,7 @@ from recipes.llamafactory.launch import environment, llamafactory, watched
 from recipes.llamafactory.results import checkpoints, peak_vram, seconds_spent, step_of, whole_loss
 from recipes.llamafactory.training_log import TrainingProgress
 from recipes.manifest import finish, is_done, write_run
-from recipes.preflight.expected import cannot_merge
-from recipes.preflight.surroundings import weights_on_disk
+from recipes.preflight.surroundings import cannot_merge, weights_on_disk
 from recipes.prepare.prepare import ensure_prepared
 from recipes.recipe import Recipe
 

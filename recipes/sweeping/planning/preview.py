@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import NamedTuple
 
 from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
@@ -11,8 +10,7 @@ from common.sweep_files import Plan, Run
 from common.templates import fill
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks
-from recipes.preflight.expected import disk_gb, ram_held
-from recipes.preflight.surroundings import look_around
+from recipes.preflight.surroundings import disk_gb, look_around, ram_held
 from recipes.recipe import Recipe
 from recipes.render import TEMPLATES
 from recipes.sweeping.planning.resolve import content_key, recipe_of, without_repeats
@@ -24,24 +22,20 @@ OTHER_RAM_GB = 12
 """For torch, the encoded rows and their workers."""
 
 
-class Problem(NamedTuple):
-    """Why a run cannot work; without a name, why all of them together cannot."""
-
-    run: str
-    why: str
+Problem = tuple[str, str]
+"""A run's name, and why it cannot work; without a name, why all of them together cannot."""
 
 
 def completed(plan: Plan) -> tuple[Plan, list[Problem]]:
     """Return the plan with what each run takes, and every run that cannot work, with the reason."""
-    runs, problems = [], list[Problem]()
+    runs, problems, fetched = [], list[Problem](), set[str]()
     recipes = {run.id: recipe_of(run) for run in plan.runs}
-    fetched: set[str] = set()
     free = float("inf")
     for run in plan.runs:
         recipe = recipes[run.id]
         around = look_around(recipe)
         found = checks(recipe, around)
-        problems += [Problem(run.name, f"{check.title}: {check.words}") for check in found if check.status == BAD]
+        problems += [(run.name, f"{check.title}: {check.words}") for check in found if check.status == BAD]
         memory = recipe.memory
         expected = {
             "memory_gib": round(memory.total, 2) if memory else None,
@@ -58,7 +52,7 @@ def completed(plan: Plan) -> tuple[Plan, list[Problem]]:
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
     plan = without_repeats(replace(plan, runs=runs), recipes)
     if (needed := sum(run.expected["disk_gb"] for run in plan.runs)) > free:
-        problems.append(Problem("", f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free"))
+        problems.append(("", f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free"))
     return plan, problems
 
 
@@ -77,12 +71,9 @@ def refuse(plan: Plan, problems: list[Problem]) -> None:
 
 def cannot_work(problems: list[Problem]) -> tuple[str, str]:
     """Return which runs cannot work, and how to go on without them."""
-    told = [": ".join(filter(None, problem)) for problem in problems]
-    names = " ".join(dict.fromkeys(problem.run for problem in problems if problem.run))
-    less_disk = "fewer runs, or `keep: [adapter]`, take less disk"
-    return "these runs cannot work:\n  - " + "\n  - ".join(
-        told
-    ), f'SKIP="{names}" leaves them out' if names else less_disk
+    told = "\n  - ".join(["these runs cannot work:", *(": ".join(filter(None, problem)) for problem in problems)])
+    names = " ".join(dict.fromkeys(run for run, _ in problems if run))
+    return told, f'SKIP="{names}" leaves them out' if names else "fewer runs, or `keep: [adapter]`, take less disk"
 
 
 def table(plan: Plan) -> str:

@@ -21,8 +21,7 @@ from common.subprocesses import call
 from common.sweep_files import DONE, FAILED, RUNNING, SWEEPS, WAITING, Plan, Run, State, read_state, write_state
 from recipes import pipeline
 from recipes.catalog.datasets import INFO
-from recipes.preflight.expected import disk_gb
-from recipes.preflight.surroundings import look_around
+from recipes.preflight.surroundings import disk_gb, look_around
 from recipes.prepare.prepare import is_prepared
 from recipes.recipe import Recipe, ensure_rows
 from recipes.sweeping.planning.resolve import content_key, recipe_of

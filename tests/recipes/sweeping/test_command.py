@@ -113,7 +113,7 @@ def test_another_plan_under_the_same_name_is_refused_with_the_difference(plan, t
     ]
     assert "SWEEP=s goes on with that one" in told.value.hint
     write_state(plan, plan.runs[1], State(FAILED))  # what failed may go
-    monkeypatch.setattr(command, "completed", lambda plan: (plan, [preview.Problem("", "enough")]))
+    monkeypatch.setattr(command, "completed", lambda plan: (plan, [("", "enough")]))
     with pytest.raises(UserError, match="enough"):
         sweep("s.yaml", limit=40)
 
@@ -168,7 +168,7 @@ def test_a_run_that_would_be_the_baseline_once_more_is_left_out_with_the_reason(
 
 
 def test_what_is_too_much_for_the_disk_is_told_a_way_on():
-    together, of_one = preview.Problem("", "disk: too small"), preview.Problem("rank-8", "memory: too much")
+    together, of_one = ("", "disk: too small"), ("rank-8", "memory: too much")
     assert preview.cannot_work([together])[1].startswith("fewer runs")
     told, way = preview.cannot_work([of_one, together])
     assert told == "these runs cannot work:\n  - rank-8: memory: too much\n  - disk: too small"
