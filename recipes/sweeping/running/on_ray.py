@@ -76,13 +76,12 @@ def _end(ray: Any, plan: Plan, run: Run, task: Any) -> None:
     """Note what became of a task. The run's own command has written its state, unless it was never let do so."""
     try:
         ray.get(task)
-        return
     except ray.exceptions.RayError as error:
-        why = str(error).strip().splitlines()[0]
-    known = read_state(plan, run)
-    if known.state not in (DONE, FAILED):
-        known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", now()
-        write_state(plan, run, known)
+        known = read_state(plan, run)
+        if known.state not in (DONE, FAILED):
+            why = str(error).strip().splitlines()[0]
+            known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", now()
+            write_state(plan, run, known)
 
 
 def _check_shared(ray: Any, plan: Plan, nodes: list[dict[str, Any]]) -> None:
@@ -90,8 +89,7 @@ def _check_shared(ray: Any, plan: Plan, nodes: list[dict[str, Any]]) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     marker = (plan.folder / "sweep.json").resolve()
-    look = ray.remote(on_ray_task.look)
-    asked = []
+    look, asked = ray.remote(on_ray_task.look), []
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         task = look.options(num_cpus=0, max_retries=0, scheduling_strategy=there)

@@ -28,14 +28,9 @@ def lines(plan: Plan) -> list[str]:
     found = [(run, read_state(plan, run)) for run in plan.runs]
     done = sum(state.state == DONE for _, state in found)
     failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
-    spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)]
-    spread = spread or ([f"  {VARIES}"] if done > 1 else [])
-    return [
-        f"{plan.name}: {done} of {len(found)} done",
-        *aligned([HEAD, *(_row(*one) for one in found)]),
-        *spread,
-        *failed,
-    ]
+    spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)] or [f"  {VARIES}"] * (done > 1)
+    head = f"{plan.name}: {done} of {len(found)} done"
+    return [head, *aligned([HEAD, *(_row(*one) for one in found)]), *spread, *failed]
 
 
 def _over_seeds(plan: Plan, found: list[tuple[Run, State]]) -> Iterator[str]:
