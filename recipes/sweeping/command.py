@@ -66,7 +66,7 @@ def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, 
         print(plan_table(plan), flush=True)
         refuse(plan, problems)
         plan.save()
-        waiting = [run.id for run in plan.runs if not one_run.is_done(plan, run)]
+        waiting = [run for run in plan.runs if not one_run.is_done(plan, run)]
         if len(waiting) < len(plan.runs):
             print(f"{len(plan.runs) - len(waiting)} of {len(plan.runs)} are done already", flush=True)
         if waiting:
@@ -112,11 +112,8 @@ def _refuse_another(plan: Plan) -> None:
     if not before or plan.force:
         return
     kept = {run.id for run in plan.runs}
-    lost = [
-        f"run {run.name} ({run.folder}) is not in it"
-        for run in before.runs
-        if run.id not in kept and read_state(before, run).state != FAILED
-    ]
+    gone = [run for run in before.runs if run.id not in kept and read_state(before, run).state != FAILED]
+    lost = [f"run {run.name} ({run.folder}) is not in it" for run in gone]
     lost += [
         f"{key.upper()} was {getattr(before, key) or 'not given'}, now {getattr(plan, key) or 'not given'}"
         for key in ("source", "limit")

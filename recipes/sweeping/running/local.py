@@ -41,10 +41,9 @@ def places(runs: list[Run], jobs: int) -> list[str]:
     return found
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Do these runs, as many at a time as there are places; `report` is called all the while."""
-    waiting = [plan.run(id_) for id_ in ids]
-    free = places(waiting, jobs)
+    waiting, free = list(runs), places(runs, jobs)
     total = len(free)
     working: list[tuple[subprocess.Popen[bytes], list[str]]] = []
     try:

@@ -25,9 +25,8 @@ POLL_SECONDS = 0.5
 HOW_TO_START = "ray start --head, on the others: ray start --address=HEAD:6379; then here: RAY_ADDRESS=HEAD:6379"
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Do these runs on the cluster, each where its cards are free; `report` is called all the while."""
-    runs = [plan.run(id_) for id_ in ids]
     with _cluster() as ray, terminable():
         nodes = [node for node in ray.nodes() if node["Alive"]]
         check(runs, nodes)

@@ -39,9 +39,9 @@ def check(plan: Plan) -> None:
         )
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Write the scripts for these runs; submit them when SUBMIT=1."""
-    found = scripts(plan, [plan.run(id_) for id_ in ids], jobs)
+    found = scripts(plan, runs, jobs)
     for name, text in found.items():
         write_text(plan.folder / name, text)
     submit = plan.folder / "slurm-submit.sh"
