@@ -73,8 +73,9 @@ class Recipe:
 
     @cached_property
     def _chosen(self) -> Choices:
-        given = {"folder": self.folder, "overrides": self.overrides}
-        return choose(self.backbone, self.method, self.hardware, self.data, **given)
+        return choose(
+            self.backbone, self.method, self.hardware, self.data, folder=self.folder, overrides=self.overrides
+        )
 
     @cached_property
     def dtype(self) -> str:

@@ -36,7 +36,7 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     """
     found = drafts(file)
     _refuse(path, _problems(file, found))
-    problems = []
+    problems = list[str]()
     for draft in found:
         draft.settings |= _alpha(draft)
         problems += _without_effect(draft)
@@ -134,7 +134,7 @@ def _refuse(path: str, problems: list[str]) -> None:
 def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
     """Return what cannot be, before any recipe is put together: names, converter's settings, questions."""
     look_up: dict[str, Callable[[str], object]] = {"task": find_task, "model": find_backbone, "method": find_method}
-    problems = []
+    problems = list[str]()
     for key, find in look_up.items():
         for name in dict.fromkeys(draft.words[key] for draft in found):
             problems += _problem_of(find, name) if name else [f"a run has no {key}"]
@@ -175,7 +175,7 @@ def _alpha(draft: Draft) -> dict[str, int]:
 
 def _without_effect(draft: Draft) -> list[str]:
     """Return which of a run's axes would train the same model again and again."""
-    settings, problems = draft.recipe.settings, []
+    settings, problems = draft.recipe.settings, list[str]()
     for key in (key for key, label in draft.point.items() if label is not None and draft.off in ("", key)):
         needed = next((one for begin, one in groups()["only with"].items() if key.startswith(begin)), None)
         if needed and key in settings and (has := settings.get(needed[0], "unset")) != needed[1]:

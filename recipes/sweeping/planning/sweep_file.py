@@ -22,7 +22,6 @@ from common.errors import UserError
 from common.options import NAME
 from common.overrides import parse_settings, unchecked
 from common.schema import Schema, Text, Texts, build, unknown_key
-from common.sweep_files import KEEP, STEPS
 from common.yaml_files import read_yaml
 from recipes.llamafactory.keys import known_keys, sorted_out
 
@@ -83,7 +82,7 @@ def _axes(value: Any) -> Any:
             continue
         found[key] = []
         named = isinstance(entry, dict) and key not in (*WORDS, "mix")
-        for label, one in entry.items() if named else ((None, one) for one in entry):
+        for label, one in dict(entry).items() if named else ((None, one) for one in entry):
             with _noted(wrong, f"{key}: {label}: " if named and key != "data" else f"{key}: "):
                 found[key].append(_value(key, label, one))
         labels = Counter(str(one.label) for one in found[key])
@@ -180,8 +179,10 @@ class SweepFile(Schema):
     judge: str = "auto"
     questions: str = ""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    steps: Annotated[tuple[Step, ...], Strict(False), AfterValidator(_in_order)] = STEPS
-    keep: Annotated[tuple[Literal["adapter", "export"], ...], Strict(False)] = KEEP
+    steps: Annotated[tuple[Step, ...], Strict(False), AfterValidator(_in_order)] = (
+        "train", "heldout", "export", "answer", "judge", "card",
+    )  # fmt: skip
+    keep: Annotated[tuple[Literal["adapter", "export"], ...], Strict(False)] = ("adapter", "export")
     """Without export, the merged model is removed when its answers are judged."""
     contestants: Texts = ()
     """Outside contestants of the comparison at the end: `chatgpt`, or `name=model@url`."""

@@ -33,8 +33,8 @@ def places(runs: list[Run], jobs: int) -> list[str]:
     if not most:
         return [str(number) for number in range(max(1, jobs))]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = range(len(nvidia_cards())) if visible is None else filter(None, map(str.strip, visible.split(",")))
-    found = [str(one) for one in found] or [str(number) for number in range(most)]  # none seen: as asked for
+    own = map(str, range(len(nvidia_cards()))) if visible is None else map(str.strip, visible.split(","))
+    found = list(filter(None, own)) or [str(number) for number in range(most)]  # none seen: as asked for
     if too_big := [run.name for run in runs if run.devices > len(found)]:
         way_out = "a smaller `gpus:`, or EXECUTOR=slurm or ray on machines that have them"
         raise UserError(f"{', '.join(too_big)} need more cards than the {len(found)} of this machine", way_out)
