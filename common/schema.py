@@ -82,7 +82,7 @@ def check(kind: type[Model], given: Mapping[str, Any], known: Iterable[str] = ()
     names = list(known) or _names(kind)
     problems = [f"{key!r} is not key=value" for key, value in given.items() if value is MALFORMED]
     left = {str(key): value for key, value in given.items() if value is not MALFORMED}
-    missing = {f"missing key {key!r}" for key in left}  # those left out below are not missing
+    missing = {f"missing key {key!r}" for key in given}  # those left out below are not missing
     while True:
         try:
             made = kind.model_validate(left)

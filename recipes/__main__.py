@@ -51,14 +51,13 @@ def render(**names: Any) -> None:
 def train(source: str, limit: int | None, force: bool, track: str | None, **names: Any) -> None:
     """Convert the rows if need be, prepare the model, render the recipe, and train; resumes where it stopped."""
     from recipes import run, webui
-    from recipes.preflight.checks import refuse
     from recipes.recipe import fetch, make_recipe
     from recipes.render import announcement
 
     names["overrides"] = tracked(names["overrides"], track)
     recipe = fetch(make_recipe(**names), source, limit)
     click.echo(announcement(recipe))
-    refuse(show_plan(recipe), force)
+    check(recipe, force)
     webui.offer(recipe)
     run.train(recipe, force)
     note(Path(recipe.folder))
@@ -68,20 +67,19 @@ def train(source: str, limit: int | None, force: bool, track: str | None, **name
 @options("run", "recipe", "limit")
 def plan_command(**names: Any) -> None:
     """Check data, template, hardware, memory, disk, time, packages and licence of a run; starts nothing."""
-    from recipes.preflight.checks import refuse
     from recipes.recipe import make_recipe
 
-    refuse(show_plan(make_recipe(**names)), force=False)
+    check(make_recipe(**names), force=False)
 
 
-def show_plan(recipe: Any) -> Any:
-    """Print the plan of a recipe and return its checks."""
-    from recipes.preflight.checks import checks, text
+def check(recipe: Any, force: bool) -> None:
+    """Print the plan of a recipe; refuse one that cannot work, unless the user insists."""
+    from recipes.preflight.checks import checks, refuse, text
     from recipes.preflight.surroundings import look_around
 
     found = checks(recipe, look_around(recipe, thorough=True))
     click.echo(text(found))
-    return found
+    refuse(found, force)
 
 
 @main.command()

@@ -6,7 +6,7 @@ batches; keeping each row's loss gives a token-weighted mean, a perplexity, and 
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,13 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
     path = folder / "heldout.json"
     if not (folder / "adapter" / "all_results.json").is_file():
         raise UserError(f"{folder} has not been trained yet", recipe.command("train"))
-    files = data_identity(recipe.task)["files"]
+    files, trained = data_identity(recipe.task)["files"], read_manifest(folder)["identity"]
     if not files.get(split, {}).get("rows"):
         how = f"make convert TASK={recipe.task} with more rows"
         raise UserError(
             f"{recipe.task} has no {split} rows", "only a task's rows are split" if is_own(recipe.task) else how
         )
-    trained_on = sha256_of([read_manifest(folder)["identity"], files[split]])
+    trained_on = sha256_of([trained, files[split]])
     known = read_heldout(folder)
     if known and (known["identity"], known["split"]) == (trained_on, split):
         print(f"measured already: {path}")
@@ -53,7 +53,13 @@ def measure(recipe: Recipe, split: str = "test") -> HeldOut:
         ensure_prepared(recipe.backbone, recipe.settings.get("template") or "", recipe.dtype)
     with only_one(folder):
         began = time.monotonic()
-        losses = {who: _measure_one(recipe, who, split) for who in ("base", "tuned")}
+        losses = {}
+        for who in ("base", "tuned"):
+            progress, log = Progress(f"{who} model on {split} rows", 0), folder / "logs" / f"heldout-{who}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            # what LLaMA-Factory prints meanwhile goes to the log
+            with progress, log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+                losses[who] = row_losses(arguments_of(recipe, who, split, trained["settings"]), progress)
         result: HeldOut = {
             "split": split,
             "unit": "nats a token of the answers, weighted by tokens",
@@ -75,20 +81,20 @@ def summarise(base: list[RowLoss], tuned: list[RowLoss]) -> HeldOut:
         raise ValueError("base and tuned were not measured on the same tokens")
     before, after = [loss for loss, _ in base], [loss for loss, _ in tuned]
     change = paired_difference(before, after, tokens)
+
+    def summary(losses: list[float]) -> Loss:
+        loss = sum(losses) / sum(tokens)
+        return {"loss": loss, "perplexity": math.exp(loss)}
+
     return {
         "rows": len(tokens),
         "tokens": sum(tokens),
-        "base": _summary(base),
-        "tuned": _summary(tuned),
+        "base": summary(before),
+        "tuned": summary(after),
         "difference": Interval(mean=change["mean"], low=change["low"], high=change["high"]),
         "rows_better": sum(a < b for a, b in zip(after, before, strict=True)),
         "row_losses": {"tokens": tokens, "base": before, "tuned": after},
     }
-
-
-def _summary(losses: list[RowLoss]) -> Loss:
-    loss = sum(value for value, _ in losses) / sum(tokens for _, tokens in losses)
-    return {"loss": loss, "perplexity": math.exp(loss)}
 
 
 VERDICTS = {
@@ -132,16 +138,6 @@ _OF_THE_MODEL = ("model_", "quantization", "double_quantization")
 _OF_THIS_MACHINE = ("flash_attn", "dataset_dir", "overwrite_cache", "use_cpu", "bf16", "fp16")
 
 
-def _measure_one(recipe: Recipe, who: str, split: str) -> list[RowLoss]:
-    """Measure one model; what LLaMA-Factory prints meanwhile goes to a log."""
-    log = Path(recipe.folder) / "logs" / f"heldout-{who}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    progress = Progress(f"{who} model on {split} rows", 0)
-    with progress, log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        trained = read_manifest(Path(recipe.folder))["identity"]["settings"]
-        return row_losses(arguments_of(recipe, who, split, trained), progress)
-
-
 def row_losses(arguments: dict[str, Any], progress: Progress) -> list[RowLoss]:
     """Return the loss of each row that the arguments name, by the model that they load."""
     import torch
@@ -172,15 +168,15 @@ def batches(order: list[int], lengths: list[int], vocabulary: int) -> Iterator[l
 def _batch_losses(model: Any, rows: list[dict[str, list[int]]]) -> list[RowLoss]:
     """Return each row's loss over its labelled tokens; padding is on the right and masked out."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(len(row["input_ids"]) for row in rows)
+    def padded(lists: Iterable[list[int]], fill: int) -> torch.Tensor:
+        return pad_sequence([torch.tensor(one) for one in lists], batch_first=True, padding_value=fill).to(model.device)
 
-    def padded(key: str, fill: int) -> torch.Tensor:
-        return torch.tensor([row[key] + [fill] * (longest - len(row[key])) for row in rows], device=model.device)
-
-    mask = torch.tensor([[1] * len(r["input_ids"]) + [0] * (longest - len(r["input_ids"])) for r in rows])
-    logits = model(input_ids=padded("input_ids", 0), attention_mask=mask.to(model.device)).logits[:, :-1].float()
-    labels = padded("labels", -100)[:, 1:]
+    tokens = padded((row["input_ids"] for row in rows), 0)
+    mask = padded(([1] * len(row["input_ids"]) for row in rows), 0)
+    logits = model(input_ids=tokens, attention_mask=mask).logits[:, :-1].float()
+    labels = padded((row["labels"] for row in rows), -100)[:, 1:]
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
     counts = (labels != -100).sum(dim=1)
     return [(float(loss), int(count)) for loss, count in zip(losses.sum(dim=1), counts, strict=True)]

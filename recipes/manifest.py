@@ -22,11 +22,10 @@ from recipes.catalog.prices import price_per_hour
 from recipes.llamafactory.keys import groups
 from recipes.llamafactory.results import checkpoints
 from recipes.recipe import Recipe
-from recipes.render import render_all, render_train
+from recipes.render import render_all
 
 PACKAGES = ("llamafactory", "transformers", "torch", "peft", "trl", "accelerate", "datasets", "bitsandbytes")
 NOT_IDENTITY = groups()["without effect"]
-STEP = "sequences an optimizer step"
 
 
 def is_done(folder: Path, step: str) -> bool:
@@ -54,28 +53,26 @@ def identity(recipe: Recipe) -> Identity:
     """Return what decides the trained weights: settings and data. Equal identities are the same run."""
     settings = {key: value for key, value in recipe.settings.items() if key not in NOT_IDENTITY}
     settings["model_name_or_path"] = recipe.model_path  # in whatever precision it is loaded
-    hashes = {
-        name: entry["sha256"] for name, entry in data_identity(recipe.task)["files"].items() if name != "rejected"
+    files = data_identity(recipe.task)["files"]
+    return {
+        "settings": settings,
+        "data": {name: entry["sha256"] for name, entry in files.items() if name != "rejected"},
+        "prepared": sha256_of(recipe.backbone.prepare),
+        "devices": recipe.hardware.world,
     }
-    prepared = sha256_of(recipe.backbone.prepare)
-    return {"settings": settings, "data": hashes, "prepared": prepared, "devices": recipe.hardware.world}
 
 
-def weights_of(one: Identity, devices: int = 1) -> dict[str, Any]:
-    """Return what of an identity decides the trained weights; `devices` where it was not recorded."""
+def weights_of(one: Identity) -> dict[str, Any]:
+    """Return what of an identity decides the trained weights."""
     settings = one["settings"]
     together = settings["per_device_train_batch_size"] * settings.get("gradient_accumulation_steps", 1)
     kept = {
         key: value
         for key, value in settings.items()
-        if key not in [*NOT_IDENTITY, *groups()["how"]] and (value or key != "enable_thinking")
+        if key not in groups()["how"] and (value or key != "enable_thinking")
     }
-    return {
-        **kept,
-        STEP: together * one.get("devices", devices),
-        "the rows": one["data"],
-        "the prepared model": one["prepared"],
-    }
+    step = {"sequences an optimizer step": together * one["devices"]}
+    return kept | step | {"the rows": one["data"], "the prepared model": one["prepared"]}
 
 
 def has_begun(folder: Path) -> bool:
@@ -90,9 +87,8 @@ def write_run(recipe: Recipe, force: bool = False) -> Path:
     weights it is refused. `force` replaces a run of another recipe, and trains a finished one anew.
     """
     folder, wanted = Path(recipe.folder), identity(recipe)
-    known, devices = read_manifest(folder), recipe.hardware.world
-    if known:
-        changed = _differences(weights_of(known["identity"], devices), weights_of(wanted))
+    if known := read_manifest(folder):
+        changed = _differences(weights_of(known["identity"]), weights_of(wanted))
         if changed and has_begun(folder) and not force:
             raise UserError(
                 f"{folder} holds a run of another recipe; changed: {_told(changed)}",
@@ -101,7 +97,8 @@ def write_run(recipe: Recipe, force: bool = False) -> Path:
             )
         if changed or (force and is_done(folder, "train")):
             print(f"replacing the run in {folder} ({'changed: ' + _told(changed) if changed else 'FORCE=1'})")
-            _empty(folder)
+            for path in set(folder.iterdir()) - {folder / ".lock"}:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             known = Manifest()
     trained = is_done(folder, "train")
     for name, text in render_all(recipe).items():
@@ -130,10 +127,10 @@ def write_run(recipe: Recipe, force: bool = False) -> Path:
 
 def _expected(recipe: Recipe) -> Expected:
     """Return what the plan expects of the run, to be held against what it then took."""
-    memory, price = recipe.memory, price_per_hour(recipe.hardware)
+    parts, price = recipe.memory.parts if recipe.memory else {}, price_per_hour(recipe.hardware)
     return {
-        "memory_gib": round(memory.total, 2) if memory else None,
-        "memory_parts_gib": {name: round(gib, 2) for name, gib in memory.parts.items()} if memory else {},
+        "memory_gib": round(recipe.memory.total, 2) if recipe.memory else None,
+        "memory_parts_gib": {name: round(gib, 2) for name, gib in parts.items()},
         "seconds": round(recipe.seconds),
         "dollars_an_hour": price.dollars if price else None,
     }
@@ -149,14 +146,12 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes
 
 
 def _told(changed: Changes) -> str:
-    return ", ".join(
-        key if isinstance(old or new, dict) or key == "the prepared model" else f"{key} ({_set(old)} -> {_set(new)})"
-        for key, (old, new) in changed.items()
-    )
-
-
-def _set(value: Any) -> Any:
-    return "unset" if value is None else value
+    told = []
+    for key, values in changed.items():
+        old, new = ("unset" if value is None else value for value in values)
+        whole = isinstance(values[0] or values[1], dict) or key == "the prepared model"
+        told.append(key if whole else f"{key} ({old} -> {new})")
+    return ", ".join(told)
 
 
 def _as_it_began(recipe: Recipe, changed: Changes) -> str:
@@ -168,22 +163,16 @@ def _as_it_began(recipe: Recipe, changed: Changes) -> str:
     return f"; as it began: {replace(plain, overrides={**plain.overrides, **given}).command('train')}"
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name == ".lock":
-            continue
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def render_only(recipe: Recipe) -> str:
     """Return the training recipe; write the run's files where nothing was or is being trained."""
     folder = Path(recipe.folder)
+    files = render_all(recipe)
     if has_begun(folder) or is_held(folder):
-        return render_train(recipe)
+        return files["recipe.yaml"]
     with only_one(folder):
         if card_of(recipe.task):
             write_run(recipe)
         else:  # what depends on the rows is not decided yet
-            for name, text in render_all(recipe).items():
+            for name, text in files.items():
                 write_text(folder / name, text)
-    return (folder / "recipe.yaml").read_text(encoding="utf-8")
+    return files["recipe.yaml"]

@@ -96,8 +96,7 @@ class Recipe:
     @cached_property
     def memory(self) -> Estimate | None:
         """The expected peak on each device; None when the model's shape is not known."""
-        shape = self.backbone.shape
-        return memory_of(self.backbone, self.settings, self.hardware) if shape else None
+        return memory_of(self.backbone, self.settings, self.hardware) if self.backbone.shape else None
 
     @cached_property
     def seconds(self) -> float:
@@ -149,10 +148,11 @@ class Recipe:
         """Name the model as it was, which LLaMA-Factory takes for granted and does not load with an adapter."""
         if not chosen.get("use_asft_loss"):
             return {}
-        choices = {"ref_model": Choice(self.model_path, "what it is held near; with an adapter it must be named")}
-        if bits := chosen.get("quantization_bit"):
-            choices["ref_model_quantization_bit"] = Choice(bits, "as the model itself")
-        return choices
+        bits = chosen.get("quantization_bit")
+        return {
+            "ref_model": Choice(self.model_path, "what it is held near; with an adapter it must be named"),
+            **({"ref_model_quantization_bit": Choice(bits, "as the model itself")} if bits else {}),
+        }
 
     def _tracking(self, tracker: str) -> Choices:
         """The keys by which LLaMA-Factory logs to a tracker, where TRACK or SET names one."""
@@ -235,15 +235,14 @@ class Recipe:
 
     def command(self, verb: str, with_set: bool = True) -> str:
         """Return the make command that a user types for this run, its SET included."""
-        words = [f"make {verb}", f"TASK={self.task}", f"MODEL={self.backbone.name}"]
-        words += [f"METHOD={self.method.name}"] if self.method.name != "lora" else []
-        words += [f"HARDWARE={self.hardware_name}"] if self.hardware_name != "auto" else []
-        words += [f"VARIANT={self.variant}"] if self.variant else []
-        words += [f"GPUS={self.hardware.devices}"] if self.hardware.devices > 1 else []
-        words += [f"NNODES={self.hardware.nodes}"] if self.hardware.nodes > 1 else []
-        words += ["THINK=1"] if self.think else []
-        words += [f"SET={shlex.quote(as_set(self.overrides))}"] if self.overrides and with_set else []
-        return " ".join(words)
+        usual = {"METHOD": "lora", "HARDWARE": "auto", "VARIANT": "", "GPUS": 1, "NNODES": 1, "THINK": 0, "SET": "''"}
+        words = {
+            "TASK": self.task, "MODEL": self.backbone.name, "METHOD": self.method.name, "HARDWARE": self.hardware_name,
+            "VARIANT": self.variant, "GPUS": self.hardware.devices, "NNODES": self.hardware.nodes,
+            "THINK": int(self.think), "SET": shlex.quote(as_set(self.overrides if with_set else {})),
+        }  # fmt: skip
+        given = [f"{name}={word}" for name, word in words.items() if word != usual.get(name)]
+        return " ".join([f"make {verb}", *given])
 
 
 def make_recipe(
@@ -260,18 +259,10 @@ def make_recipe(
         thinking = ", ".join(name for name, other in backbones().items() if other.thinks)
         raise UserError(f"{backbone.name} does not think before it answers", f"leave THINK out, or MODEL={thinking}")
     return Recipe(
-        task=task,
-        backbone=backbone,
-        method=trained_by,
-        hardware=machine,
-        data=data_facts(task, known.language, limit, known.rows),
-        model_path=model_path(backbone),
-        variant=variant,
-        overrides=read_settings(overrides),
-        hardware_name=hardware,
-        hardware_why=why,
-        think=think,
-    )
+        task=task, backbone=backbone, method=trained_by, hardware=machine, hardware_name=hardware, hardware_why=why,
+        data=data_facts(task, known.language, limit, known.rows), model_path=model_path(backbone), variant=variant,
+        overrides=read_settings(overrides), think=think,
+    )  # fmt: skip
 
 
 def fetch(recipe: Recipe, source: str, limit: int | None) -> Recipe:

@@ -15,30 +15,15 @@ from recipes.llamafactory.launch import CPU_MEMORY, environment
 from recipes.recipe import Recipe
 
 TEMPLATES = HERE / "templates"
+WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+"""What YAML reads as something else than a text."""
 QUANTIZATION = ("quantization_method", "quantization_bit", "quantization_type", "double_quantization")
 
 
 def render_train(recipe: Recipe) -> str:
     """Render recipe.yaml."""
-    limits = []
-    if recipe.backbone.gated:
-        limits.append(f"gated: accept its licence at its page on the hub ({recipe.backbone.hub}), then `hf auth login`")
-    if recipe.backbone.licence:
-        limits.append(f"licence {recipe.backbone.licence}")
-    return fill(
-        TEMPLATES / "train.yaml.jinja",
-        task=recipe.task,
-        backbone=recipe.backbone,
-        method=recipe.method,
-        hardware=recipe.hardware,
-        folder=recipe.folder,
-        command=recipe.command("train"),
-        change=recipe.command("train", with_set=False),
-        launch=_launch(recipe),
-        needs=f"data/{recipe.task} (make convert TASK={recipe.task}) and the model {recipe.loaded_path}",
-        limits="; ".join(limits),
-        sections=[(title, _lines(part)) for title, part in _sections(recipe.choices) if part],
-    )  # fmt: skip
+    sections = [(title, _lines(part)) for title, part in _sections(recipe.choices) if part]
+    return fill(TEMPLATES / "train.yaml.jinja", recipe=recipe, launch=_launch(recipe), sections=sections)
 
 
 def _launch(recipe: Recipe) -> str:
@@ -65,8 +50,7 @@ def render_export(recipe: Recipe) -> str:
         "export_device": Choice("cpu"),
         "export_legacy_format": Choice(False),
     }
-    command = recipe.command("export")
-    return fill(TEMPLATES / "export.yaml.jinja", folder=recipe.folder, command=command, lines=_lines(choices))
+    return fill(TEMPLATES / "export.yaml.jinja", recipe=recipe, lines=_lines(choices))
 
 
 def render_serve(recipe: Recipe, who: str) -> str:
@@ -82,14 +66,12 @@ def serve_choices(recipe: Recipe, who: str) -> Choices:
     choices, why = recipe.model_choices(), recipe.why_four_bits
     if who == "tuned":
         choices |= recipe.tuned_choices() if why else {"model_name_or_path": Choice(f"{recipe.folder}/export")}
+    stored = "the huggingface backend computes in what the weights are stored in"
+    dtype = Choice(recipe.dtype or recipe.backbone.dtype or "auto", stored)
     if why:
         choices |= _quantization(recipe, why)
-    choices["infer_backend"] = Choice("huggingface")
-    if why:
-        choices["infer_dtype"] = Choice(computed(recipe.settings), "as in training")
-    else:
-        stored = "the huggingface backend computes in what the weights are stored in"
-        choices["infer_dtype"] = Choice(recipe.dtype or recipe.backbone.dtype or "auto", stored)
+        dtype = Choice(computed(recipe.settings), "as in training")
+    choices |= {"infer_backend": Choice("huggingface"), "infer_dtype": dtype}
     return choices | {key: Choice(value, "both sides alike") for key, value in recipe.backbone.serving.items()}
 
 
@@ -105,10 +87,8 @@ def _quantization(recipe: Recipe, why: str) -> Choices:
 
 def announcement(recipe: Recipe) -> str:
     """Say what will be trained, on what, and each derived choice with its reason."""
-    card = card_of(recipe.task)
-    return fill(
-        TEMPLATES / "announcement.txt.jinja", recipe=recipe, card=card, announced=groups()["announced"]
-    ).rstrip()
+    facts = {"recipe": recipe, "card": card_of(recipe.task), "announced": groups()["announced"]}
+    return fill(TEMPLATES / "announcement.txt.jinja", **facts).rstrip()
 
 
 def render_all(recipe: Recipe) -> dict[str, str]:
@@ -138,17 +118,9 @@ def _lines(choices: Choices) -> list[str]:
 
 def _scalar(value: Any) -> str:
     """Write one value as YAML 1.1 and 1.2 both read it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return "null"
-    if isinstance(value, float):
-        text = repr(value)
-        mantissa, exponent, power = text.partition("e")
-        return f"{mantissa}{'' if '.' in mantissa else '.0'}e{int(power):+d}" if exponent else text
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z./][\w./,-]*", value) and value.lower() not in _WORDS:
+    if isinstance(value, float) and "e" in repr(value):
+        mantissa, _, power = repr(value).partition("e")
+        return f"{mantissa}{'' if '.' in mantissa else '.0'}e{int(power):+d}"
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z./][\w./,-]*", value) and value.lower() not in WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}

@@ -17,8 +17,7 @@ from recipes.llamafactory.launch import environment, llamafactory, watched
 from recipes.llamafactory.results import checkpoints, peak_vram, seconds_spent, step_of, whole_loss
 from recipes.llamafactory.training_log import TrainingProgress
 from recipes.manifest import finish, is_done, write_run
-from recipes.preflight.expected import cannot_merge
-from recipes.preflight.surroundings import weights_on_disk
+from recipes.preflight.surroundings import cannot_merge, weights_on_disk
 from recipes.prepare.prepare import ensure_prepared
 from recipes.recipe import Recipe
 
@@ -61,33 +60,27 @@ def export(recipe: Recipe) -> None:
             print(f"exported already: {folder}/export")
             return
         if why := too_big_to_merge(recipe):
-            raise UserError(f"not exported: {why}", _without_export(recipe))
+            answer = recipe.command("answer", with_set=False)
+            without = f"{answer} does without it: 4-bit weights with {recipe.folder}/adapter beside them"
+            elsewhere = "the same command on a machine with more RAM, the run's folder copied there"
+            raise UserError(f"not exported: {why}", without if recipe.why_four_bits else elsewhere)
         for name in ("export", "gguf"):
             shutil.rmtree(folder / name, ignore_errors=True)
         with Progress("exporting", 0) as progress:
             seconds = llamafactory(folder, "export", "export.yaml", lambda _: progress.show())
-        said = _finish_export(recipe)
+        said = _finish_export(recipe, folder)
         finish(folder, "export", seconds, {"tried": said})
         print(f"exported: {folder}/export ({seconds:.0f} s); it {said}")
 
 
 def too_big_to_merge(recipe: Recipe) -> str:
     """Return why this machine cannot merge the run's adapter, "" when it can or the merged model is here already."""
-    if is_done(Path(recipe.folder), "export"):
-        return ""
-    return cannot_merge(recipe, weights_on_disk(recipe), ram_gb())
+    done = is_done(Path(recipe.folder), "export")
+    return "" if done else cannot_merge(recipe, weights_on_disk(recipe), ram_gb())
 
 
-def _without_export(recipe: Recipe) -> str:
-    if recipe.why_four_bits:
-        answer = recipe.command("answer", with_set=False)
-        return f"{answer} does without it: 4-bit weights with {recipe.folder}/adapter beside them"
-    return "the same command on a machine with more RAM, the run's folder copied there"
-
-
-def _finish_export(recipe: Recipe) -> str:
+def _finish_export(recipe: Recipe, folder: Path) -> str:
     """Complete the exported folder and let its model generate, in a process of its own; return what it said."""
-    folder = Path(recipe.folder)
     log = folder / "logs" / "export.log"
     command = [sys.executable, "-m", "recipes.export.finish", f"{folder}/export.yaml", recipe.loaded_path]
     cure = "if the loss was fine, the export went wrong: the export command again; if not, train with a smaller rate"

@@ -29,16 +29,13 @@ def offer(recipe: Recipe) -> None:
     page = saved_configuration(recipe.settings | {"model_name_or_path": recipe.model_path})
     page["train.dataset_dir"] = "." if is_own(recipe.task) else DATA.as_posix()
     write_text(CONFIGS / f"{name}.yaml", yaml.safe_dump(page, allow_unicode=True))
-    known = _user_config()
+    known: dict[str, Any] = {"lang": None, "hub_name": None, "last_model": None, "path_dict": {}, "cache_dir": None}
+    if USER_CONFIG.is_file():
+        known |= yaml.safe_load(USER_CONFIG.read_text(encoding="utf-8")) or {}
     if CUSTOM not in known["path_dict"]:
         known["path_dict"][CUSTOM] = recipe.model_path
         known["last_model"] = known["last_model"] or CUSTOM
         write_text(USER_CONFIG, yaml.safe_dump(known, allow_unicode=True))
-
-
-def _user_config() -> dict[str, Any]:
-    found = yaml.safe_load(USER_CONFIG.read_text(encoding="utf-8")) if USER_CONFIG.is_file() else None
-    return {"lang": None, "hub_name": None, "last_model": None, "path_dict": {}, "cache_dir": None, **(found or {})}
 
 
 def launch(port: int) -> None:

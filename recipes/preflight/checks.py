@@ -17,9 +17,8 @@ from recipes.estimate.duration import in_words
 from recipes.estimate.memory import computed
 from recipes.llamafactory.keys import known_templates
 from recipes.preflight.conflicts import conflicts, wrong_form
-from recipes.preflight.expected import disk_gb, ram_held
 from recipes.preflight.suggest import shorter, suggestions
-from recipes.preflight.surroundings import Surroundings
+from recipes.preflight.surroundings import Surroundings, disk_gb, ram_held
 from recipes.recipe import Recipe
 
 DAY = 86_400
@@ -112,11 +111,12 @@ def _template(recipe: Recipe, around: Surroundings) -> Check:
         return Check("template", OK, f"{name}, LLaMA-Factory's own")
     if recipe.backbone.prepare:
         return Check("template", OK, f"its own, in {recipe.model_path}, where it is put and tried before training")
-    if around.own_template is False:
-        hint = template_hint(recipe.backbone.architecture)
-        return Check("template", BAD, f"{recipe.model_path} has no chat template", hint)
-    status = OK if around.own_template else OPEN
-    return Check("template", status, "the one in the model's tokenizer" + ("" if around.own_template else ", not here"))
+    if around.own_template:
+        return Check("template", OK, "the one in the model's tokenizer")
+    if around.own_template is None:
+        return Check("template", OPEN, "the one in the model's tokenizer, not here")
+    hint = template_hint(recipe.backbone.architecture)
+    return Check("template", BAD, f"{recipe.model_path} has no chat template", hint)
 
 
 def _hardware(recipe: Recipe, around: Surroundings) -> Check:
@@ -162,11 +162,9 @@ def _memory(recipe: Recipe, around: Surroundings) -> Check:
 
 
 def _disk(recipe: Recipe, around: Surroundings) -> Check:
-    needed, download = disk_gb(recipe, downloaded=True), 0.0
-    if not around.downloaded:
-        download = disk_gb(recipe, downloaded=False) - needed
-    elsewhere = around.hub_free_gb is not None  # then the download does not count here
-    here = needed + (0 if elsewhere else download)
+    needed = disk_gb(recipe, downloaded=True)
+    download = disk_gb(recipe, around.downloaded) - needed
+    here = needed + (download if around.hub_free_gb is None else 0)
     what = "model, checkpoints and export" if here > needed else "checkpoints and export"
     words = f"about {here:.0f} GB for {what}; {around.disk_free_gb:.0f} GB are free"
     if recipe.backbone.shape is None:

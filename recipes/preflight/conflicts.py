@@ -47,8 +47,9 @@ def conflicts(method: Method, hardware: Hardware, settings: Mapping[str, Any]) -
     return found
 
 
-def form_of(entry: Mapping[str, Any]) -> str:
+def form_of(entry: Any) -> str:
     """Return the form of a data set's rows from its entry in dataset_info.json."""
+    entry = entry if isinstance(entry, dict) else {}
     columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
     if entry.get("ranking"):
         return "pairs"
@@ -57,9 +58,8 @@ def form_of(entry: Mapping[str, Any]) -> str:
 
 def wrong_form(method: Method, form: str) -> str:
     """Return what is wrong with rows of this form for the method, "" when they are right."""
-    if form == method.rows:
-        return ""
-    return f"METHOD={method.name} needs rows that are {ROWS[method.rows]}; these are {ROWS[form]}"
+    wrong = f"METHOD={method.name} needs rows that are {ROWS[method.rows]}; these are {ROWS[form]}"
+    return "" if form == method.rows else wrong
 
 
 def packages_of(needs: Iterable[str], settings: Mapping[str, Any]) -> set[str]:

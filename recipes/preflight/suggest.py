@@ -3,21 +3,22 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from recipes.catalog.catalog import hardware_profiles, methods
 from recipes.catalog.datasets import is_own
 from recipes.estimate.duration import in_words
-from recipes.estimate.memory import Estimate
-from recipes.preflight.expected import ram_held
+from recipes.preflight.surroundings import ram_held
 from recipes.recipe import Recipe
 
 
 def suggestions(recipe: Recipe) -> list[str]:
     """Return changes that would make it fit, the smallest first."""
     tries = [*_other_settings(recipe), *_other_methods(recipe), *_more_cards(recipe)]
-    found = [(words, other, other.memory) for words, other in tries]
-    fitting = [(words, other, needed) for words, other, needed in found if needed and _fits(other, needed)]
-    return [f"{words}{_spread(other)} would take {needed.total:.1f} GiB" for words, other, needed in fitting][:3]
+    fitting = [(words, other, other.memory) for words, other in tries if _fits(other)]
+    return [f"{words}{_spread(other)} would take {needed.total:.1f} GiB" for words, other, needed in fitting if needed][
+        :3
+    ]
 
 
 EVENING = 4 * 3600
@@ -39,23 +40,23 @@ def shorter(recipe: Recipe) -> list[str]:
 
 def _faster_cards(recipe: Recipe) -> list[str]:
     """Return the hardware on which it is done in an evening, the slowest that does first; else the fastest."""
-    machines = [
-        (f"HARDWARE={name}" + (f" GPUS={count}" if count > 1 else ""), card.model_copy(update={"devices": count}))
-        for count in (1, 4, 8)
-        for name, card in hardware_profiles().items()
-        if card.kind == "cuda"
+    profiles = [(name, card) for name, card in hardware_profiles().items() if card.kind == "cuda"]
+    ready = [
+        replace(recipe, hardware=card.model_copy(update={"devices": count}), hardware_name=name)
+        for count, (name, card) in product((1, 4, 8), profiles)
     ]
-    ready = [(words, replace(recipe, hardware=card, hardware_name=words)) for words, card in machines]
-    timed = sorted(((other.seconds, words, other) for words, other in ready), key=lambda found: -found[0])
-    fitting = [(seconds, words) for seconds, words, other in timed if other.memory and _fits(other, other.memory)]
-    enough = [found for found in fitting if found[0] <= EVENING][:1] or fitting[-1:]
+    fitting = sorted(filter(_fits, ready), key=lambda other: -other.seconds)
+    enough = [other for other in fitting if other.seconds <= EVENING][:1] or fitting[-1:]
     return [
-        f"{words} would take about {in_words(seconds)}" for seconds, words in enough if seconds < recipe.seconds / 2
-    ]
+        f"HARDWARE={other.hardware_name}" + (f" GPUS={count}" if (count := other.hardware.devices) > 1 else "")
+        + f" would take about {in_words(other.seconds)}"
+        for other in enough
+        if other.seconds < recipe.seconds / 2
+    ]  # fmt: skip
 
 
-def _fits(recipe: Recipe, needed: Estimate) -> bool:
-    return needed.verdict(recipe.hardware.memory_gb) == "fits"
+def _fits(recipe: Recipe) -> bool:
+    return recipe.memory is not None and recipe.memory.verdict(recipe.hardware.memory_gb) == "fits"
 
 
 def _spread(recipe: Recipe) -> str:
@@ -94,7 +95,6 @@ def _more_cards(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
         ways = set()
         for count in counts:
             spread = replace(other, hardware=other.hardware.model_copy(update={"devices": count}))
-            needed = spread.memory
-            if needed and _fits(spread, needed) and (way := _spread(spread)) not in ways:
+            if _fits(spread) and (way := _spread(spread)) not in ways:
                 ways.add(way)
                 yield f"{words} GPUS={count}".strip(), spread

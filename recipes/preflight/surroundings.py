@@ -1,9 +1,11 @@
-"""What a plan must know of this machine: rows, model files, disk, packages, the hub's token. Loads nothing heavy."""
+"""What a plan must know of this machine (rows, model files, disk, packages, token), and what a run takes of it.
+
+Loads nothing heavy.
+"""
 
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +16,8 @@ from common.hub import hub_cache, hub_home, snapshot
 from common.paths import RUNS
 from recipes.catalog.datasets import INFO, card_of
 from recipes.catalog.machine import nvidia_driver, ram_gb
+from recipes.estimate.memory import GIB, held_in_ram
+from recipes.estimate.weights import saved_bytes
 from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import uses_ray
 from recipes.llamafactory.trial import PLAIN, ask, blind
@@ -21,6 +25,10 @@ from recipes.preflight.conflicts import form_of, packages_of
 from recipes.prepare.prepare import is_prepared
 from recipes.prepare.weights import faults
 from recipes.recipe import Recipe
+
+LOGS_GB = 0.2
+EXPORT_GIB = 2.0
+"""What merging takes beside the weights: Python with torch in it, and one file of the result."""
 
 
 @dataclass(frozen=True)
@@ -60,30 +68,34 @@ class Surroundings:
 
 def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
     """Collect what the checks of a plan need; `thorough`: ask LLaMA-Factory and torch too, which takes seconds."""
-    card, there = card_of(recipe.task), recipe.overrides
-    by_card = recipe.hardware_name == "auto" and recipe.hardware.kind == "cuda"
-    found = ask(recipe.settings) if thorough and (by_card or set(there) - PLAIN) else None
+    card, there, folder = card_of(recipe.task), recipe.overrides, _model_folder(recipe)
+    own_hardware = recipe.hardware_name == "auto"
+    by_card, by_set = own_hardware and recipe.hardware.kind == "cuda", bool(set(there) - PLAIN)
+    found = ask(recipe.settings) if thorough and (by_card or by_set) else None
+    packages = packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
+    files = [key for key in groups()["files"] if key in there]
+    config = folder / "tokenizer_config.json" if folder else None
+    prepared = Path(recipe.loaded_path).is_dir() and is_prepared(recipe.backbone, recipe.dtype)
     return Surroundings(
-        form=_form(recipe.task) if card else "",
+        form=form_of(read_object(INFO).get(recipe.task)) if card else "",
         source=card["source"] if card else "",
         lengths=card["lengths"] if card else {},
-        own_template=_own_template(_model_folder(recipe)),
-        faults=_faults(recipe),
-        downloaded=_is_downloaded(recipe),
+        own_template=(folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+        if folder and config and config.is_file()
+        else None,
+        # What the hub's client has of a model grows as it is asked for; a folder of one's own must hold all.
+        faults=tuple(faults(folder, complete=Path(recipe.model_path).is_dir())) if folder else (),
+        downloaded=prepared or any(weight_files(recipe)),
         disk_free_gb=shutil.disk_usage(_nearest(RUNS)).free / 1e9,
         hub_free_gb=_free_elsewhere(hub_cache()),
-        ram_gb=ram_gb() if recipe.hardware_name == "auto" else 0.0,
-        missing_packages=missing(
-            packages_of(recipe.method.needs, recipe.settings) | ({"ray"} if uses_ray() else set())
-        ),
+        ram_gb=ram_gb() if own_hardware else 0.0,
+        missing_packages=missing(packages),
         has_token=has_token(),
         mirror=os.environ.get("HF_ENDPOINT", "") or ("ModelScope" if os.environ.get("USE_MODELSCOPE_HUB") else ""),
         ray=uses_ray(),
         cpu_cores=os.cpu_count() or 1,
-        absent=tuple(
-            f"{key}={there[key]}" for key in groups()["files"] if key in there and not Path(str(there[key])).exists()
-        ),
-        refused=found.refused if found and set(there) - PLAIN else "",
+        absent=tuple(f"{key}={there[key]}" for key in files if not Path(str(there[key])).exists()),
+        refused=found.refused if found and by_set else "",
         blind=blind(found.torch, recipe.hardware.devices, recipe.hardware.compute_capability)
         if found and by_card
         else "",
@@ -91,29 +103,10 @@ def look_around(recipe: Recipe, thorough: bool = False) -> Surroundings:
     )
 
 
-def _form(task: str) -> str:
-    entry = read_object(INFO).get(task)
-    return form_of(entry if isinstance(entry, dict) else {})
-
-
 def _model_folder(recipe: Recipe) -> Path | None:
     """Return the prepared, local or downloaded folder of the backbone; None when it is not here."""
-    for folder in (Path(recipe.loaded_path), Path(recipe.model_path)):
-        if folder.is_dir():
-            return folder
-    return snapshot(recipe.model_path)
-
-
-def _faults(recipe: Recipe) -> tuple[str, ...]:
-    folder = _model_folder(recipe)
-    # What the hub's client has of a model grows as it is asked for; a folder of one's own must hold all.
-    return tuple(faults(folder, complete=Path(recipe.model_path).is_dir())) if folder else ()
-
-
-def _own_template(folder: Path | None) -> bool | None:
-    if folder is None or not (config := folder / "tokenizer_config.json").is_file():
-        return None
-    return (folder / "chat_template.jinja").is_file() or "chat_template" in read_json(config)
+    here = [folder for folder in (Path(recipe.loaded_path), Path(recipe.model_path)) if folder.is_dir()]
+    return here[0] if here else snapshot(recipe.model_path)
 
 
 def _nearest(folder: Path) -> Path:
@@ -125,12 +118,6 @@ def _free_elsewhere(folder: Path) -> float | None:
     """Return the GB free on a folder's disk; None when that is the disk of runs/."""
     there = _nearest(folder)
     return None if there.stat().st_dev == _nearest(RUNS).stat().st_dev else shutil.disk_usage(there).free / 1e9
-
-
-def _is_downloaded(recipe: Recipe) -> bool:
-    if Path(recipe.loaded_path).is_dir() and is_prepared(recipe.backbone, recipe.dtype):
-        return True
-    return any(weight_files(recipe))
 
 
 def weights_on_disk(recipe: Recipe) -> int:
@@ -152,9 +139,26 @@ def has_token() -> bool:
 
 def missing(packages: set[str]) -> tuple[str, ...]:
     """Return those of the packages that are not installed."""
-    installed = set()
-    for name in packages:
-        with suppress(metadata.PackageNotFoundError):
-            metadata.version(name)
-            installed.add(name)
-    return tuple(sorted(packages - installed))
+    return tuple(sorted(name for name in packages if not list(metadata.distributions(name=name))))
+
+
+def ram_held(recipe: Recipe) -> float:
+    """Return the GiB that a run holds in RAM in place of its cards."""
+    return held_in_ram(recipe.backbone.shape, recipe.settings, recipe.backbone.dtype) if recipe.backbone.shape else 0.0
+
+
+def disk_gb(recipe: Recipe, downloaded: bool) -> float:
+    """Estimate the disk a run takes, GB: the download, two checkpoints, what was trained, the exported model."""
+    shape = recipe.backbone.shape
+    if not shape:
+        return LOGS_GB
+    saved, checkpoint = saved_bytes(shape, recipe.settings)
+    return (2 * shape.parameters * (1 if downloaded else 2) + saved + 2 * checkpoint) / 1e9 + LOGS_GB
+
+
+def cannot_merge(recipe: Recipe, weights: int, ram_gib: float) -> str:
+    """Return why the adapter cannot be merged in this much RAM, "" when it can; `weights`: bytes of the backbone."""
+    needed = weights / GIB + EXPORT_GIB
+    if not recipe.method.adapter or not weights or needed <= ram_gib:
+        return ""
+    return f"merging takes about {needed:.0f} GiB of RAM, and this machine has {ram_gib:.1f}"

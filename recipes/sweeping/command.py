@@ -17,7 +17,6 @@ from recipes.sweeping.planning.preview import table as plan_table
 from recipes.sweeping.planning.resolve import resolve
 from recipes.sweeping.planning.sweep_file import read, read_sweep_file, replaced
 from recipes.sweeping.running import local, on_ray, one_run, progress_table, slurm
-from recipes.sweeping.running import state as states
 from recipes.sweeping.running.compare import compare
 
 EXECUTORS = {"local": local.execute, "ray": on_ray.execute, "slurm": slurm.execute}
@@ -67,7 +66,7 @@ def sweep(file: str, *, name: str = "", dry: bool = False, force: bool = False, 
         print(plan_table(plan), flush=True)
         refuse(plan, problems)
         plan.save()
-        waiting = [run.id for run in plan.runs if not states.is_done(plan, run)]
+        waiting = [run for run in plan.runs if not one_run.is_done(plan, run)]
         if len(waiting) < len(plan.runs):
             print(f"{len(plan.runs) - len(waiting)} of {len(plan.runs)} are done already", flush=True)
         if waiting:
@@ -93,8 +92,8 @@ def planned(file: str, *, name: str = "", force: bool = False, overrides: str = 
         if not given:
             return replace(before, force=force)
         path, name = before.file, before.name
-        content = yaml.safe_load(before.content) if before.content else read_sweep_file(Path(path))
-        typed = shlex.split(before.typed)[2:] or [f"SWEEP={path}"]
+        content = yaml.safe_load(before.content)
+        typed = shlex.split(before.typed)[2:]
     plan = resolve(read(content, given, path), name, path, before)
     typed += [f"{key.upper()}={as_set(value) if key == 'set' else value}" for key, value in given.items()]
     return replace(
@@ -113,11 +112,8 @@ def _refuse_another(plan: Plan) -> None:
     if not before or plan.force:
         return
     kept = {run.id for run in plan.runs}
-    lost = [
-        f"run {run.name} ({run.folder}) is not in it"
-        for run in before.runs
-        if run.id not in kept and read_state(before, run).state != FAILED
-    ]
+    gone = [run for run in before.runs if run.id not in kept and read_state(before, run).state != FAILED]
+    lost = [f"run {run.name} ({run.folder}) is not in it" for run in gone]
     lost += [
         f"{key.upper()} was {getattr(before, key) or 'not given'}, now {getattr(plan, key) or 'not given'}"
         for key in ("source", "limit")
@@ -125,14 +121,14 @@ def _refuse_another(plan: Plan) -> None:
     ]
     if lost:
         raise UserError(
-            f"{plan.name} was started as another plan ({before.typed or before.file}):\n  - " + "\n  - ".join(lost),
+            f"{plan.name} was started as another plan ({before.typed}):\n  - " + "\n  - ".join(lost),
             f"SWEEP={plan.name} goes on with that one, NAME=another keeps both, FORCE=1 replaces it",
         )
 
 
 def _ended(plan: Plan) -> bool:
     """Say how it ended; return whether all runs are done."""
-    undone = [run for run in plan.runs if not states.is_done(plan, run)]
+    undone = [run for run in plan.runs if not one_run.is_done(plan, run)]
     print("\n" + "\n".join(progress_table.lines(plan)))
     for task in plan.tasks:
         if (page := plan.compare(task) / "result.html").is_file():

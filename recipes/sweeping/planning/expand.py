@@ -1,25 +1,29 @@
-"""From a sweep's axes to its runs: every combination, or one axis off the baseline at a time, or a list. Pure."""
+"""From a sweep's axes to its runs: every combination, or one axis off the baseline at a time, or a list."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
+from common.files import sha256_of
 from common.names import MIX, VARIANT, root_task
+from common.overrides import as_set
 from common.paths import folder_name
 from recipes.llamafactory.keys import groups, known_keys
 from recipes.manifest import NOT_IDENTITY
+from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
-LONGEST = 32
-"""Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
+LONGEST = 96
+"""Bytes of a variant, which is part of the names of files; a longer one is cut, and ends in a hash of all of it."""
 DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {}), "mix": ""}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Draft:
-    """A run as the sweep file means it, before anything was looked up."""
+    """A run as the sweep file means it; its recipe is put together when all names are known to be right."""
 
     words: Settings
     """task (its mix included), model, method, hardware, gpus; data: name of the variant, the converter's settings."""
@@ -31,6 +35,11 @@ class Draft:
     """In a sweep of one axis at a time: the axis that is off the baseline; "" in the baseline itself."""
     group: tuple[Any, ...] = ()
     """The values of the words that the whole comparison is done for: a baseline holds within a group."""
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Its recipe, on this machine."""
+        return make_recipe(**{key: self.words[key] for key in WORDS}, overrides=as_set(self.settings))
 
 
 def drafts(file: SweepFile) -> list[Draft]:
@@ -74,24 +83,28 @@ def _baseline_value(file: SweepFile, axis: str) -> Value:
     return Value(None, {}) if own else values[0]
 
 
-def baselines(file: SweepFile, found: list[Draft], points: list[dict[str, Any]]) -> list[int | None]:
-    """Return for each run the number of the one that it is compared with."""
+def baselines(file: SweepFile, found: list[Draft]) -> dict[Draft, Draft | None]:
+    """Return for each run the one that it is compared with."""
     if file.mode == "one-at-a-time" and not file.runs:
-        starts = {draft.group: number for number, draft in enumerate(found) if not draft.off}
-        return [starts[draft.group] for draft in found]
-    if not file.baseline:
-        return [None] * len(found)
-    wanted = [{key: str(value) for key, value in (point | file.baseline).items()} for point in points]
-    texts = [{key: str(value) for key, value in point.items()} for point in points]
-    return [texts.index(one) if one in texts else None for one in wanted]
+        starts = {draft.group: draft for draft in found if not draft.off}
+        return {draft: starts[draft.group] for draft in found}
+
+    def place(point: Settings) -> frozenset[tuple[str, str]]:
+        return frozenset((axis, str(label)) for axis, label in point.items())
+
+    at = {place(draft.point): draft for draft in reversed(found)}
+    return {draft: at.get(place(draft.point | file.baseline)) if file.baseline else None for draft in found}
 
 
-def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], named: str) -> str:
-    """Return what tells a run's folder from that of the plain recipe: `rank-8`.
+def variant_of(draft: Draft, varying: Iterable[str]) -> str:
+    """Return what tells a run's folder from that of the plain recipe: `rank-8-alpha-16`.
 
-    It spells out every setting that differs from the recipe's `own`, so that sweeps share a run that is the same in
-    both; where that is too long, it is `named`.
+    It spells out every setting that differs from what method and backbone say by themselves, whatever the hardware, and
+    nothing of the sweep: sweeps share a run that is the same in both.
     """
+    recipe = draft.recipe
+    plain = replace(recipe, overrides={}).settings
+    own = {key: plain[key] for key in (*recipe.method.settings, *recipe.backbone.settings, "seed") if key in plain}
     settings = {
         key: value
         for key, value in draft.settings.items()
@@ -99,19 +112,21 @@ def variant_of(draft: Draft, own: Mapping[str, Any], varying: Iterable[str], nam
     }
     settings |= {key: draft.words[key] for key in ("hardware", "gpus") if key in varying}
     text = "-".join(slug(f"{groups()['short'].get(key, key)}-{value}") for key, value in settings.items())
-    return text if len(text) <= LONGEST else named
+    if len(whole := text.encode()) <= LONGEST:
+        return text
+    return f"{whole[:LONGEST].decode(errors='ignore')}-{sha256_of(text)[:8]}"
 
 
-def name_of(draft: Draft, point: Mapping[str, Any], varying: Iterable[str], start: bool) -> str:
+def name_of(draft: Draft, varying: Iterable[str], start: bool) -> str:
     """Return what a run is called among those of its sweep that are asked the same questions.
 
     Its task is left out; what is mixed with the task's own rows (law_zh+rewritten) is not.
     """
     parts = []
     for key in varying:
-        if key not in point or (key not in WORDS and (start or (draft.off and key != draft.off))):
+        if key not in draft.point or (key not in WORDS and (start or (draft.off and key != draft.off))):
             continue
-        label = str(point[key])
+        label = str(draft.point[key])
         if key == "task":
             label = label.removeprefix(root_task(label)).lstrip(MIX + VARIANT)
         elif key == "model":

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import NamedTuple
 
 from common.errors import UserError
 from common.llm.default_judge import auto_judge, likely_dollars
@@ -11,9 +10,7 @@ from common.sweep_files import Plan, Run
 from common.templates import fill
 from recipes.estimate.duration import in_words
 from recipes.preflight.checks import BAD, OPEN, checks
-from recipes.preflight.expected import disk_gb, ram_held
-from recipes.preflight.surroundings import look_around
-from recipes.recipe import Recipe
+from recipes.preflight.surroundings import disk_gb, look_around, ram_held
 from recipes.render import TEMPLATES
 from recipes.sweeping.planning.resolve import content_key, recipe_of, without_repeats
 
@@ -24,32 +21,30 @@ OTHER_RAM_GB = 12
 """For torch, the encoded rows and their workers."""
 
 
-class Problem(NamedTuple):
-    """Why a run cannot work; without a name, why all of them together cannot."""
-
-    run: str
-    why: str
+Problem = tuple[str, str]
+"""A run's name, and why it cannot work; without a name, why all of them together cannot."""
 
 
 def completed(plan: Plan) -> tuple[Plan, list[Problem]]:
     """Return the plan with what each run takes, and every run that cannot work, with the reason."""
-    runs, problems = [], list[Problem]()
+    runs, problems, fetched = [], list[Problem](), set[str]()
     recipes = {run.id: recipe_of(run) for run in plan.runs}
-    fetched: set[str] = set()
     free = float("inf")
     for run in plan.runs:
         recipe = recipes[run.id]
         around = look_around(recipe)
         found = checks(recipe, around)
-        problems += [Problem(run.name, f"{check.title}: {check.words}") for check in found if check.status == BAD]
-        memory = recipe.memory
+        problems += [(run.name, f"{check.title}: {check.words}") for check in found if check.status == BAD]
+        memory, shape = recipe.memory, recipe.backbone.shape
+        # of its machine: merging the export holds the whole model there
+        ram = round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
         expected = {
             "memory_gib": round(memory.total, 2) if memory else None,
             "room_gib": round(recipe.hardware.memory_gb, 1),
             "unsure": any(check.title == "memory" and check.status == OPEN for check in found),
             "seconds": round(recipe.seconds),
             "dollars": recipe.dollars,
-            "ram_gb": ram_gb(recipe),
+            "ram_gb": ram,
             "disk_gb": round(disk_gb(recipe, around.downloaded or recipe.model_path in fetched), 1),
         }
         fetched.add(recipe.model_path)
@@ -58,14 +53,8 @@ def completed(plan: Plan) -> tuple[Plan, list[Problem]]:
         runs.append(replace(run, key=content_key(run, recipe), devices=devices, expected=expected))
     plan = without_repeats(replace(plan, runs=runs), recipes)
     if (needed := sum(run.expected["disk_gb"] for run in plan.runs)) > free:
-        problems.append(Problem("", f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free"))
+        problems.append(("", f"disk: all runs together take about {needed:.1f} GB, {free:.1f} GB are free"))
     return plan, problems
-
-
-def ram_gb(recipe: Recipe) -> int | None:
-    """Return about what a run takes of its machine's RAM: merging the export holds the whole model there."""
-    shape = recipe.backbone.shape
-    return round(OTHER_RAM_GB + 1.2 * 2 * shape.parameters / 1e9 + ram_held(recipe)) if shape else None
 
 
 def refuse(plan: Plan, problems: list[Problem]) -> None:
@@ -77,12 +66,9 @@ def refuse(plan: Plan, problems: list[Problem]) -> None:
 
 def cannot_work(problems: list[Problem]) -> tuple[str, str]:
     """Return which runs cannot work, and how to go on without them."""
-    told = [": ".join(filter(None, problem)) for problem in problems]
-    names = " ".join(dict.fromkeys(problem.run for problem in problems if problem.run))
-    less_disk = "fewer runs, or `keep: [adapter]`, take less disk"
-    return "these runs cannot work:\n  - " + "\n  - ".join(
-        told
-    ), f'SKIP="{names}" leaves them out' if names else less_disk
+    told = "\n  - ".join(["these runs cannot work:", *(": ".join(filter(None, problem)) for problem in problems)])
+    names = " ".join(dict.fromkeys(run for run, _ in problems if run))
+    return told, f'SKIP="{names}" leaves them out' if names else "fewer runs, or `keep: [adapter]`, take less disk"
 
 
 def table(plan: Plan) -> str:
@@ -96,17 +82,12 @@ def table(plan: Plan) -> str:
         time = in_words(expected["seconds"]) if expected["seconds"] else "not known"
         rows.append((run.name, memory, time, f"{expected['disk_gb']} GB", run.folder))
     judges = [auto_judge() if name == "auto" else name for name in plan.judge.replace(",", " ").split()]
-    count = judgments(plan)
+    met = [meetings(runs, plan.contestants) for task in plan.tasks if len(runs := plan.of_task(task)) > 1]
+    count = 40 * (len(plan.runs) + sum(map(len, met)))  # each run against its base, then the models of a task
     return fill(
         TEMPLATES / "plan.txt.jinja", plan=plan, rows=aligned(rows), in_words=in_words, count=count,
         prices={judge: likely_dollars(judge, count, plan.max_tokens) for judge in judges},
     ).rstrip()  # fmt: skip
-
-
-def judgments(plan: Plan) -> int:
-    """Estimate how many judgments a judge makes: each run against its base, and then the models of a task."""
-    met = [meetings(runs, plan.contestants) for task in plan.tasks if len(runs := plan.of_task(task)) > 1]
-    return 40 * (len(plan.runs) + sum(map(len, met)))
 
 
 def meetings(runs: Sequence[Run], contestants: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.errors import UserError, nearest
 from common.files import sha256_of
+from common.names import VARIANT
 from common.overrides import as_set, unchecked
 from common.paths import data_folder, folder_name, questions_file, run_folder
 from common.schema import invalid
@@ -35,47 +36,54 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     """
     found = drafts(file)
     _refuse(path, _problems(file, found))
-    found = [_with_alpha(draft) for draft in found]
-    recipes = [
-        make_recipe(**{key: draft.words[key] for key in WORDS}, overrides=as_set(draft.settings)) for draft in found
-    ]
-    points = [
-        draft.point | {key: recipe.settings.get(key, "default") for key, label in draft.point.items() if label is None}
-        for draft, recipe in zip(found, recipes, strict=True)
-    ]
-    _refuse(path, _without_effect(found, recipes))
-    starts = baselines(file, found, points)
-    varying = _varying(points)
+    problems = list[str]()
+    for draft in found:
+        draft.settings |= _alpha(draft)
+        problems += _without_effect(draft)
+        left = [axis for axis, label in draft.point.items() if label is None]
+        draft.point |= {axis: draft.recipe.settings.get(axis, "default") for axis in left}
+    _refuse(path, problems)
+    starts = baselines(file, found)
+    axes = dict.fromkeys(axis for draft in found for axis in draft.point)
+    varying = [axis for axis in axes if len({str(draft.point.get(axis)) for draft in found}) > 1]
     kept = {_made_of(run): run.variant for run in before.runs} if before else {}
-    built: dict[int, Run] = {}
-    for number, (draft, recipe, point) in enumerate(zip(found, recipes, points, strict=True)):
-        start = starts[number]
-        if draft.off and start is not None and same(point[draft.off], points[start][draft.off]):
+    built = {}
+    for draft, start in starts.items():
+        if draft.off and start and same(draft.point[draft.off], start.point[draft.off]):
             continue  # the axis names the baseline's own value once more
-        run = _run(file, name, draft, recipe, point=point, varying=varying, is_start=start == number)
-        built[number] = _in_folder(run, kept.get(_made_of(run), run.variant))
+        run = _run(file, draft, varying, is_start=start is draft)
+        variant = kept.get(_made_of(run), run.variant)
+        folder = run_folder(run.task, draft.recipe.backbone.name, run.method, variant).as_posix()
+        id_ = folder.removeprefix("runs/").replace("/", ".")
+        built[draft] = replace(run, variant=variant, folder=folder, id=id_)
     ids = [run.id for run in built.values()]
     _refuse(path, [f"{run.name} is twice the same run" for run in built.values() if ids.count(run.id) > 1])
-    runs = [replace(run, baseline=built[start].id) if (start := starts[number]) is not None else run
-            for number, run in built.items()]  # fmt: skip
+    runs = [replace(run, baseline=built[start].id if (start := starts[draft]) else None)
+            for draft, run in built.items()]  # fmt: skip
     runs = _told_apart(runs)
-    known = sorted({name for run in runs for name in _called(run)})
-    wrong = [f"skip: no run is {name!r} or has it; {nearest(name, known)}" for name in file.skip
-             if not any(_is_skipped(run, [name]) for run in runs)]  # fmt: skip
-    _refuse(path, wrong or ["skip: no run is left"] * all(_is_skipped(run, file.skip) for run in runs))
-    skipped = {run.id: f"{run.name} is left out: SKIP" for run in runs if _is_skipped(run, file.skip)}
     settings = {item.name: getattr(file, item.name) for item in fields(Plan) if item.name in SweepFile.model_fields}
-    axes = {key: _values(runs, key) for key in varying}
-    return without(Plan(**settings | {"name": name, "file": path, "runs": runs, "axes": axes}), skipped)
+    settings |= {"name": name, "file": path, "runs": runs, "axes": {key: _values(runs, key) for key in varying}}
+    return without(Plan(**settings), _skipped(file, path, runs))
 
 
-def _called(run: Run) -> set[str]:
-    """Return what SKIP may call a run by: its name, its words, its values."""
-    return {run.name, run.contestant, run.model, run.method, run.task, *map(str, run.point.values())}
-
-
-def _is_skipped(run: Run, names: Iterable[str]) -> bool:
-    return not {name.lower() for name in _called(run)}.isdisjoint(map(str.lower, names))
+def _skipped(file: SweepFile, path: str, runs: list[Run]) -> dict[str, str]:
+    """Return the ids of the runs that SKIP leaves out, by their names, words or values, with the reason."""
+    called = {
+        run.id: {
+            str(name).lower()
+            for name in (run.name, run.contestant, run.model, run.method, run.task, *run.point.values())
+        }
+        for run in runs
+    }
+    known = set[str]().union(*called.values())
+    wrong = [
+        f"skip: no run is {name!r} or has it; {nearest(name, sorted(known))}"
+        for name in file.skip
+        if name.lower() not in known
+    ]
+    skipped = [run for run in runs if not called[run.id].isdisjoint(map(str.lower, file.skip))]
+    _refuse(path, wrong or ["skip: no run is left"] * (len(skipped) == len(runs)))
+    return {run.id: f"{run.name} is left out: SKIP" for run in skipped}
 
 
 def without(plan: Plan, reasons: Mapping[str, str], instead: Mapping[str, str] | None = None) -> Plan:
@@ -126,28 +134,21 @@ def _refuse(path: str, problems: list[str]) -> None:
 def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
     """Return what cannot be, before any recipe is put together: names, converter's settings, questions."""
     look_up: dict[str, Callable[[str], object]] = {"task": find_task, "model": find_backbone, "method": find_method}
-    problems = [
-        problem
-        for key, find in look_up.items()
-        for name in dict.fromkeys(draft.words[key] for draft in found)
-        for problem in (_problem_of(find, name) if name else [f"a run has no {key}"])
-    ]
+    problems = list[str]()
+    for key, find in look_up.items():
+        for name in dict.fromkeys(draft.words[key] for draft in found):
+            problems += _problem_of(find, name) if name else [f"a run has no {key}"]
     for hardware, gpus in dict.fromkeys((draft.words["hardware"], draft.words["gpus"]) for draft in found):
         problems += _problem_of(resolve_hardware, hardware, gpus)
-    tasks = [
-        task
-        for task in dict.fromkeys(draft.words["task"] for draft in found)
-        if task and not _problem_of(find_task, task)
-    ]
-    for task in tasks:
+    for draft in found:
+        (label, settings), task = draft.words["data"], draft.words["task"]
+        if not task or _problem_of(find_task, task):
+            continue
         if "answer" in file.steps and not file.questions and not questions_file(task).is_file():
             problems.append(
                 f"{task} has no questions to be judged on: `questions: my.jsonl`, or `steps: [train, heldout]`"
             )
-    for draft in found:
-        (label, settings), task = draft.words["data"], draft.words["task"]
-        if label and task in tasks:
-            problems += [f"data.{label}: {one}" for one in _wrong_data(task, label, settings)]
+        problems += [f"data.{label}: {one}" for one in _wrong_data(task, label, settings)] if label else []
     talks = [step for step in file.steps if step in ("heldout", "answer", "judge")]
     if talks and any(draft.words["method"] == "rm" for draft in found):
         problems.append(
@@ -162,29 +163,25 @@ def _wrong_data(task: str, label: str, settings: dict[str, Any]) -> list[str]:
     return _problem_of(named, task, label) + wrong + _problem_of(lambda: build_settings(load_task(task), settings))
 
 
-def _with_alpha(draft: Draft) -> Draft:
+def _alpha(draft: Draft) -> dict[str, int]:
     """Let a varied rank take lora_alpha along, so that its runs differ in rank and not in the adapter's strength."""
     own, settings = find_method(draft.words["method"]).settings, draft.settings
     if "lora_rank" not in draft.point or "lora_alpha" in settings or own.get("use_rslora"):
-        return draft
+        return {}
     if not {"lora_rank", "lora_alpha"} <= own.keys() or settings.get("lora_rank", own["lora_rank"]) == own["lora_rank"]:
-        return draft
-    alpha = settings["lora_rank"] * own["lora_alpha"] // own["lora_rank"]
-    return replace(draft, settings=settings | {"lora_alpha": max(1, alpha)})
+        return {}
+    return {"lora_alpha": max(1, settings["lora_rank"] * own["lora_alpha"] // own["lora_rank"])}
 
 
-def _without_effect(found: list[Draft], recipes: list[Recipe]) -> list[str]:
-    """Return which axes would train the same model again and again."""
-    problems = []
-    for draft, recipe in zip(found, recipes, strict=True):
-        varied = [key for key in draft.point if draft.point[key] is not None and draft.off in ("", key)]
-        for key, (other, value) in ((key, needed) for key in varied for begin, needed in groups()["only with"].items()
-                                    if key in recipe.settings and key.startswith(begin)):  # fmt: skip
-            if recipe.settings.get(other) != value:
-                has = recipe.settings.get(other, "unset")
-                problems.append(
-                    f"{key} changes nothing with METHOD={recipe.method.name}: {other} is {has}, not {value}"
-                )
+def _without_effect(draft: Draft) -> list[str]:
+    """Return which of a run's axes would train the same model again and again."""
+    settings, problems = draft.recipe.settings, list[str]()
+    for key in (key for key, label in draft.point.items() if label is not None and draft.off in ("", key)):
+        needed = next((one for begin, one in groups()["only with"].items() if key.startswith(begin)), None)
+        if needed and key in settings and (has := settings.get(needed[0], "unset")) != needed[1]:
+            problems.append(
+                f"{key} changes nothing with METHOD={draft.recipe.method.name}: {needed[0]} is {has}, not {needed[1]}"
+            )
     return problems
 
 
@@ -197,12 +194,6 @@ def _problem_of(act: Callable[..., object], *arguments: Any) -> list[str]:
     return []
 
 
-def _varying(points: list[dict[str, Any]]) -> list[str]:
-    """Return the words and axes that have more than one value in the sweep."""
-    keys = dict.fromkeys(key for point in points for key in point)
-    return [key for key in keys if len({str(point.get(key)) for point in points}) > 1]
-
-
 def _values(runs: Iterable[Run], key: str) -> list[Any]:
     """Return the values that the runs have on an axis: numbers by their size, others as they come."""
     found: list[Any] = []
@@ -212,31 +203,18 @@ def _values(runs: Iterable[Run], key: str) -> list[Any]:
     return sorted(found) if all(isinstance(value, int | float) for value in found) else found
 
 
-def _run(
-    file: SweepFile, sweep: str, draft: Draft, recipe: Recipe, *, point: dict[str, Any], varying: list[str],
-    is_start: bool,
-) -> Run:  # fmt: skip
+def _run(file: SweepFile, draft: Draft, varying: list[str], is_start: bool) -> Run:
     words, (data, converter) = draft.words, draft.words["data"]
-    contestant = name_of(draft, point, varying, is_start and file.mode == "one-at-a-time")
-    plain = replace(recipe, overrides={}).settings  # what method and backbone say by themselves, whatever the hardware
-    own = {key: plain[key] for key in (*recipe.method.settings, *recipe.backbone.settings, "seed") if key in plain}
-    variant = variant_of(draft, own, varying, slug(f"{sweep}-{contestant}"))
+    contestant = name_of(draft, varying, is_start and file.mode == "one-at-a-time")
     return Run(
         id="", folder="", name=contestant, contestant=contestant,
-        base=f"base-{folder_name(recipe.backbone.name)}" if "model" in varying else "base",
-        task=words["task"] + (f"~{data}" if data else ""),
+        base=f"base-{folder_name(draft.recipe.backbone.name)}" if "model" in varying else "base",
+        task=words["task"] + (f"{VARIANT}{data}" if data else ""),
         **{key: words[key] for key in ("model", "method", "hardware", "gpus")},
-        variant="-".join(filter(None, [file.variant and slug(file.variant), variant])),
-        set=as_set(draft.settings), point=point,
+        variant="-".join(filter(None, [file.variant and slug(file.variant), variant_of(draft, varying)])),
+        set=as_set(draft.settings), point=draft.point,
         data={"name": data, "set": as_set(converter)} if data else {},
     )  # fmt: skip
-
-
-def _in_folder(run: Run, variant: str) -> Run:
-    """Return a run with its variant, and so its folder."""
-    folder = run_folder(run.task, find_backbone(run.model).name, run.method, variant).as_posix()
-    id_ = folder.removeprefix("runs/").replace("/", ".")
-    return replace(run, variant=variant, folder=folder, id=id_)
 
 
 def _made_of(run: Run) -> tuple[Any, ...]:

@@ -10,17 +10,18 @@ compare:                    # the axes
 mode: grid                  # or one-at-a-time; or `runs:` with one mapping a run in place of `compare:`
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
 from common.errors import UserError
 from common.options import NAME
 from common.overrides import parse_settings, unchecked
-from common.schema import MALFORMED, Schema, Text, Texts, build, unknown_key
-from common.sweep_files import STEPS
+from common.schema import Schema, Text, Texts, build, unknown_key
 from common.yaml_files import read_yaml
 from recipes.llamafactory.keys import known_keys, sorted_out
 
@@ -39,6 +40,21 @@ class Value(NamedTuple):
     changes: Settings
 
 
+@contextmanager
+def _noted(wrong: list[str], place: str) -> Iterator[None]:
+    """Note what is wrong with one part, its place in front, and go on behind it."""
+    try:
+        yield
+    except ValueError as error:
+        wrong += [place + line for line in str(error).splitlines()]
+
+
+def _refuse(wrong: Iterable[str]) -> None:
+    """Raise when anything is wrong, with all of it."""
+    if told := "\n".join(wrong):
+        raise ValueError(told)
+
+
 def _listed(value: Any) -> Any:
     """Take one name, a list of names, or the command line's `a b`."""
     if isinstance(value, str):
@@ -47,101 +63,92 @@ def _listed(value: Any) -> Any:
 
 
 def _settings(value: Any) -> Settings:
-    checked, problems = _read_settings(value)
-    return _or_raise(checked, problems)
-
-
-def _read_settings(value: Any) -> tuple[Settings, list[str]]:
-    """Return recipe keys out of a mapping or a SET text, brought to their types, and what is wrong."""
+    """Return recipe keys out of a mapping or a SET text, brought to their types."""
     if not isinstance(value, str | Mapping):
-        return {}, [f'must be settings ("key=value ..." or a mapping), got {value!r}']
-    given = unchecked(value) if isinstance(value, str) else dict(value)
-    malformed = [key for key, one in given.items() if one is MALFORMED]
-    checked, problems = sorted_out({str(key): one for key, one in given.items() if key not in malformed})
-    return checked, [*(f"{word!r} is not key=value" for word in malformed), *problems]
+        raise ValueError(f'must be settings ("key=value ..." or a mapping), got {value!r}')
+    given = unchecked(value) if isinstance(value, str) else value
+    checked, problems = sorted_out({str(key): one for key, one in given.items()})
+    _refuse(problems)
+    return checked
 
 
 def _axes(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value  # pydantic says what it must be
-    found, problems = {}, []
+    found, wrong = dict[str, list[Value]](), list[str]()
     for key, entry in value.items():
         if not isinstance(entry, list | dict) or not entry:
-            problems.append(f"{key} must be a list, or a mapping of names to settings; got {entry!r}")
+            wrong.append(f"{key} must be a list, or a mapping of names to settings; got {entry!r}")
             continue
-        named = (
-            entry.items() if isinstance(entry, dict) and key not in (*WORDS, "mix") else [(None, one) for one in entry]
-        )
-        read = [_value(key, label, one) for label, one in named]
-        found[key] = [one for one, _ in read if one]
-        problems += [f"{key}: {problem}" for _, wrong in read for problem in wrong]
-        labels = [str(one.label) for one in found[key]]
-        problems += [f"{key} holds {label!r} twice" for label in dict.fromkeys(labels) if labels.count(label) > 1]
-    return _or_raise(found, problems)
+        found[key] = []
+        named = isinstance(entry, dict) and key not in (*WORDS, "mix")
+        for label, one in dict(entry).items() if named else ((None, one) for one in entry):
+            with _noted(wrong, f"{key}: {label}: " if named and key != "data" else f"{key}: "):
+                found[key].append(_value(key, label, one))
+        labels = Counter(str(one.label) for one in found[key])
+        wrong += [f"{key} holds {label!r} twice" for label, count in labels.items() if count > 1]
+    _refuse(wrong)
+    return found
 
 
-def _value(key: str, label: Any, value: Any) -> tuple[Value | None, list[str]]:
+def _value(key: str, label: Any, value: Any) -> Value:
     """Read one value of the axis `key`: `value` itself, or settings that are called `label`."""
     if key == "data":
-        if label is None or not isinstance(value, str | dict | None):
-            return None, ['must name settings of the converter: {full: "", short: "max_output=600"}']
-        try:
-            settings = parse_settings(value) if isinstance(value, str) else dict(value or {})
-        except UserError as error:
-            return None, [f"{label}: {error.message}"]
-        return Value(str(label), {"data": (str(label) if settings else "", settings)}), []
-    if key == "mix" and isinstance(value, str):
-        return Value(value or "real", {"mix": value}), []
+        return _data(label, value)
     if label is not None:
-        settings, problems = _read_settings(value or {})
-        return Value(label, settings), [f"{label}: {problem}" for problem in problems]
+        return Value(label, _settings(value or {}))
+    if key == "mix" and isinstance(value, str):
+        return Value(value or "real", {"mix": value})
     if key in WORDS:
-        right = isinstance(value, int if key == "gpus" else str | int) and not isinstance(value, bool) and value
-        wrong = [] if right else [f"must be {'a whole number above 0' if key == 'gpus' else 'a name'}, got {value!r}"]
+        if not isinstance(value, int if key == "gpus" else str | int) or isinstance(value, bool) or not value:
+            raise ValueError(f"must be {'a whole number above 0' if key == 'gpus' else 'a name'}, got {value!r}")
         word = value if key == "gpus" else str(value)
-        return Value(word, {key: word}), wrong
+        return Value(word, {key: word})
     if key not in known_keys():
-        return None, [unknown_key(key, [*WORDS, "data", "mix", *known_keys()])]
-    checked, problems = sorted_out({key: value})
-    return (Value(checked[key], checked) if checked else None), problems
+        raise ValueError(unknown_key(key, [*WORDS, "data", "mix", *known_keys()]))
+    checked = _settings({key: value})
+    return Value(checked[key], checked)
+
+
+def _data(label: Any, value: Any) -> Value:
+    """Read one variant of the rows: settings of the converter that are called `label`."""
+    if label is None or not isinstance(value, str | dict | None):
+        raise ValueError('must name settings of the converter: {full: "", short: "max_output=600"}')
+    try:
+        settings = parse_settings(value) if isinstance(value, str) else value or {}
+    except UserError as error:
+        raise ValueError(f"{label}: {error.message}") from None
+    return Value(str(label), {"data": (str(label) if settings else "", settings)})
 
 
 def _runs(value: Any) -> Any:
     """Read the runs of `runs`: each a mapping of words, recipe keys, `data` or `set`."""
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
         raise ValueError(f"must be a list of mappings, got {value!r}")
-    found, problems = [], []
+    found, wrong = list[dict[str, Value]](), list[str]()
     for number, entry in enumerate(value, 1):
-        settings, wrong = _read_settings(entry.get("set") or {})
-        run = {key: Value(one, {key: one}) for key, one in settings.items()}
-        for key, one in entry.items():
-            if key == "data" and isinstance(one, dict) and len(one) == 1:
-                read, more = _value(key, *next(iter(one.items())))
-            elif key == "data":
-                read, more = None, ["data names one variant: {name: settings}"]
-            elif key != "set":
-                read, more = _value(str(key), None, one)
-            else:
-                continue
-            wrong += more
-            run |= {str(key): read} if read else {}
-        found.append(run)
-        problems += [f"[{number}] {problem}" for problem in wrong]
-    return _or_raise(found, problems)
-
-
-def _or_raise(read: Any, problems: list[str]) -> Any:
-    if problems:
-        raise ValueError("\n".join(problems))
-    return read
+        found.append({})
+        for key, one in {"set": {}, **entry}.items():  # `set` gives way to the run's own keys
+            with _noted(wrong, f"[{number}] "):
+                if key == "set":
+                    found[-1] |= {name: Value(it, {name: it}) for name, it in _settings(one or {}).items()}
+                elif key != "data":
+                    found[-1][str(key)] = _value(str(key), None, one)
+                elif isinstance(one, dict) and len(one) == 1:
+                    found[-1][key] = _data(*next(iter(one.items())))
+                else:
+                    raise ValueError("data names one variant: {name: settings}")
+    _refuse(wrong)
+    return found
 
 
 Words = Annotated[tuple[Text, ...], Strict(False), BeforeValidator(_listed)]
 Values = Annotated[tuple[Value, ...], Strict(False)]
+Step = Literal["train", "heldout", "export", "answer", "judge", "general", "card"]
 
 
 def _in_order(steps: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(step for step in (*STEPS[:-1], "general", STEPS[-1]) if step in steps)
+    return tuple(step for step in get_args(Step) if step in steps)
 
 
 class SweepFile(Schema):
@@ -172,10 +179,9 @@ class SweepFile(Schema):
     judge: str = "auto"
     questions: str = ""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    steps: Annotated[
-        tuple[Literal["train", "heldout", "export", "answer", "judge", "general", "card"], ...], Strict(False),
-        AfterValidator(_in_order),
-    ] = ("train", "heldout", "export", "answer", "judge", "card")  # fmt: skip
+    steps: Annotated[tuple[Step, ...], Strict(False), AfterValidator(_in_order)] = (
+        "train", "heldout", "export", "answer", "judge", "card",
+    )  # fmt: skip
     keep: Annotated[tuple[Literal["adapter", "export"], ...], Strict(False)] = ("adapter", "export")
     """Without export, the merged model is removed when its answers are judged."""
     contestants: Texts = ()
@@ -183,33 +189,31 @@ class SweepFile(Schema):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SweepFile":
-        problems = (
-            ["compare and runs exclude each other: axes, or runs one by one"] if self.compare and self.runs else []
-        )
-        problems += [f"steps: {one} needs {other}" for one, other in NEEDS.items()
-                     if one in self.steps and other not in self.steps]  # fmt: skip
+        wrong = list(self._wrong_baselines())
+        if self.compare and self.runs:
+            wrong.append("compare and runs exclude each other: axes, or runs one by one")
+        wrong += [f"steps: {one} needs {other}" for one, other in NEEDS.items()
+                  if one in self.steps and other not in self.steps]  # fmt: skip
         for key in WORDS:
-            fixed = getattr(self, key)
-            if key in self.compare and fixed:
-                problems.append(f"{key} is both fixed and an axis of compare")
-            everywhere = key in self.compare or (self.runs and all(key in run for run in self.runs))
-            if key in ("task", "model") and not fixed and not everywhere:
-                problems.append(
-                    f"no {key} is named: `{key}: ...` in the file, or {key.upper()}=... on the command line"
-                )
-        for key, value in self.baseline.items():
-            problems += self._wrong_baseline(key, value)
-        return _or_raise(self, problems)
+            fixed, axis = getattr(self, key), key in self.compare
+            if axis and fixed:
+                wrong.append(f"{key} is both fixed and an axis of compare")
+            named = fixed or axis or (self.runs and all(key in run for run in self.runs))
+            if key in ("task", "model") and not named:
+                wrong.append(f"no {key} is named: `{key}: ...` in the file, or {key.upper()}=... on the command line")
+        _refuse(wrong)
+        return self
 
-    def _wrong_baseline(self, key: str, value: Any) -> list[str]:
-        off_axis = self.mode == "one-at-a-time" and key in known_keys()
-        if off_axis or (self.runs and any(key in run for run in self.runs)):
-            return []  # a recipe key may start at any value
-        if key not in self.compare:
-            return [f"baseline: {unknown_key(key, self.compare)}"]
-        labels = [one.label for one in self.compare[key]]
-        there = any(same(value, label) for label in labels)
-        return [] if there else [f"baseline: {key} has no value {value!r}; it has {', '.join(map(str, labels))}"]
+    def _wrong_baselines(self) -> Iterator[str]:
+        for key, value in self.baseline.items():
+            off_axis = self.mode == "one-at-a-time" and key in known_keys()
+            if off_axis or any(key in run for run in self.runs):
+                continue  # a recipe key may start at any value
+            labels = [one.label for one in self.compare.get(key, ())]
+            if key not in self.compare:
+                yield f"baseline: {unknown_key(key, self.compare)}"
+            elif not any(same(value, label) for label in labels):
+                yield f"baseline: {key} has no value {value!r}; it has {', '.join(map(str, labels))}"
 
 
 def read_sweep_file(path: Path) -> dict[str, Any]:
@@ -264,7 +268,8 @@ def replaced(content: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
         found["runs"] = [without(run) for run in found["runs"]]
     if overrides:
         own = found.get("set") or {}
-        found["set"] = {**(unchecked(own) if isinstance(own, str) else own), **overrides}
+        own = unchecked(own) if isinstance(own, str) else own
+        found["set"] = {**own, **overrides} if isinstance(own, dict) else own
     return found | given
 
 

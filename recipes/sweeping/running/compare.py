@@ -7,7 +7,7 @@ from common.llm.endpoint import split_model
 from common.subprocesses import call
 from common.sweep_files import Plan, Run
 from recipes.sweeping.planning.preview import MOST_TO_COMPARE_ALL, meetings
-from recipes.sweeping.running import state as states
+from recipes.sweeping.running.one_run import is_done
 
 
 def compare(plan: Plan) -> None:
@@ -15,7 +15,7 @@ def compare(plan: Plan) -> None:
     if "judge" not in plan.steps:
         return
     for task in plan.tasks:
-        runs = [run for run in plan.of_task(task) if states.is_done(plan, run)]
+        runs = [run for run in plan.of_task(task) if is_done(plan, run)]
         if len(runs) < 2:
             continue
         folder = plan.compare(task)

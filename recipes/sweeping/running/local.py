@@ -33,23 +33,17 @@ def places(runs: list[Run], jobs: int) -> list[str]:
     if not most:
         return [str(number) for number in range(max(1, jobs))]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        found = [one.strip() for one in visible.split(",") if one.strip()]
-    else:
-        found = [str(number) for number in range(len(nvidia_cards()))]
-    found = found or [str(number) for number in range(most)]  # none seen: as asked for
+    own = map(str, range(len(nvidia_cards()))) if visible is None else map(str.strip, visible.split(","))
+    found = list(filter(None, own)) or [str(number) for number in range(most)]  # none seen: as asked for
     if too_big := [run.name for run in runs if run.devices > len(found)]:
-        raise UserError(
-            f"{', '.join(too_big)} need more cards than the {len(found)} of this machine",
-            "a smaller `gpus:`, or EXECUTOR=slurm or ray on machines that have them",
-        )
+        way_out = "a smaller `gpus:`, or EXECUTOR=slurm or ray on machines that have them"
+        raise UserError(f"{', '.join(too_big)} need more cards than the {len(found)} of this machine", way_out)
     return found
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Do these runs, as many at a time as there are places; `report` is called all the while."""
-    waiting = [plan.run(id_) for id_ in ids]
-    free = places(waiting, jobs)
+    waiting, free = list(runs), places(runs, jobs)
     total = len(free)
     working: list[tuple[subprocess.Popen[bytes], list[str]]] = []
     try:

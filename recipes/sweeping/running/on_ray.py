@@ -16,7 +16,8 @@ from common.errors import UserError
 from common.files import sha256
 from common.process import terminable
 from common.sweep_files import DONE, FAILED, Plan, Run, read_state, write_state
-from recipes.sweeping.running import on_ray_task, state
+from recipes.sweeping.running import on_ray_task
+from recipes.sweeping.running.one_run import now
 
 RETRIES = 5
 """So many nodes may die under a run."""
@@ -24,9 +25,8 @@ POLL_SECONDS = 0.5
 HOW_TO_START = "ray start --head, on the others: ray start --address=HEAD:6379; then here: RAY_ADDRESS=HEAD:6379"
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Do these runs on the cluster, each where its cards are free; `report` is called all the while."""
-    runs = [plan.run(id_) for id_ in ids]
     with _cluster() as ray, terminable():
         nodes = [node for node in ray.nodes() if node["Alive"]]
         check(runs, nodes)
@@ -75,13 +75,12 @@ def _end(ray: Any, plan: Plan, run: Run, task: Any) -> None:
     """Note what became of a task. The run's own command has written its state, unless it was never let do so."""
     try:
         ray.get(task)
-        return
     except ray.exceptions.RayError as error:
-        why = str(error).strip().splitlines()[0]
-    known = read_state(plan, run)
-    if known.state not in (DONE, FAILED):
-        known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", state.now()
-        write_state(plan, run, known)
+        known = read_state(plan, run)
+        if known.state not in (DONE, FAILED):
+            why = str(error).strip().splitlines()[0]
+            known.state, known.error, known.ended = FAILED, f"Ray gave it up: {why}", now()
+            write_state(plan, run, known)
 
 
 def _check_shared(ray: Any, plan: Plan, nodes: list[dict[str, Any]]) -> None:
@@ -89,8 +88,7 @@ def _check_shared(ray: Any, plan: Plan, nodes: list[dict[str, Any]]) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     marker = (plan.folder / "sweep.json").resolve()
-    look = ray.remote(on_ray_task.look)
-    asked = []
+    look, asked = ray.remote(on_ray_task.look), []
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         task = look.options(num_cpus=0, max_retries=0, scheduling_strategy=there)

@@ -15,7 +15,7 @@ from common.run_files import LogRow, read_general, read_heldout, training
 from common.sweep_files import DONE, FAILED, RUNNING, Plan, Run, State, read_state
 from recipes.estimate.duration import in_words
 from recipes.sweeping.planning.preview import aligned
-from recipes.sweeping.running import state as states
+from recipes.sweeping.running.one_run import lock_folder
 
 VARIES = (
     "training varies by itself: a small difference may be no more than that (an axis `seed: [42, 43, 44]` shows it)"
@@ -28,14 +28,9 @@ def lines(plan: Plan) -> list[str]:
     found = [(run, read_state(plan, run)) for run in plan.runs]
     done = sum(state.state == DONE for _, state in found)
     failed = [f"  {run.name} failed at {state.step}: {state.error}" for run, state in found if state.state == FAILED]
-    spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)]
-    spread = spread or ([f"  {VARIES}"] if done > 1 else [])
-    return [
-        f"{plan.name}: {done} of {len(found)} done",
-        *aligned([HEAD, *(_row(*one) for one in found)]),
-        *spread,
-        *failed,
-    ]
+    spread = [f"  over seeds: {line}" for line in _over_seeds(plan, found)] or [f"  {VARIES}"] * (done > 1)
+    head = f"{plan.name}: {done} of {len(found)} done"
+    return [head, *aligned([HEAD, *(_row(*one) for one in found)]), *spread, *failed]
 
 
 def _over_seeds(plan: Plan, found: list[tuple[Run, State]]) -> Iterator[str]:
@@ -52,7 +47,7 @@ def _over_seeds(plan: Plan, found: list[tuple[Run, State]]) -> Iterator[str]:
 
 
 def _row(run: Run, state: State) -> tuple[str, ...]:
-    broken = state.state == RUNNING and not is_held(states.lock_folder(run))
+    broken = state.state == RUNNING and not is_held(lock_folder(run))
     last = training(Path(run.folder)) if state.state == RUNNING and state.step == "train" else LogRow()
     loss, speed = last.get("loss"), last.get("throughput")
     tuned = read_heldout(Path(run.folder)).get("tuned") if state.state == DONE else None

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -39,9 +39,9 @@ def check(plan: Plan) -> None:
         )
 
 
-def execute(plan: Plan, ids: list[str], report: Callable[[], None], jobs: int = 0) -> None:
+def execute(plan: Plan, runs: list[Run], report: Callable[[], None], jobs: int = 0) -> None:
     """Write the scripts for these runs; submit them when SUBMIT=1."""
-    found = scripts(plan, [plan.run(id_) for id_ in ids], jobs)
+    found = scripts(plan, runs, jobs)
     for name, text in found.items():
         write_text(plan.folder / name, text)
     submit = plan.folder / "slurm-submit.sh"
@@ -73,9 +73,8 @@ def scripts(plan: Plan, runs: list[Run], jobs: int = 0) -> dict[str, str]:
     return {**arrays, "slurm-compare.sh": comparison, "slurm-submit.sh": submission}
 
 
-def _script(plan: Plan, name: str, output: str, runs: list[Run] | None = None, jobs: int = 0) -> str:
+def _script(plan: Plan, name: str, output: str, runs: Sequence[Run] = (), jobs: int = 0) -> str:
     """Return the script in which each index does one run; without runs, the one that compares what is done."""
-    runs = runs or []
     seconds = max((float(run.expected.get("seconds") or 0) for run in runs), default=0)
     hours = int(os.environ.get("SLURM_HOURS") or HOURS)
     words = ["-m", "recipes", "sweep", "--sweep", plan.name]

@@ -17,9 +17,8 @@ from recipes.catalog.prices import price_per_hour
 from recipes.estimate.duration import in_words, seconds, tokens_a_second
 from recipes.preflight import suggest
 from recipes.preflight.checks import BAD, OK, OPEN, Check, checks, refuse, text
-from recipes.preflight.expected import disk_gb
 from recipes.preflight.suggest import suggestions
-from recipes.preflight.surroundings import Surroundings, has_token, look_around, missing
+from recipes.preflight.surroundings import Surroundings, disk_gb, has_token, look_around, missing
 from recipes.recipe import Recipe
 from tests.recipes.samples import FEW_ROWS, recipe
 

@@ -13,8 +13,7 @@ from common.files import write_json
 from recipes import run
 from recipes.export.model_card import write_model_card
 from recipes.heldout import BATCH, LOGITS, batches
-from recipes.preflight.expected import cannot_merge
-from recipes.preflight.surroundings import weights_on_disk
+from recipes.preflight.surroundings import cannot_merge, weights_on_disk
 from recipes.recipe import Recipe
 from recipes.render import render_all
 from tests.checkout import ROOT

@@ -14,7 +14,7 @@ from recipes.__main__ import main
 from recipes.sweeping import command
 from recipes.sweeping.command import planned, sweep
 from recipes.sweeping.planning import preview
-from recipes.sweeping.running import one_run, state
+from recipes.sweeping.running import one_run
 from tests.checkout import ROOT
 
 SWEEP = {"task": "medical_en", "model": "smollm2-135m", "hardware": "cpu", "compare": {"lora_rank": [4, 8]}}
@@ -29,7 +29,7 @@ def plan(tmp_path, monkeypatch):
 
 def finish(plan, run):
     """Leave what a finished run leaves."""
-    for path in state.RESULTS.values():
+    for path in one_run.RESULTS.values():
         write_json(plan.folder.parents[2] / run.folder / path, {})
     write_json(plan.folder.parents[2] / run.folder / "manifest.json", {"steps": {}})
     write_state(plan, run, State(DONE, key=run.key))
@@ -40,12 +40,12 @@ def test_a_run_whose_folder_was_deleted_is_to_be_done_again_and_the_other_is_not
 
     for run in plan.runs:
         finish(plan, run)
-    assert all(state.is_done(plan, run) for run in plan.runs)
+    assert all(one_run.is_done(plan, run) for run in plan.runs)
     shutil.rmtree(plan.runs[0].folder)
-    assert [state.is_done(plan, run) for run in plan.runs] == [False, True]
-    assert state.undone(plan, plan.runs[0], read_state(plan, plan.runs[0])).endswith("is gone")
+    assert [one_run.is_done(plan, run) for run in plan.runs] == [False, True]
+    assert one_run.missing(plan, plan.runs[0]).endswith("is gone")
     (tmp_path / plan.runs[1].folder / "heldout.json").unlink()
-    assert "heldout.json is gone" in state.missing(plan, plan.runs[1])
+    assert "heldout.json is gone" in one_run.missing(plan, plan.runs[1])
 
 
 def test_a_second_start_of_the_same_sweep_is_refused(plan):
@@ -113,7 +113,7 @@ def test_another_plan_under_the_same_name_is_refused_with_the_difference(plan, t
     ]
     assert "SWEEP=s goes on with that one" in told.value.hint
     write_state(plan, plan.runs[1], State(FAILED))  # what failed may go
-    monkeypatch.setattr(command, "completed", lambda plan: (plan, [preview.Problem("", "enough")]))
+    monkeypatch.setattr(command, "completed", lambda plan: (plan, [("", "enough")]))
     with pytest.raises(UserError, match="enough"):
         sweep("s.yaml", limit=40)
 
@@ -168,7 +168,7 @@ def test_a_run_that_would_be_the_baseline_once_more_is_left_out_with_the_reason(
 
 
 def test_what_is_too_much_for_the_disk_is_told_a_way_on():
-    together, of_one = preview.Problem("", "disk: too small"), preview.Problem("rank-8", "memory: too much")
+    together, of_one = ("", "disk: too small"), ("rank-8", "memory: too much")
     assert preview.cannot_work([together])[1].startswith("fewer runs")
     told, way = preview.cannot_work([of_one, together])
     assert told == "these runs cannot work:\n  - rank-8: memory: too much\n  - disk: too small"

@@ -1,7 +1,13 @@
 """A sweep's axes as runs, and what the runs and their folders are called."""
 
 from recipes.sweeping.planning.expand import baselines, drafts, name_of, variant_of
+from tests.recipes.samples import recipe
 from tests.recipes.sweeping.samples import sweep_file
+
+
+def started(file, found):
+    """Return for each run the number of the one that it is compared with."""
+    return [found.index(start) for start in baselines(file, found).values()]
 
 
 def test_a_grid_is_every_combination():
@@ -17,24 +23,29 @@ def test_one_at_a_time_moves_one_axis_off_the_baseline():
     assert [draft.off for draft in found] == ["", "lora_rank", "num_train_epochs", "num_train_epochs"] * 2
     assert found[0].settings == {"lora_rank": 4}
     assert found[2].settings == {"lora_rank": 4, "num_train_epochs": 1.0}
-    assert baselines(file, found, [draft.point for draft in found]) == [0, 0, 0, 0, 4, 4, 4, 4]
+    assert started(file, found) == [0, 0, 0, 0, 4, 4, 4, 4]
 
 
 def test_in_a_grid_a_run_is_compared_with_the_one_that_differs_in_the_baseline_alone():
     file = sweep_file(compare={"method": ["lora", "dora"], "lora_rank": [4, 8]}, baseline={"lora_rank": 8})
     found = drafts(file)
-    assert baselines(file, found, [draft.point for draft in found]) == [1, 1, 3, 3]
+    assert started(file, found) == [1, 1, 3, 3]
 
 
-def test_a_folder_says_what_differs_from_the_recipe_and_a_long_one_has_the_names_of_sweep_and_run():
-    (draft,) = drafts(sweep_file(set={"lora_rank": 8, "learning_rate": 2e-4, "logging_steps": 1}))
-    own = {"lora_rank": 16, "learning_rate": 2e-4}
-    assert variant_of(draft, own, [], "seeds-x") == "rank-8"
-    assert variant_of(draft, {"lora_rank": 8, **draft.settings}, [], "seeds-x") == ""
-    (draft,) = drafts(
-        sweep_file(set={"template": "qwen3_nothink", "lora_rank": 8, "max_steps": 2, "lora_dropout": 0.1})
+def test_a_folder_says_what_differs_from_the_recipe_and_a_long_name_is_cut_with_a_hash_of_all_of_it():
+    def variant(**settings):
+        (draft,) = drafts(sweep_file(hardware="cpu", set=settings))
+        return variant_of(draft, [])
+
+    own = recipe().settings
+    assert variant(lora_rank=8, learning_rate=own["learning_rate"], logging_steps=1) == "rank-8"
+    assert variant(lora_rank=own["lora_rank"], logging_steps=1) == ""
+    assert variant(template="default", lora_rank=8, max_steps=2, lora_dropout=0.1, cutoff_len=99) == (
+        "template-default-rank-8-steps-2-lora_dropout-0.1-cutoff-99"
     )
-    assert variant_of(draft, own, [], "seeds-x") == "seeds-x"
+    names = [variant(default_system=f"{'你' * 80}{end}") for end in "ab"]
+    assert names[0] != names[1]
+    assert all(len(name.encode()) < 110 and name.startswith("default_system-你") for name in names)
 
 
 def test_a_run_is_called_by_what_varies():
@@ -44,8 +55,8 @@ def test_a_run_is_called_by_what_varies():
     )  # fmt: skip
     found = drafts(file)
     varying = ["task", "lora_rank", "method"]
-    names = [name_of(draft, draft.point, varying, start=False) for draft in found]
+    names = [name_of(draft, varying, start=False) for draft in found]
     assert names[:2] == ["rank-4-lora", "rank-4-dora"]
     assert names[-1] == "rewritten-rank-8-dora"
-    assert name_of(found[0], found[0].point, [], start=False) == "org--Name-lora"
-    assert name_of(found[0], found[0].point, ["lora_rank"], start=True) == "baseline"
+    assert name_of(found[0], [], start=False) == "org--Name-lora"
+    assert name_of(found[0], ["lora_rank"], start=True) == "baseline"

@@ -105,7 +105,7 @@ def test_a_node_dies_half_way_and_every_run_is_done_once(tmp_path, monkeypatch):
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         killer = threading.Thread(target=kill_half_way, args=(second, tmp_path, killed, ended))
         killer.start()
-        on_ray.execute(plan, [run.id for run in plan.runs], lambda: None)
+        on_ray.execute(plan, plan.runs, lambda: None)
         ended.set()
         killer.join()
     finally:

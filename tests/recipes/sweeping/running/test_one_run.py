@@ -2,8 +2,7 @@
 
 from common.files import write_json
 from common.sweep_files import State
-from recipes.sweeping.running.one_run import reason
-from recipes.sweeping.running.state import seconds_kept
+from recipes.sweeping.running.one_run import reason, seconds_kept
 from tests.recipes.sweeping.samples import run_of
 
 

@@ -64,7 +64,7 @@ def started():
 def test_each_index_does_its_run_and_the_comparison_comes_last(place, monkeypatch):
     plan = plan_of(run_of(1, 1), run_of(2, 4), run_of(3, 1))
     monkeypatch.setenv("SUBMIT", "1")
-    slurm.execute(plan, [run.id for run in plan.runs], lambda: None)
+    slurm.execute(plan, plan.runs, lambda: None)
     sweep = "-m recipes sweep --sweep ranks"
     order = [1, 3, 2]
     assert started() == [
@@ -82,7 +82,7 @@ def test_each_index_does_its_run_and_the_comparison_comes_last(place, monkeypatc
 
 def test_without_submit_it_only_writes_and_says_what_to_type(place, capsys):
     plan = plan_of(run_of(1, 0), run_of(2, 0))
-    slurm.execute(plan, [run.id for run in plan.runs], lambda: None, jobs=1)
+    slurm.execute(plan, plan.runs, lambda: None, jobs=1)
     assert not Path("started.txt").exists()
     assert "bash runs/sweeps/ranks/slurm-submit.sh" in capsys.readouterr().out
     script = Path("runs/sweeps/ranks/slurm.sh").read_text()
@@ -97,7 +97,7 @@ def test_submitting_without_slurm_says_where_to(place, monkeypatch):
     monkeypatch.setenv("SUBMIT", "1")
     plan = plan_of(run_of(1, 0))
     with pytest.raises(UserError, match="no sbatch"):
-        slurm.execute(plan, [plan.runs[0].id], lambda: None)
+        slurm.execute(plan, plan.runs, lambda: None)
 
 
 def test_a_run_that_is_out_of_time_is_ended_and_queued_again(place, monkeypatch):
