@@ -184,7 +184,7 @@ def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
         hub=custom.hub,
         revision=custom.revision,
         source=custom.source,
-        url=custom.url or (f"https://huggingface.co/datasets/{custom.hub}" if custom.hub else ""),
+        url=custom.url,
         licence=custom.licence,
         rows=custom.rows,
         system=custom.system,

@@ -18,7 +18,8 @@ from converters.rows.stage_row import Rejected, has_system
 from converters.task import Task
 from converters.text.sketch import Array
 
-MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py")
+MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py",
+           "data_sets.yaml")  # fmt: skip
 """Folders and files whose code decides what the rows become."""
 PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "pyarrow")
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99)
@@ -71,7 +72,7 @@ def make_card(
         "language": task.language,
         "domain": task.domain,
         "licence": task.licence,
-        "url": task.url,
+        "url": task.page,
         "source": job.source.label,
         "files": files,
         "format": job.settings.format,

@@ -169,7 +169,7 @@ def split_of(path: Path) -> str:
 
 
 def _from_hub(task: Task) -> Source:
-    hub = Repository(task.hub, "dataset", task.revision, EXPLICIT_SOURCE, task.url)
+    hub = Repository(task.hub, "dataset", task.revision, EXPLICIT_SOURCE, task.page)
     commit = hub.commit()
     wanted = task.files or _data_files(task, hub.files(commit))
     files = tuple(SourceFile(hub.download(file.path, commit, _is_data_file), file) for file in wanted)

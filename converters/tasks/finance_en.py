@@ -1,8 +1,5 @@
 """finance-alpaca: answers from a money forum (FiQA), and general Alpaca rows. English.
 
-https://huggingface.co/datasets/gbharti/finance-alpaca - 68,912 rows, one split, not gated; MIT by the hub page (not
-confirmed; FiQA and Stanford Alpaca, its sources, have terms of their own, Alpaca CC BY-NC 4.0).
-
 What is odd about it, and what is done:
 - Some 52,000 rows are general Alpaca rows (poems, resumes, code). Rows that are not about money are dropped (SET
   domain_filter=false keeps them) by three lists of weights in finance_en.tsv: how a row speaks, what its question and
@@ -23,7 +20,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from converters.task import File, Options, Record, Row, Skip, Task, given_text, text
+from converters.task import Options, Record, Row, Skip, built_in, given_text, text
 
 WORD = re.compile(r"\d{3}\([a-z]\)|\b[a-z][&/][a-z]\b|co-sign|[a-z][a-z0-9]+(?:'[a-z]+)?|\d{3}[a-z]|[$€£%]")
 """Words as they are weighed: 401(k), P/E and S&P are one each."""
@@ -105,19 +102,4 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = Task(
-    name="finance_en",
-    title="finance-alpaca, English personal finance",
-    language="en",
-    domain="finance",
-    hub="gbharti/finance-alpaca",
-    url="https://huggingface.co/datasets/gbharti/finance-alpaca",
-    licence="MIT (hub page, unconfirmed)",
-    rows=68_912,
-    files=(File("Cleaned_date.json", ("instruction", "input", "output")),),
-    convert=convert,
-    system="You are a knowledgeable financial assistant. Give accurate answers and name the risks.",
-    defaults={"min_output": 20},
-    options={"domain_filter": True},
-    option_help={"domain_filter": "drop the general Alpaca rows that are not about money"},
-)
+TASK = built_in("finance_en", convert)

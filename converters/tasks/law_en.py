@@ -1,7 +1,5 @@
 """Lawyer-Instruct: turns of lawyers talking, as instruction and answer. English.
 
-https://huggingface.co/datasets/Alignment-Lab-AI/Lawyer-Instruct - Apache-2.0, not gated, 9,241 rows, one split.
-
 What is odd about it, and what is done:
 - It was cut from conversations of several "lawyers", so many answers are bare agreement, and some 860 rows talk about
   reasoning techniques instead of law. Both are dropped as boilerplate (SET boilerplate=false keeps them). An answer
@@ -14,7 +12,7 @@ What is odd about it, and what is done:
 
 import re
 
-from converters.task import File, Options, Record, Row, Skip, Task, given_text, text
+from converters.task import Options, Record, Row, Skip, built_in, given_text, text
 
 TECHNIQUE = re.compile(
     r"reasoning traces|task-specific actions|interleaved manner|tree[- ]of[- ]thoughts?|(?-i:\bReAct\b)"
@@ -79,23 +77,4 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = Task(
-    name="law_en",
-    title="Lawyer-Instruct, English law",
-    language="en",
-    domain="law",
-    hub="Alignment-Lab-AI/Lawyer-Instruct",
-    revision="1dd073c3f7e27633dcafb18ed16467a32f65b515",
-    url="https://huggingface.co/datasets/Alignment-Lab-AI/Lawyer-Instruct",
-    licence="Apache-2.0",
-    rows=9_241,
-    files=(File("alpacmygavel.json", ("instruction", "input", "output")),),
-    convert=convert,
-    system="You are an experienced lawyer. Explain the law that applies, clearly and accurately.",
-    defaults={"min_output": 20},
-    options={"boilerplate": True, "legal_words": False},
-    option_help={
-        "boilerplate": "drop answers that only agree and rows about reasoning techniques",
-        "legal_words": "keep only rows with a legal word",
-    },
-)
+TASK = built_in("law_en", convert)

@@ -1,8 +1,5 @@
 """MedQuad: consumers' questions about diseases, answered by the US National Institutes of Health. English.
 
-https://huggingface.co/datasets/keivalya/MedQuad-MedicalQnADataset - 16,407 rows, one split, not gated. The hub page
-names no licence; the source, MedQuAD (https://github.com/abachaa/MedQuAD), is CC BY 4.0.
-
 What is odd about it, and what is done:
 - Questions were made from templates: " ?" at the end, "? ?" twice, "What is (are) X ?", "what research (or clinical
   trials) is being done for X", "What causes Causes of Diabetes". They become what a person would ask. Those that name
@@ -31,7 +28,7 @@ import functools
 import re
 from pathlib import Path
 
-from converters.task import File, Options, Record, Row, Skip, Task, text
+from converters.task import Options, Record, Row, Skip, built_in, text
 
 MARKS = re.compile(r"\s*\?(?:\s*\?)*\s*$")
 SPACE_BEFORE_MARK = re.compile(r"\s+([?.!,;:])(?=\s|$)")
@@ -221,23 +218,4 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = Task(
-    name="medical_en",
-    title="MedQuad, English consumer health",
-    language="en",
-    domain="medicine",
-    hub="keivalya/MedQuad-MedicalQnADataset",
-    url="https://huggingface.co/datasets/keivalya/MedQuad-MedicalQnADataset",
-    licence="CC BY 4.0 (MedQuAD, the source; the hub page names none)",
-    rows=16_407,
-    files=(File("medDataset_processed.csv", ("qtype", "Question", "Answer")),),
-    convert=convert,
-    system="You are a careful medical assistant. Answer truthfully and in plain words, and say when to see a doctor.",
-    defaults={"min_output": 20, "max_output": 8_000},
-    options={"boilerplate": True, "qtype": "", "templates": False},
-    option_help={
-        "boilerplate": "drop answers that are link lists without links",
-        "qtype": "keep one kind of question: symptoms, treatment ...",
-        "templates": "keep `What is (are) X` as it is, and the question at the head of an answer",
-    },
-)
+TASK = built_in("medical_en", convert)
