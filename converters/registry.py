@@ -4,6 +4,7 @@ A built-in task is a Python module with a `TASK`. A user's own is such a module,
 in `tasks/` of the working directory or in converters/tasks/.
 """
 
+import copyreg
 import functools
 import importlib.util
 import re
@@ -48,6 +49,10 @@ def load_task(name: str) -> Task:
     if not NAME.fullmatch(name):
         raise UserError(f"{path} has a name that no task can have", f"rename it: {NAMES}")
     return _load(path.resolve(), path.stat().st_mtime_ns)
+
+
+# A task's converter need not be picklable: other processes load the task by its name.
+copyreg.pickle(Task, lambda task: (load_task, (task.name,)))
 
 
 def task_file(name: str) -> Path | None:

@@ -21,7 +21,7 @@ from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
-from converters.registry import ORDER, load_task, task_file
+from converters.registry import ORDER, task_file
 from converters.rows.by_hand import ByHand
 from converters.rows.formats import said_in
 from converters.rows.stage_row import Counts, Staged, process
@@ -110,17 +110,9 @@ class Stage(Counts):
         return self.folder / "rejected.jsonl"
 
 
-_job: tuple[tuple[File, ...], Task, Settings, dict[str, Any], ByHand]
-
-
-def _start(files: tuple[File, ...], task: Task | str, *others: Any) -> None:
-    global _job  # noqa: PLW0603 - one for each process, set before it works
-    _job = (files, load_task(task) if isinstance(task, str) else task, *others)
-
-
-def _process(chunk: Chunk) -> tuple[int, Staged]:
-    files, task, settings, options, by_hand = _job
-    return chunk.file, process(chunk, files[chunk.file], task, settings, options, by_hand=by_hand)
+def _process(chunk: Chunk, job: Job) -> tuple[int, Staged]:
+    file = job.files[chunk.file]
+    return chunk.file, process(chunk, file, job.task, job.settings, job.options, by_hand=job.by_hand)
 
 
 def stage(job: Job, folder: Path) -> Stage:
@@ -134,9 +126,7 @@ def stage(job: Job, folder: Path) -> Stage:
     parts: dict[str, list[Array]] = {}
     anchors: list[Array] = []
     optional: dict[int, set[str]] = {}
-    # A task's converter need not be picklable: other processes load it by name.
-    arguments = (job.files, task if processes == 1 else task.name, job.settings, job.options, job.by_hand)
-    results = ordered_map(_process, _chunks(files, job.limit), processes, _start, arguments)
+    results = ordered_map(_process, _chunks(files, job.limit), processes, job)
     with (
         done.lines.open("wb") as lines,
         done.rejected_lines.open("wb") as rejected,
@@ -152,9 +142,7 @@ def stage(job: Job, folder: Path) -> Stage:
                 parts.setdefault(name, []).append(array)
             anchors.append(part.anchors)
             done.count(part)
-            progress.done = min(round(done.bytes / 1e6), progress.total)
-            progress.note = f"{done.rows:,} rows"
-            progress.show()
+            progress.step(min(round(done.bytes / 1e6), progress.total) - progress.done, f"{done.rows:,} rows")
             if done.rows >= EARLY:
                 check_broken(done, job.settings)
         progress.done = progress.total

@@ -66,7 +66,7 @@ def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: lis
     processes = 1 if stage.lines.stat().st_size < SMALL else job.processes or workers()
     batches = numpy.array_split(rows, -(-len(rows) // BATCH))
     offsets = (stage.arrays["offset"][batch] for batch in batches)
-    results = ordered_map(_look, offsets, processes, _start, (stage.lines, judged, job.settings.overlap, leaks))
+    results = ordered_map(_look, offsets, processes, stage.lines, judged, job.settings.overlap, leaks)
     with Progress(f"{job.task.name}: looking for held-out questions, rows", len(rows)) as progress:
         for batch, (found, shared) in zip(batches, results, strict=True):
             for number, name, share in found:
@@ -87,17 +87,10 @@ def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: lis
     return cost
 
 
-_job: tuple[Path, Index, float, Leaks]
-
-
-def _start(*arguments: Any) -> None:
-    global _job  # noqa: PLW0603 - one for each process, set before it works
-    _job = arguments
-
-
-def _look(offsets: Array) -> tuple[list[tuple[int, str, float]], Shared]:
+def _look(
+    offsets: Array, path: Path, judged: Index, overlap: float, leaks: Leaks
+) -> tuple[list[tuple[int, str, float]], Shared]:
     """Return which of some rows hold a judged question, and what they share with held-out rows."""
-    path, judged, overlap, leaks = _job
     with path.open("rb") as file:
         texts = [said_in(orjson.loads(line.split(b"\t", 1)[0])) for line in _lines_at(file, offsets)]
     parts = grams(*fold([part for text in texts for part in text]), leaks.size)
