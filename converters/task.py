@@ -49,11 +49,14 @@ class Record:
         return f"{self.instruction}\n{self.input}" if self.input else self.instruction
 
     @property
-    def asked(self) -> str:
-        """What makes two rows ask the same thing: the question, or all turns of the user."""
-        if self.question:
-            return self.question
+    def shown(self) -> str:
+        """All that the user says, in every turn."""
         return "\n".join([*(question for question, _ in self.history), self.prompt])
+
+    @property
+    def asked(self) -> str:
+        """What makes two rows ask the same thing."""
+        return self.question or self.shown
 
 
 Convert = Callable[[Row, str, Options], Record]
@@ -130,6 +133,12 @@ def built_in(name: str, convert: Convert) -> Task:
     facts = data_sets()[name]
     files = (File(file["path"], tuple(file["columns"]), file.get("split", "")) for file in facts["files"])
     return Task(name=name, convert=convert, **{**facts, "files": tuple(files)})
+
+
+def words_of(name: str) -> dict[str, Any]:
+    """Return the words that a built-in task's rows are told by: converters/tasks/words/NAME.yaml."""
+    found: dict[str, Any] = read_yaml(Path(__file__).parent / "tasks" / "words" / f"{name}.yaml")
+    return found
 
 
 def is_nan(value: Any) -> bool:

@@ -20,7 +20,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from converters.task import Options, Record, Row, Skip, built_in, given_text, text
+from converters.task import Options, Record, Row, Skip, built_in, given_text, text, words_of
 
 WORD = re.compile(r"\d{3}\([a-z]\)|\b[a-z][&/][a-z]\b|co-sign|[a-z][a-z0-9]+(?:'[a-z]+)?|\d{3}[a-z]|[$€£%]")
 """Words as they are weighed: 401(k), P/E and S&P are one each."""
@@ -32,12 +32,8 @@ MOST_MONEY_WORDS = {"asked": 3, "told": 6}
 BAR = 1.5
 """What `about_money` must come to in a row about money."""
 FORUM_TAG = re.compile(r"\s*\[(?:duplicate|closed|on hold)\]\s*$")
-PROGRAM = re.compile(
-    r"(?:write|design|create|build|develop|implement|construct|generate|suggest|propose|train|code)\b[^.?!\n]{0,60}"
-    r"\b(?:algorithm|program|python|javascript|java|sql|html|code|script|function|class|regression|neural network"
-    r"|(?:machine|deep) learning|model to|model for|model that|api|app|website|database|chatbot)\b",
-    re.IGNORECASE,
-)
+MAKE, PROGRAMS = ("|".join(words_of("finance_en")[kind]) for kind in ("make", "programs"))
+PROGRAM = re.compile(rf"(?:{MAKE})\b[^.?!\n]{{0,60}}\b(?:{PROGRAMS})\b", re.IGNORECASE)
 """A row that asks for a program may work on prices and is not about money."""
 FROM_LINK = re.compile(r"^\s*From\s*:?\s*https?://\S+\s*")
 

@@ -12,15 +12,10 @@ What is odd about it, and what is done:
 
 import re
 
-from converters.task import Options, Record, Row, Skip, built_in, given_text, text
+from converters.task import Options, Record, Row, Skip, built_in, given_text, text, words_of
 
-TECHNIQUE = re.compile(
-    r"reasoning traces|task-specific actions|interleaved manner|tree[- ]of[- ]thoughts?|(?-i:\bReAct\b)"
-    r"|search over a tree|multiple reasoning paths"
-    r"|chain[- ]of[- ]thought (?:prompt|reason|technique|approach|method|process)"
-    r"|(?:technique|prompt\w*|method|approach) (?:of|called|known as) (?:the )?[\"']?chain[- ]of[- ]thought",
-    re.IGNORECASE,
-)
+WORDS = words_of("law_en")
+TECHNIQUE = re.compile("|".join(WORDS["technique"]), re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 AGREEMENT = re.compile(
     r"(?:(?:yes|sure|absolutely|definitely|certainly|indeed|great|exactly|right)[,.!]*\s*)*"
@@ -28,24 +23,12 @@ AGREEMENT = re.compile(
     r"|(?:that|this|it) (?:sounds|makes (?:perfect )?sense|is a (?:good|great))\b|thank you\b|you(?:'re| are) right\b)",
     re.IGNORECASE,
 )
-PLAN = re.compile(
-    r"\b(?:let's|let us|we (?:should|need|must|can|could|might|will|may want)|i (?:suggest|propose|recommend|think we)"
-    r"|i(?:'ll| will)|next step|assessment|suggestion|your (?:approach|analysis|point|plan|idea|strategy))\b",
-    re.IGNORECASE,
-)
-"""Talk about how to go on, which says nothing of the law."""
+PLAN = re.compile(rf"\b(?:{'|'.join(WORDS['plan'])})\b", re.IGNORECASE)
 AGREEMENT_LENGTH = 250
 """Only answers of at most so many characters are looked at: a longer one has more to say than that it agrees."""
 FEWEST_WORDS = 5
 """A sentence of fewer words says nothing by itself."""
-LEGAL = re.compile(
-    r"\b(?:laws?|legal\w*|courts?|statut\w+|attorneys?|lawyers?|plaintiffs?|defendants?|contracts?|liab\w+|tort\w*"
-    r"|negligen\w+|judges?|jury|juries|constitution\w*|regulat\w+|crim\w+|prosecut\w+|evidence|precedents?|jurisdiction"
-    r"|copyright\w*|patents?|trademarks?|lawsuits?|litigat\w+|appeals?|clauses?|rights?|leases?|landlords?|tenants?"
-    r"|tax(?:es)?|felon\w+|pleas?|convict\w*|guilt\w*|damages|unlawful\w*|warrants?|custody|hearsay|testi\w+|verdicts?"
-    r"|sentenc\w+|probat\w+|parole|trusts?|trustees?|easements?|sue[ds]?|suits?|sections?|codes?|v\.)\b",
-    re.IGNORECASE,
-)
+LEGAL = re.compile(rf"\b(?:{'|'.join(WORDS['legal'].split())})\b", re.IGNORECASE)
 
 
 def only_agrees(answer: str) -> bool:
