@@ -22,9 +22,9 @@ from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
 from converters.registry import ORDER, task_file
-from converters.rows.by_hand import ByHand
+from converters.rows.by_hand import DROP, ByHand
 from converters.rows.formats import said_in
-from converters.rows.stage_row import Counts, Staged, process
+from converters.rows.stage_row import RowFacts, Staged, process
 from converters.settings import Settings
 from converters.task import File, Task
 from converters.text.sketch import Array
@@ -71,13 +71,10 @@ class Job:
 
 
 @dataclass
-class Stage(Counts):
-    """The result of a first pass."""
+class Stage(RowFacts):
+    """The result of a first pass, with all rows in the order of the source."""
 
     folder: Path = Path()
-    arrays: dict[str, Array] = field(default_factory=dict)
-    """Of each row, in the order of the source."""
-    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
 
     def decide(self, job: Job, held_out: HeldOut | None = None) -> Decision:
         """Return what becomes of each row, before it is read again; `held_out` are rows that have their split.
@@ -89,7 +86,7 @@ class Stage(Counts):
         made = decide(self.arrays, self.anchors, fixed, job.settings, self.texts)
         for name in ("bands", "whole"):
             self.arrays.pop(name, None)
-        rows = job.by_hand.dropped(self.arrays["id"])
+        rows = numpy.flatnonzero(numpy.isin(self.arrays["id"], job.by_hand.ids(DROP)))
         made.drop(rows[made.fate[rows] == KEPT], BY_HAND)
         return made
 
@@ -100,14 +97,20 @@ class Stage(Counts):
 
     def texts(self, row: int) -> tuple[str, str]:
         """Return all that a row asks, and all that it answers."""
-        with self.lines.open("rb") as file:
-            file.seek(int(self.arrays["offset"][row]))
-            return said_in(orjson.loads(file.readline().split(b"\t", 1)[0]))
+        return said_in(orjson.loads(next(lines_at(self.lines, self.arrays["offset"][[row]]))[0]))
 
     @property
     def rejected_lines(self) -> Path:
         """The file of the rows rejected so far."""
         return self.folder / "rejected.jsonl"
+
+
+def lines_at(path: Path, offsets: Array) -> Iterator[list[bytes]]:
+    """Yield the parts of some rows of a stage: the converted row, its question, the original."""
+    with path.open("rb") as file:
+        for offset in offsets.tolist():
+            file.seek(offset)
+            yield file.readline().split(b"\t", 2)
 
 
 def _process(chunk: Chunk, job: Job) -> tuple[int, Staged]:
