@@ -95,7 +95,8 @@ def _unpacked(archive: Path) -> Path:
     if not folder.is_dir():
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        safely = {} if archive.suffix.lower() == ".zip" else {"filter": "data"}  # of a tar's paths and links
+        of_tar = archive.suffix.lower() != ".zip"
+        safely: dict[str, Any] = {"filter": "data"} if of_tar else {}
         try:
             shutil.unpack_archive(archive, part, **safely)
         except (shutil.ReadError, zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
