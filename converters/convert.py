@@ -33,14 +33,9 @@ def resolve(
 
 
 def convert(
-    task: Task,
-    source: str = "",
-    *,
-    limit: int | None = None,
-    given: dict[str, Any] | None = None,
-    force: bool = False,
-    processes: int = 0,
-) -> dict[str, Any]:
+    task: Task, source: str = "", *, limit: int | None = None, given: dict[str, Any] | None = None,
+    force: bool = False, processes: int = 0,
+) -> dict[str, Any]:  # fmt: skip
     """Convert a task's rows into data/TASK unless they are there already, and return the card."""
     job = resolve(task, source, given or {}, limit, processes)
     folder = data_folder(task.name)

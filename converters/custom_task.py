@@ -20,6 +20,8 @@ from converters.task import File, Options, Record, Row, Skip, Task, given_text, 
 PLACE = re.compile(r"\{([^{}]+)\}")
 NO_VALUE = ("nan", "NaN", "<noinput>")
 """What other programs write for nothing."""
+ALIKE = {"language", "domain", "hub", "revision", "source", "url", "licence", "rows", "system"}
+"""Keys of tasks/NAME.yaml that are fields of Task."""
 LETTERS = "ABCDEFGHIJ"
 OWN_LETTER = re.compile(r"\s*[(（]?([A-Z])[)）.．、:：]\s*")
 """An option's letter, where it is a part of the option."""
@@ -173,21 +175,13 @@ def build_task(name: str, about: Mapping[str, Any], where: str) -> Task:
         return to_record(row, custom)
 
     return Task(
+        **custom.model_dump(include=ALIKE),
         name=name,
         title=custom.title or name,
-        language=custom.language,
-        domain=custom.domain,
         files=tuple(files),
         columns=needed,
         optional=optional,
         convert=convert,
-        hub=custom.hub,
-        revision=custom.revision,
-        source=custom.source,
-        url=custom.url or (f"https://huggingface.co/datasets/{custom.hub}" if custom.hub else ""),
-        licence=custom.licence,
-        rows=custom.rows,
-        system=custom.system,
         defaults={**custom.settings, **custom.splits.model_dump(exclude_none=True)},
         has_history=bool(custom.conversations or columns.history),
         has_system=bool(custom.conversations or columns.system),

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from common.names import root_task
-from common.paths import DATA
 from common.schema import meanings, typed
 from common.templates import fill
+from converters.output.card import converted_tasks
 from converters.registry import load_task, task_names
 from converters.settings import settings_model
 
@@ -21,8 +21,8 @@ def summary(card: dict[str, Any]) -> str:
 
 def all_tasks() -> str:
     """Return one line for each task."""
-    converted = {path.parent.name for path in DATA.glob("*/card.json")}
-    return fill(PAGES / "tasks.txt.jinja", tasks=map(load_task, task_names()), converted=converted).rstrip()
+    tasks = map(load_task, task_names())
+    return fill(PAGES / "tasks.txt.jinja", tasks=tasks, converted=converted_tasks()).rstrip()
 
 
 def one_task(name: str) -> str:

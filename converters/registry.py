@@ -4,6 +4,7 @@ A built-in task is a Python module with a `TASK`. A user's own is such a module,
 in `tasks/` of the working directory or in converters/tasks/.
 """
 
+import copyreg
 import functools
 import importlib.util
 import re
@@ -14,14 +15,14 @@ from common.errors import UserError, unknown
 from common.files import read_object
 from common.names import root_task
 from common.paths import data_folder
-from converters.task import Task
+from converters.task import Task, data_sets
 
 BUILT_IN = Path(__file__).parent / "tasks"
 OWN = Path("tasks")
 KINDS = (".py", ".yaml", ".yml")
 NAME = re.compile(r"(?!.*_(?:val|test)$)[a-z][a-z0-9_]*")
 NAMES = "lower-case letters, digits and _, not ending in _val or _test"
-ORDER = ("law_en", "medical_en", "finance_en", "law_zh", "medical_zh", "finance_zh")
+ORDER = tuple(data_sets())
 
 
 def task_names() -> list[str]:
@@ -48,6 +49,10 @@ def load_task(name: str) -> Task:
     if not NAME.fullmatch(name):
         raise UserError(f"{path} has a name that no task can have", f"rename it: {NAMES}")
     return _load(path.resolve(), path.stat().st_mtime_ns)
+
+
+# A task's converter need not be picklable: other processes load the task by its name.
+copyreg.pickle(Task, lambda task: (load_task, (task.name,)))
 
 
 def task_file(name: str) -> Path | None:

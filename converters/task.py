@@ -1,11 +1,15 @@
 """What a task is: where its rows come from, and how one raw row becomes one record. Imports nothing heavy."""
 
 import ast
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from common.yaml_files import read_yaml
 
 Row = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -45,11 +49,14 @@ class Record:
         return f"{self.instruction}\n{self.input}" if self.input else self.instruction
 
     @property
-    def asked(self) -> str:
-        """What makes two rows ask the same thing: the question, or all turns of the user."""
-        if self.question:
-            return self.question
+    def shown(self) -> str:
+        """All that the user says, in every turn."""
         return "\n".join([*(question for question, _ in self.history), self.prompt])
+
+    @property
+    def asked(self) -> str:
+        """What makes two rows ask the same thing."""
+        return self.question or self.shown
 
 
 Convert = Callable[[Row, str, Options], Record]
@@ -86,6 +93,7 @@ class Task:
     revision: str = "main"
     """A commit where one is known; `main` otherwise (the card records the commit it stood for)."""
     url: str = ""
+    """Its page, where that is not the one on the hub."""
     licence: str = ""
     rows: int = 0
     """Raw rows at full size, as far as known."""
@@ -106,6 +114,31 @@ class Task:
     """Columns that a row may lack, for a task without `files`."""
     source: str = ""
     """A local path that stands for SOURCE when none is given (custom tasks)."""
+
+    @property
+    def page(self) -> str:
+        """Where a person reads about the data set and accepts its terms; "" when it is not known."""
+        return self.url or (f"https://huggingface.co/datasets/{self.hub}" if self.hub else "")
+
+
+@functools.cache
+def data_sets() -> dict[str, dict[str, Any]]:
+    """Return what is known of the built-in tasks' data sets, in the order in which the tasks are listed."""
+    known: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("data_sets.yaml"))
+    return known
+
+
+def built_in(name: str, convert: Convert) -> Task:
+    """Return a built-in task: what data_sets.yaml says of it, and what makes its rows."""
+    facts = data_sets()[name]
+    files = (File(file["path"], tuple(file["columns"]), file.get("split", "")) for file in facts["files"])
+    return Task(name=name, convert=convert, **{**facts, "files": tuple(files)})
+
+
+def words_of(name: str) -> dict[str, Any]:
+    """Return the words that a built-in task's rows are told by: converters/tasks/words/NAME.yaml."""
+    found: dict[str, Any] = read_yaml(Path(__file__).parent / "tasks" / "words" / f"{name}.yaml")
+    return found
 
 
 def is_nan(value: Any) -> bool:

@@ -18,7 +18,8 @@ from converters.rows.stage_row import Rejected, has_system
 from converters.task import Task
 from converters.text.sketch import Array
 
-MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py")
+MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py",
+           "data_sets.yaml")  # fmt: skip
 """Folders and files whose code decides what the rows become."""
 PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "pyarrow")
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99)
@@ -71,7 +72,7 @@ def make_card(
         "language": task.language,
         "domain": task.domain,
         "licence": task.licence,
-        "url": task.url,
+        "url": task.page,
         "source": job.source.label,
         "files": files,
         "format": job.settings.format,
@@ -126,8 +127,7 @@ def is_whole(folder: Path, card: dict[str, Any]) -> bool:
 
 def percentiles(lengths: Array) -> dict[str, float]:
     """Return mean, percentiles and extremes of some lengths."""
-    if not len(lengths):
-        return {"mean": 0.0, **{f"p{share}": 0 for share in PERCENTILES}, "min": 0, "max": 0}
+    lengths = lengths if len(lengths) else numpy.zeros(1, int)
     found = numpy.percentile(lengths, PERCENTILES).round().astype(int).tolist()
     named = {f"p{share}": value for share, value in zip(PERCENTILES, found, strict=True)}
     return {"mean": round(float(lengths.mean()), 1), **named, "min": int(lengths.min()), "max": int(lengths.max())}
@@ -154,8 +154,9 @@ def converter_hash(task: Task) -> str:
     digest = hashlib.sha256()
     here = Path(__file__).parents[1]
     files = [path for name in MADE_BY for path in [here / name, *sorted((here / name).rglob("*"))]]
-    shared = [path for path in files if path.suffix in (".py", ".yaml")]
-    own = task_file(task.name)
-    for path in [*shared, own, own and own.with_suffix(".tsv")]:  # beside a task: the words and weights that it reads
-        digest.update(path.read_bytes() if path and path.is_file() else b"")
+    used = [path for path in files if path.suffix in (".py", ".yaml")]
+    if own := task_file(task.name):  # and the words and weights that it reads
+        used += [own, own.with_suffix(".tsv"), own.with_name("words") / f"{own.stem}.yaml"]
+    for path in used:
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()

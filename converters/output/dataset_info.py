@@ -6,12 +6,11 @@ ASCII only: LLaMA-Factory opens the file in the system's own encoding. Entries t
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common.files import read_object, write_text
-from common.paths import DATA, data_folder
+from common.paths import DATA
 from converters.corpus.splits import SPLITS
 from converters.output.card import converted_tasks, read_card
 from converters.registry import ORDER
@@ -22,23 +21,24 @@ FILE = Path("dataset_info.json")
 
 def register() -> None:
     """Bring both files up to date with the cards that are there."""
-    with _alone():
+    from filelock import FileLock
+
+    DATA.mkdir(parents=True, exist_ok=True)
+    with FileLock(FILE.with_name(f"{FILE.name}.lock")):
         cards = {task: card for task in converted_tasks() if (card := read_card(task))}
-        made = {task: dict(entries(task, cards[task])) for task in cards}
         # In the same order whether converted or not, so that a checkout's file changes only where its content does.
-        names = [*ORDER, *(task for task in cards if task not in ORDER)]
-        root = {name: one for task in names for name, one in (made.get(task) or built_in_entries(task)).items()}
-        _update(FILE, root, "data/")
-        inside = {name: made for task in cards for name, made in entries(task, cards[task], "")}
-        _update(DATA / FILE, inside, "")
+        names = dict.fromkeys([*ORDER, *cards])
+        _update(FILE, dict(one for task in names for one in entries(task, cards.get(task), "data/")), "data/")
+        _update(DATA / FILE, dict(one for task in cards for one in entries(task, cards[task], "")), "")
 
 
-def entries(task: str, card: dict[str, Any], beginning: str = "data/") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (name, entry) for each split of a converted task that has rows."""
+def entries(task: str, card: dict[str, Any] | None, beginning: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (name, entry) for each split that has rows; for all of a task not converted yet, so that they are seen."""
+    known = card or {"format": "alpaca", "system": False, "history": False}
     for split in SPLITS:
-        if card["files"][split]["rows"]:
+        if card is None or card["files"][split]["rows"]:
             file_name = f"{beginning}{task}/{split}.jsonl"
-            yield entry_name(task, split), entry(card["format"], file_name, card["system"], card["history"])
+            yield entry_name(task, split), entry(known["format"], file_name, known["system"], known["history"])
 
 
 def entry_name(task: str, split: str) -> str:
@@ -46,19 +46,12 @@ def entry_name(task: str, split: str) -> str:
     return task if split == "train" else f"{task}_{split}"
 
 
-def built_in_entries(task: str) -> dict[str, dict[str, Any]]:
-    """Return entries for a built-in task that is not converted yet, so that its names are there to be seen."""
-    return {entry_name(task, split): entry("alpaca", f"data/{task}/{split}.jsonl", False, False) for split in SPLITS}
-
-
 def _update(path: Path, wanted: dict[str, dict[str, Any]], beginning: str) -> None:
     before = read_object(path)
     foreign = {name: value for name, value in before.items() if not _is_ours(name, value, beginning)}
     for name in sorted(set(foreign) & set(wanted)):
-        print(
-            f"{path}: {name} is an entry of your own and stays as it is; the task's rows are not listed",
-            file=sys.stderr,
-        )
+        told = f"{path}: {name} is an entry of your own and stays as it is; the task's rows are not listed"
+        print(told, file=sys.stderr)
     after = {**foreign, **{name: wanted[name] for name in wanted if name not in foreign}}
     text = json.dumps(after, indent=2, ensure_ascii=True) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -72,13 +65,3 @@ def _is_ours(name: str, value: Any, beginning: str) -> bool:
     file_name = str(value.get("file_name", ""))
     task, _, split = file_name.removeprefix(beginning).removesuffix(".jsonl").partition("/")
     return split in SPLITS and name == entry_name(task, split) and file_name == f"{beginning}{task}/{split}.jsonl"
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Hold a lock while both files are read and written."""
-    from filelock import FileLock
-
-    data_folder("").mkdir(parents=True, exist_ok=True)
-    with FileLock(FILE.with_name(f"{FILE.name}.lock")):
-        yield

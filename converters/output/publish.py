@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from common.hub import Repository
 from common.paths import data_folder
+from common.templates import fill
 from converters.rows.formats import entry
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -45,13 +45,9 @@ def dataset_card(card: dict[str, Any], repository: str) -> str:
     }  # fmt: skip
     used = entry(card["format"], "", card["system"], card["history"])
     del used["file_name"]
-    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=False, undefined=StrictUndefined)
-    return environment.get_template("dataset_card.md.jinja").render(
-        card=card,
+    return fill(
+        PAGES / "dataset_card.md.jinja", card=card, splits=splits, names=SPLITS, repository=repository,
         facts=yaml.safe_dump(facts, sort_keys=False, allow_unicode=True),
         source=card["url"] or Path(card["source"]).name,
-        splits=splits,
-        names=SPLITS,
-        repository=repository,
         registered=json.dumps({card["task"]: {"hf_hub_url": repository, **used}}, indent=2),
-    )
+    ).rstrip()  # fmt: skip

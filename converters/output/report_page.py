@@ -4,8 +4,7 @@ Everything in the page that comes from the data is escaped by Jinja; plots are d
 stands alone.
 """
 
-from collections import Counter
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -69,31 +68,25 @@ def lengths(path: Path) -> tuple[list[int], list[int]]:
 
 
 def histogram(values: list[int]) -> dict[str, Any]:
-    """Return bars (x, y, width, height in percent, a title) over a logarithmic axis, and its marks."""
+    """Return bars (x and height in percent, a title) over a logarithmic axis, their width, and the axis' marks."""
     found = numpy.log10(numpy.maximum(values, 1))
     counts, edges = numpy.histogram(found, BINS, (found.min(), max(found.max() + 0.001, found.min() + 0.1)))
     ends, most, width = 10**edges, int(counts.max()), 100 / BINS
     bars = [
-        {
-            "x": round(number * width, 2),
-            "y": round(100 - 100 * count / most, 2),
-            "width": round(width * 0.9, 2),
-            "height": round(100 * count / most, 2),
-            "title": f"{ends[number]:,.0f} to {ends[number + 1]:,.0f} characters: {count:,} rows",
-        }
+        {"x": round(number * width, 2), "height": round(100 * count / most, 2),
+         "title": f"{ends[number]:,.0f} to {ends[number + 1]:,.0f} characters: {count:,} rows"}
         for number, count in enumerate(counts.tolist())
-    ]
-    return {"bars": bars, "marks": [f"{end:,.0f}" for end in ends[:: BINS // 5]], "most": most}
+    ]  # fmt: skip
+    marks = [f"{end:,.0f}" for end in ends[:: BINS // 5]]
+    return {"bars": bars, "width": round(width * 0.9, 2), "marks": marks, "most": most}
 
 
 def rejected_examples(path: Path) -> list[dict[str, Any]]:
     """Return the first rejected rows of each step."""
-    seen: Counter[str] = Counter()
-    found = []
+    first: dict[str, list[dict[str, Any]]] = {}
     for row in read_jsonl(path):
-        seen[row["step"]] += 1
-        if seen[row["step"]] <= SHOWN_REJECTED:
+        of_step = first.setdefault(row["step"], [])
+        if len(of_step) < SHOWN_REJECTED:
             original = row["row"] if isinstance(row["row"], str) else orjson.dumps(row["row"]).decode()
-            found.append(row | {"row": original})
-    order = list(seen)
-    return sorted(found, key=lambda row: order.index(row["step"]))
+            of_step.append(row | {"row": original})
+    return list(chain.from_iterable(first.values()))

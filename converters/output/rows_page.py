@@ -6,6 +6,7 @@ The files are read where they lie: of each row only its place, its length and so
 import mmap
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
@@ -69,7 +70,8 @@ class Index:
                 rows = (self._about(number, start, line, progress) for start, line in _lines(content))
                 parts.append(numpy.fromiter(rows, ROW))
         self.rows = numpy.concatenate(parts)
-        self._last: tuple[Any, Array] = (None, numpy.zeros(0, numpy.int64))
+        self.found = lru_cache(1)(self._found)
+        """The numbers of the rows that a Query asks for, in the order asked for; the last answer is kept."""
 
     def _about(self, file: int, start: int, line: bytes, progress: Progress) -> tuple[Any, ...]:
         if start >> 23 != (start + len(line)) >> 23:  # every 8 MB
@@ -90,12 +92,6 @@ class Index:
         about = self.rows[row]
         found: bytes = self._contents[about["file"]][about["start"] : about["start"] + about["bytes"]]
         return found
-
-    def found(self, asked: Query) -> Array:
-        """Return the numbers of the rows that a reader asks for, in the order asked for; the last answer is kept."""
-        if self._last[0] != asked:
-            self._last = (asked, self._found(asked))
-        return self._last[1]
 
     def _found(self, asked: Query) -> Array:
         about, kind = self.rows, asked.kind
@@ -195,10 +191,8 @@ class Rows:
 
     def rows(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return a page of the rows asked for."""
-        query, first = (
-            check(Query, {name: value for name, value in asked.items() if name != "first"})[0],
-            asked.get("first", 0),
-        )
+        first = asked.get("first", 0)
+        query, _ = check(Query, {name: value for name, value in asked.items() if name != "first"})
         if query is None or not isinstance(first, int) or first < 0:
             raise ValueError("no such rows")
         decisions = ByHand.of(self.task).decisions

@@ -21,10 +21,10 @@ from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers
 from converters.read.files import Chunk, read_chunks
 from converters.read.sources import Source, SourceFile
-from converters.registry import ORDER, load_task, task_file
-from converters.rows.by_hand import ByHand
+from converters.registry import ORDER, task_file
+from converters.rows.by_hand import DROP, ByHand
 from converters.rows.formats import said_in
-from converters.rows.stage_row import Counts, Staged, process
+from converters.rows.stage_row import RowFacts, Staged, process
 from converters.settings import Settings
 from converters.task import File, Task
 from converters.text.sketch import Array
@@ -71,13 +71,10 @@ class Job:
 
 
 @dataclass
-class Stage(Counts):
-    """The result of a first pass."""
+class Stage(RowFacts):
+    """The result of a first pass, with all rows in the order of the source."""
 
     folder: Path = Path()
-    arrays: dict[str, Array] = field(default_factory=dict)
-    """Of each row, in the order of the source."""
-    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
 
     def decide(self, job: Job, held_out: HeldOut | None = None) -> Decision:
         """Return what becomes of each row, before it is read again; `held_out` are rows that have their split.
@@ -89,7 +86,7 @@ class Stage(Counts):
         made = decide(self.arrays, self.anchors, fixed, job.settings, self.texts)
         for name in ("bands", "whole"):
             self.arrays.pop(name, None)
-        rows = job.by_hand.dropped(self.arrays["id"])
+        rows = numpy.flatnonzero(numpy.isin(self.arrays["id"], job.by_hand.ids(DROP)))
         made.drop(rows[made.fate[rows] == KEPT], BY_HAND)
         return made
 
@@ -100,9 +97,7 @@ class Stage(Counts):
 
     def texts(self, row: int) -> tuple[str, str]:
         """Return all that a row asks, and all that it answers."""
-        with self.lines.open("rb") as file:
-            file.seek(int(self.arrays["offset"][row]))
-            return said_in(orjson.loads(file.readline().split(b"\t", 1)[0]))
+        return said_in(orjson.loads(next(lines_at(self.lines, self.arrays["offset"][[row]]))[0]))
 
     @property
     def rejected_lines(self) -> Path:
@@ -110,17 +105,17 @@ class Stage(Counts):
         return self.folder / "rejected.jsonl"
 
 
-_job: tuple[tuple[File, ...], Task, Settings, dict[str, Any], ByHand]
+def lines_at(path: Path, offsets: Array) -> Iterator[list[bytes]]:
+    """Yield the parts of some rows of a stage: the converted row, its question, the original."""
+    with path.open("rb") as file:
+        for offset in offsets.tolist():
+            file.seek(offset)
+            yield file.readline().split(b"\t", 2)
 
 
-def _start(files: tuple[File, ...], task: Task | str, *others: Any) -> None:
-    global _job  # noqa: PLW0603 - one for each process, set before it works
-    _job = (files, load_task(task) if isinstance(task, str) else task, *others)
-
-
-def _process(chunk: Chunk) -> tuple[int, Staged]:
-    files, task, settings, options, by_hand = _job
-    return chunk.file, process(chunk, files[chunk.file], task, settings, options, by_hand=by_hand)
+def _process(chunk: Chunk, job: Job) -> tuple[int, Staged]:
+    file = job.files[chunk.file]
+    return chunk.file, process(chunk, file, job.task, job.settings, job.options, by_hand=job.by_hand)
 
 
 def stage(job: Job, folder: Path) -> Stage:
@@ -134,9 +129,7 @@ def stage(job: Job, folder: Path) -> Stage:
     parts: dict[str, list[Array]] = {}
     anchors: list[Array] = []
     optional: dict[int, set[str]] = {}
-    # A task's converter need not be picklable: other processes load it by name.
-    arguments = (job.files, task if processes == 1 else task.name, job.settings, job.options, job.by_hand)
-    results = ordered_map(_process, _chunks(files, job.limit), processes, _start, arguments)
+    results = ordered_map(_process, _chunks(files, job.limit), processes, job)
     with (
         done.lines.open("wb") as lines,
         done.rejected_lines.open("wb") as rejected,
@@ -152,9 +145,7 @@ def stage(job: Job, folder: Path) -> Stage:
                 parts.setdefault(name, []).append(array)
             anchors.append(part.anchors)
             done.count(part)
-            progress.done = min(round(done.bytes / 1e6), progress.total)
-            progress.note = f"{done.rows:,} rows"
-            progress.show()
+            progress.step(min(round(done.bytes / 1e6), progress.total) - progress.done, f"{done.rows:,} rows")
             if done.rows >= EARLY:
                 check_broken(done, job.settings)
         progress.done = progress.total

@@ -1,22 +1,22 @@
 """The second pass: rows that hold a held-out question are found, and all rows are written to their splits."""
 
-import hashlib
-from collections.abc import Iterator
+import shutil
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy
 import orjson
 
-from common.files import atomic
+from common.files import atomic, sha256
 from common.progress import Progress
 from converters.corpus.contamination import Index
 from converters.corpus.decide import CONTAMINATED, KEPT, REASONS, STEPS, Decision
 from converters.corpus.leaks import Leaks, Shared, by_row, forms
 from converters.corpus.splits import SPLITS, TEST, TRAIN, VAL
-from converters.passes.first_pass import SMALL, Job, Stage
+from converters.passes.first_pass import SMALL, Job, Stage, lines_at
 from converters.passes.worker_pool import ordered_map, workers
 from converters.rows.formats import said_in
 from converters.rows.stage_row import Rejected
@@ -39,13 +39,12 @@ def held_out_rows(stage: Stage, decision: Decision) -> list[HeldOutRow]:
     """Return the rows that are kept to validate and test on."""
     found = []
     rows = decision.kept(VAL, TEST)
-    with stage.lines.open("rb") as file:
-        for row, line in zip(rows.tolist(), _lines_at(file, stage.arrays["offset"][rows]), strict=True):
-            converted, asked, _ = line.split(b"\t", 2)
-            written = orjson.loads(converted)
-            name = f"{SPLITS[decision.split[row]]} row {written['id']}"
-            prompt = said_in(written)[0]
-            found.append(HeldOutRow(int(decision.split[row]), name, prompt, orjson.loads(asked) if asked else prompt))
+    lines = lines_at(stage.lines, stage.arrays["offset"][rows])
+    for split, (converted, asked, _) in zip(decision.split[rows].tolist(), lines, strict=True):
+        written = orjson.loads(converted)
+        prompt = said_in(written)[0]
+        name = f"{SPLITS[split]} row {written['id']}"
+        found.append(HeldOutRow(split, name, prompt, orjson.loads(asked) if asked else prompt))
     return found
 
 
@@ -66,7 +65,7 @@ def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: lis
     processes = 1 if stage.lines.stat().st_size < SMALL else job.processes or workers()
     batches = numpy.array_split(rows, -(-len(rows) // BATCH))
     offsets = (stage.arrays["offset"][batch] for batch in batches)
-    results = ordered_map(_look, offsets, processes, _start, (stage.lines, judged, job.settings.overlap, leaks))
+    results = ordered_map(_look, offsets, processes, stage.lines, judged, job.settings.overlap, leaks)
     with Progress(f"{job.task.name}: looking for held-out questions, rows", len(rows)) as progress:
         for batch, (found, shared) in zip(batches, results, strict=True):
             for number, name, share in found:
@@ -87,19 +86,11 @@ def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: lis
     return cost
 
 
-_job: tuple[Path, Index, float, Leaks]
-
-
-def _start(*arguments: Any) -> None:
-    global _job  # noqa: PLW0603 - one for each process, set before it works
-    _job = arguments
-
-
-def _look(offsets: Array) -> tuple[list[tuple[int, str, float]], Shared]:
+def _look(
+    offsets: Array, path: Path, judged: Index, overlap: float, leaks: Leaks
+) -> tuple[list[tuple[int, str, float]], Shared]:
     """Return which of some rows hold a judged question, and what they share with held-out rows."""
-    path, judged, overlap, leaks = _job
-    with path.open("rb") as file:
-        texts = [said_in(orjson.loads(line.split(b"\t", 1)[0])) for line in _lines_at(file, offsets)]
+    texts = [said_in(orjson.loads(converted)) for converted, *_ in lines_at(path, offsets)]
     parts = grams(*fold([part for text in texts for part in text]), leaks.size)
     hits = judged.hits(parts)
     # An answer shorter than one n-gram ("B", 是) is no reference answer of anything.
@@ -107,42 +98,35 @@ def _look(offsets: Array) -> tuple[list[tuple[int, str, float]], Shared]:
     return judged.found(numpy.unique(by_row(hits)), overlap), leaks.look(parts)
 
 
-def _lines_at(file: IO[bytes], offsets: Array) -> Iterator[bytes]:
-    for offset in offsets.tolist():
-        file.seek(offset)
-        yield file.readline()
-
-
 def write(job: Job, stage: Stage, decision: Decision, folder: Path) -> tuple[dict[str, dict[str, Any]], Rejected]:
     """Write the splits and rejected.jsonl; return rows and sha256 of each file, and what was rejected in all."""
-    rejected = Rejected()
+    rejected, paths = Rejected(), {name: folder / f"{name}.jsonl" for name in (*SPLITS, "rejected")}
+    rows = Counter(rejected=stage.rejected.counts.total())
     with ExitStack() as stack:
-        outputs = {
-            name: _Output(stack.enter_context(atomic(folder / f"{name}.jsonl"))) for name in (*SPLITS, "rejected")
-        }
+        files = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
         staged = stack.enter_context(stage.lines.open("rb"))
         progress = stack.enter_context(Progress(f"{job.task.name}: writing, rows", len(decision.fate)))
         with stage.rejected_lines.open("rb") as early:
-            while content := early.read(1 << 20):
-                outputs["rejected"].write(content)
+            shutil.copyfileobj(early, files["rejected"])
         fates, splits, positions = decision.fate.tolist(), decision.split.tolist(), stage.arrays["position"].tolist()
         for row, (line, fate, split) in enumerate(zip(staged, fates, splits, strict=True)):
             converted, _, original = line.rstrip(b"\n").split(b"\t", 2)
+            name = SPLITS[split] if fate == KEPT else "rejected"
+            rows[name] += 1
             if fate == KEPT:
-                outputs[SPLITS[split]].write(converted + b"\n")
+                files[name].write(converted + b"\n")
             else:
                 ids = {"id": orjson.loads(converted)["id"]}
                 if (cause := int(decision.cause[row])) >= 0:
                     ids["as"] = f"{job.task.name}-{stage.arrays['id'][cause]:016x}"
                 place = job.place(positions[row])
                 rejected.add(STEPS[fate], _reason(job, decision, row, positions), *place, original, **ids)
-                outputs["rejected"].write(rejected.lines.pop())
+                files[name].write(rejected.lines.pop())
             if row % BATCH == 0:
                 progress.step(BATCH)
         progress.done = progress.total
-        written = {name: output.about() for name, output in outputs.items()}
     rejected.count(stage.rejected)
-    return written, rejected
+    return {name: {"rows": rows[name], "sha256": sha256(path)} for name, path in paths.items()}, rejected
 
 
 def _reason(job: Job, decision: Decision, row: int, positions: list[int]) -> str:
@@ -150,18 +134,3 @@ def _reason(job: Job, decision: Decision, row: int, positions: list[int]) -> str
         return decision.reasons[row]
     told, cause = REASONS[int(decision.fate[row])], int(decision.cause[row])
     return told if cause < 0 else "{} {}:{}".format(told, *job.place(positions[cause]))
-
-
-class _Output:
-    """A file that is hashed and whose rows are counted while it is written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.rows, self.hash = file, 0, hashlib.sha256()
-
-    def write(self, content: bytes) -> None:
-        self.file.write(content)
-        self.hash.update(content)
-        self.rows += content.count(b"\n")
-
-    def about(self) -> dict[str, Any]:
-        return {"rows": self.rows, "sha256": self.hash.hexdigest()}

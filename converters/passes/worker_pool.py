@@ -26,27 +26,22 @@ def workers() -> int:
 
 
 def ordered_map(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    processes: int,
-    start: Callable[..., None],
-    arguments: tuple[Any, ...],
+    function: Callable[..., Result], items: Iterable[Item], processes: int, *shared: Any
 ) -> Iterator[Result]:
-    """Yield function(item) for each item, in order. `start(*arguments)` runs once in each process before."""
+    """Yield function(item, *shared) for each item, in order. What is shared goes to each process once."""
     if processes <= 1:
-        start(*arguments)
-        yield from map(function, items)
+        yield from (function(item, *shared) for item in items)
         return
     # Not forked: a copy of a process whose libraries have threads (rensa's) can wait for ever for one that is not there.  # noqa: E501
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(processes, context, _prepare, (start, arguments))
+    executor = ProcessPoolExecutor(processes, context, _prepare, shared)
     waiting: deque[Future[Result]] = deque()
     try:
         with _ctrl_c_waits():
             for _ in range(processes):  # all of them start now
                 executor.submit(os.getpid)
         for item in items:
-            waiting.append(executor.submit(function, item))
+            waiting.append(executor.submit(_with_shared, function, item))
             if len(waiting) >= processes * IN_FLIGHT:
                 yield waiting.popleft().result()
         while waiting:
@@ -70,11 +65,19 @@ def _ctrl_c_waits() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+_shared: tuple[Any, ...]
+
+
+def _with_shared(function: Callable[..., Result], item: Any) -> Result:
+    return function(item, *_shared)
+
+
+def _prepare(*shared: Any) -> None:
+    global _shared  # noqa: PLW0603 - one for each process, set before it works
+    _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    start(*arguments)
 
 
 def _end_with_parent() -> None:

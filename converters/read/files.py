@@ -103,12 +103,10 @@ def _batches(path: Path, kind: str) -> Iterator[Any]:
     if kind == ".parquet":
         from pyarrow import parquet
 
-        with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=CHUNK_ROWS)
-        return
+        return parquet.ParquetFile(path).iter_batches(CHUNK_ROWS)
     from datasets import Dataset  # a second or two: only who has such a file pays for it
 
-    yield from Dataset.from_file(str(path)).with_format("arrow").iter(batch_size=CHUNK_ROWS)
+    return Dataset.from_file(str(path)).with_format("arrow").iter(CHUNK_ROWS)
 
 
 def _batch_rows(batch: Any) -> list[Raw]:

@@ -29,7 +29,8 @@ def json_rows(path: Path) -> Iterator[tuple[Raw, int]]:
     if not start.startswith("{"):
         return _elements(path) if start.startswith("[") else _lines(path)
     lines = [line for line in start.splitlines() if line.strip()]
-    if any(map(_is_row, lines[:50])) and (more or len(lines) > 1):
+    objects = (line.encode(errors="surrogateescape") for line in lines[:50] if line.startswith("{"))
+    if (more or len(lines) > 1) and any(isinstance(parse_line(line), dict) for line in objects):
         return _lines(path)
     return _one_object(path, start, more)
 
@@ -52,23 +53,14 @@ def parse_line(line: bytes) -> dict[str, Any] | Broken:
     return row if isinstance(row, dict) else Broken(line.decode(), f"not an object but {type(row).__name__}")
 
 
-def _is_row(line: str) -> bool:
-    return line.startswith("{") and isinstance(parse_line(line.encode(errors="surrogateescape")), dict)
-
-
 def _lines(path: Path) -> Iterator[tuple[Raw, int]]:
     mark = BOM.encode()
-    if encoding_of(path) == "utf-8":
-        with open_unpacked(path) as file:
-            for line in file:
-                content = line.removeprefix(mark)  # files that were put together have one at each seam
-                if content.strip():
-                    yield content, len(line)
-        return
-    with open_text(path) as text:
-        for line_ in text:
-            if line_.strip():
-                yield line_.removeprefix(BOM).encode(errors="surrogateescape"), len(line_)
+    with open_unpacked(path) if encoding_of(path) == "utf-8" else open_text(path) as file:
+        for line in file:
+            content = line.encode(errors="surrogateescape") if isinstance(line, str) else line
+            content = content.removeprefix(mark)  # files that were put together have one at each seam
+            if content.strip():
+                yield content, len(line)
 
 
 def _elements(path: Path) -> Iterator[tuple[Raw, int]]:

@@ -1,20 +1,16 @@
 """Conversations, whichever way they are written: their messages, their turns, and the record that they make."""
 
 import re
+from pathlib import Path
 from typing import Any
 
+from common.yaml_files import read_yaml
 from converters.task import Record, Skip, read_literal
 
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
-ROLES = {
-    "human": USER, "user": USER, "prompter": USER, "用户": USER,
-    "gpt": ASSISTANT, "assistant": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "chatgpt": ASSISTANT,
-    "助手": ASSISTANT, "system": SYSTEM, "developer": SYSTEM,
-}  # fmt: skip
-TOOLS = ("function_call", "observation", "tool", "function", "tool_call", "tool_response", "ipython")
-TURN_KEYS = ("role", "from", "content", "value")
-ASKED = ("human", "user", "input", "question", "instruction", "query", "prompt")
-TOLD = ("assistant", "gpt", "output", "answer", "response", "bot")
+NAMES = read_yaml(Path(__file__).with_name("messages.yaml"))
+ROLES = {name: role for role, names in NAMES["roles"].items() for name in names}
+TOOLS, TURN_KEYS, ASKED, TOLD = (NAMES[kind] for kind in ("tools", "turn", "asked", "told"))
 TRANSCRIPT = re.compile(r"(?:^|\n)\s*(?:#+\s*)?(Human|User|Assistant)\s*:[^\S\n]*")
 
 Said = list[tuple[str, str]]

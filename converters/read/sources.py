@@ -16,11 +16,7 @@ from converters.read.files import JSON, SUFFIXES, TABLES, kind_of
 from converters.read.text import encoding_of
 from converters.task import File, Task
 
-SPLIT_WORDS = {
-    "test": "test|testing|eval|evaluation",
-    "val": "val|valid|validation|dev",
-    "train": "train|training",
-}
+SPLIT_WORDS = {"test": "test|testing|eval|evaluation", "val": "val|valid|validation|dev", "train": "train|training"}
 NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 """What the hub's libraries write beside the rows."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -99,11 +95,10 @@ def _unpacked(archive: Path) -> Path:
     if not folder.is_dir():
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
+        of_tar = archive.suffix.lower() != ".zip"
+        safely: dict[str, Any] = {"filter": "data"} if of_tar else {}
         try:
-            if archive.suffix.lower() == ".zip":
-                shutil.unpack_archive(archive, part)
-            else:
-                shutil.unpack_archive(archive, part, filter="data")
+            shutil.unpack_archive(archive, part, **safely)
         except (shutil.ReadError, zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
             raise UserError(f"{archive} cannot be unpacked: {error}", "unpack it and give the folder") from None
         part.rename(folder)
@@ -112,12 +107,8 @@ def _unpacked(archive: Path) -> Path:
 
 def _in_folder(task: Task, folder: Path) -> list[SourceFile]:
     """Return the task's own files where they are there; else every data file, when the task has but one kind."""
-    found = []
-    for spec in task.files:
-        for path in (folder / spec.path, folder / Path(spec.path).name):
-            if path.is_file():
-                found.append(SourceFile(path, spec))
-                break
+    places = ((spec, [folder / spec.path, folder / Path(spec.path).name]) for spec in task.files)
+    found = [SourceFile(path, spec) for spec, paths in places if (path := next(filter(Path.is_file, paths), None))]
     if found:
         return found
     others = sorted(
@@ -145,8 +136,9 @@ def _spec(task: Task, path: Path) -> File:
     return File(path.as_posix(), columns, split_of(path) if own_splits else "", optional)
 
 
-def _holds_rows(path: Path) -> bool:
+def _holds_rows(name: str | Path) -> bool:
     """Tell whether a file of a data set's folder is one with rows, by its name."""
+    path = Path(name)
     hidden = any(part.startswith(".") for part in path.parts)
     return not hidden and kind_of(path) in SUFFIXES and path.name not in NO_ROWS
 
@@ -169,20 +161,10 @@ def split_of(path: Path) -> str:
 
 
 def _from_hub(task: Task) -> Source:
-    hub = Repository(task.hub, "dataset", task.revision, EXPLICIT_SOURCE, task.url)
+    hub = Repository(task.hub, "dataset", task.revision, EXPLICIT_SOURCE, task.page)
     commit = hub.commit()
-    wanted = task.files or _data_files(task, hub.files(commit))
-    files = tuple(SourceFile(hub.download(file.path, commit, _is_data_file), file) for file in wanted)
-    return Source(f"{task.hub}@{commit}", files, {"hub": task.hub, "commit": commit})
-
-
-def _data_files(task: Task, names: list[str]) -> tuple[File, ...]:
-    """Return all data files of the hub's repository, for a task that names none."""
-    found = [name for name in names if _is_data_file(name)]
-    if not found:
+    wanted = task.files or [_spec(task, Path(name)) for name in hub.files(commit) if _holds_rows(name)]
+    if not wanted:
         raise UserError(f"{task.hub} has no supported file", f"it needs one of {', '.join(SUFFIXES)}")
-    return tuple(File(name, task.columns, split_of(Path(name)), task.optional) for name in found)
-
-
-def _is_data_file(name: str) -> bool:
-    return _holds_rows(Path(name))
+    files = tuple(SourceFile(hub.download(file.path, commit, _holds_rows), file) for file in wanted)
+    return Source(f"{task.hub}@{commit}", files, {"hub": task.hub, "commit": commit})

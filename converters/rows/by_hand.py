@@ -5,7 +5,6 @@ A row that is kept goes by its id, which is a hash of its converted text; a reje
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from converters.task import Record
 from converters.text.sketch import Array
 
 DROP, KEEP, EDIT = "drop", "keep", "edit"
-FILE = "decisions.jsonl"
 KEY = re.compile(r"(?:rejected-)?[0-9a-f]{16}")
 
 
@@ -34,7 +32,10 @@ class ByHand:
     def of(cls, task: str) -> "ByHand":
         """Read those of a task; a variant has the ones of the task that it is a variant of."""
         path = decisions_file(task)
-        return cls({row["key"]: row for row in _checked(path)} if path.is_file() else {})
+        rows = list(read_jsonl(path)) if path.is_file() else []
+        if wrong := next((f"line {n}: {why}" for n, row in enumerate(rows, 1) if (why := problem(row))), ""):
+            raise UserError(f"{path} cannot be followed: {wrong}", "correct that line, or take it out")
+        return cls({row["key"]: row for row in rows})
 
     @property
     def sha256(self) -> str:
@@ -50,10 +51,6 @@ class ByHand:
         places = numpy.flatnonzero(numpy.isin(ids, self.ids(EDIT)))
         return [(place, self.decisions[f"{ids[place]:016x}"]) for place in places.tolist()]
 
-    def dropped(self, ids: Array) -> Array:
-        """Return the places of the rows to be dropped."""
-        return numpy.flatnonzero(numpy.isin(ids, self.ids(DROP)))
-
     def ids(self, *decisions: str) -> Array:
         """Return the ids that have one of these decisions."""
         found = [int(key, 16) for key, row in self.decisions.items() if row["decision"] in decisions and "-" not in key]
@@ -62,7 +59,7 @@ class ByHand:
 
 def decisions_file(task: str) -> Path:
     """Return the path of a task's decisions.jsonl, which need not be there."""
-    return data_folder(root_task(task)) / FILE
+    return data_folder(root_task(task)) / "decisions.jsonl"
 
 
 def key_of(original: bytes) -> str:
@@ -90,9 +87,8 @@ def problem(row: Any) -> str:
     if row["decision"] != EDIT:
         return ""
     text = row.get("row")
-    if not isinstance(text, dict) or not all(
-        isinstance(text.get(part), str) for part in ("instruction", "input", "output")
-    ):
+    parts = ("instruction", "input", "output")
+    if not isinstance(text, dict) or not all(isinstance(text.get(part), str) for part in parts):
         return "no texts in `row`: instruction, input and output"
     turns = text.get("history", [])
     if not isinstance(text.get("system", ""), str) or not isinstance(turns, list) or not all(map(_is_turn, turns)):
@@ -104,10 +100,3 @@ def problem(row: Any) -> str:
 
 def _is_turn(turn: Any) -> bool:
     return isinstance(turn, list) and len(turn) == 2 and all(isinstance(part, str) for part in turn)
-
-
-def _checked(path: Path) -> Iterable[dict[str, Any]]:
-    rows = list(read_jsonl(path))
-    if wrong := next((f"line {n}: {why}" for n, row in enumerate(rows, 1) if (why := problem(row))), ""):
-        raise UserError(f"{path} cannot be followed: {wrong}", "correct that line, or take it out")
-    return rows

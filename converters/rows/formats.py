@@ -1,36 +1,17 @@
 """Records as alpaca and sharegpt rows, as LLaMA-Factory, stanford_alpaca, FastChat and LLMZoo read them. Pure."""
 
+from pathlib import Path
 from typing import Any
 
+from common.yaml_files import read_yaml
 from converters.task import Record
 
-ALPACA: dict[str, Any] = {
-    "formatting": "alpaca",
-    "columns": {"prompt": "instruction", "query": "input", "response": "output"},
-}
-SHAREGPT: dict[str, Any] = {
-    "formatting": "sharegpt",
-    "columns": {"messages": "conversations"},
-    "tags": {
-        "role_tag": "from",
-        "content_tag": "value",
-        "user_tag": "human",
-        "assistant_tag": "gpt",
-        "observation_tag": "observation",
-        "function_tag": "function_call",
-        "system_tag": "system",
-    },
-}
+ENTRIES: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("entries.yaml"))
 
 
 def alpaca(record: Record, name: str, system: bool, history: bool) -> dict[str, Any]:
     """Return instruction, input and output, with `system` and `history` where the data set has them."""
-    row: dict[str, Any] = {
-        "id": name,
-        "instruction": record.instruction,
-        "input": record.input,
-        "output": record.output,
-    }
+    row: dict[str, Any] = {"id": name} | {part: getattr(record, part) for part in ("instruction", "input", "output")}
     if system:
         row["system"] = record.system
     if history:
@@ -67,8 +48,8 @@ WRITERS = {"alpaca": alpaca, "sharegpt": sharegpt}
 
 
 def entry(formatting: str, file_name: str, system: bool, history: bool) -> dict[str, Any]:
-    """Return a dataset_info.json entry. The blocks are complete: LLaMA-Factory replaces its defaults by them whole."""
-    base = ALPACA if formatting == "alpaca" else SHAREGPT
+    """Return a dataset_info.json entry."""
+    base = ENTRIES[formatting]
     columns = dict(base["columns"])
     if system:
         columns["system"] = "system"

@@ -19,21 +19,11 @@ from converters.rows.checks import problem
 from converters.rows.formats import WRITERS
 from converters.settings import Settings
 from converters.task import File, Record, Skip, Task, has_column
+from converters.text import sketch
 from converters.text.cleaning import cleaner
 from converters.text.content import SHORT_ANSWER, SHORT_PROMPT
 from converters.text.language import label, sample, shares
-from converters.text.sketch import (
-    PERMUTATIONS,
-    Array,
-    anchors,
-    band_hashes,
-    content_hashes,
-    digests,
-    fold,
-    gram_sizes,
-    grams,
-    signatures,
-)
+from converters.text.sketch import Array, fold
 
 COLUMNS_SHOWN = 20
 EXAMPLES = 3
@@ -70,8 +60,8 @@ class Rejected:
 
 
 @dataclass
-class Counts:
-    """What is counted over rows: of a chunk, or of a whole source."""
+class RowFacts:
+    """What is known of rows: of a chunk, or of a whole source."""
 
     rejected: Rejected = field(default_factory=Rejected)
     cleaned: int = 0
@@ -81,9 +71,13 @@ class Counts:
     bytes: int = 0
     decided: set[str] = field(default_factory=set)
     """Keys of rejected rows on which a person decided."""
+    arrays: dict[str, Array] = field(default_factory=dict)
+    """The sketches: an entry for each row that is staged."""
+    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
+    """The anchors of all rows, one after the other; arrays["anchors"] says how many each has."""
 
-    def count(self, other: "Counts") -> None:
-        """Add another's numbers."""
+    def count(self, other: "RowFacts") -> None:
+        """Add another's numbers; its sketches are joined when all are there."""
         self.rejected.count(other.rejected)
         self.cleaned += other.cleaned
         self.languages += other.languages
@@ -93,14 +87,11 @@ class Counts:
 
 
 @dataclass
-class Staged(Counts):
-    """What the first pass makes of a chunk. The arrays have one entry for each line."""
+class Staged(RowFacts):
+    """What the first pass makes of a chunk."""
 
     lines: list[bytes] = field(default_factory=list)
     """Converted row, question where it is not the whole prompt, and original row, each JSON, separated by tabs."""
-    arrays: dict[str, Array] = field(default_factory=dict)
-    anchors: Array = field(default_factory=lambda: numpy.zeros(0, numpy.uint64))
-    """The anchors of all rows, one after the other; arrays["anchors"] says how many each has."""
     columns: set[str] = field(default_factory=set)
     """Columns seen in rows that lacked a column."""
     optional: set[str] = field(default_factory=set)
@@ -220,37 +211,31 @@ def _clean(record: Record, clean: Callable[[str], str]) -> bool:
     return before != (record.instruction, record.input, record.output)
 
 
-def _everything(record: Record) -> str:
-    """Return all that a model is shown."""
-    return "\n".join([*(asked for asked, _ in record.history), record.prompt])
-
-
 def _sketch(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
     """Add what the second pass decides by: hashes, signatures, lengths, and the place in the split."""
     asked = [record.asked for record in records]
     told = ["\n".join([*(answer for _, answer in record.history), record.output]) for record in records]
     questions, answers = fold(asked), fold(told)
-    near_size, long_size = gram_sizes(task.language)
-    key = digests(*questions)
+    near_size, long_size = sketch.gram_sizes(task.language)
     # The same question under other statutes is another prompt, though not another question.
-    prompts = questions if not any(r.question for r in records) else fold([_everything(r) for r in records])
+    prompts = questions if not any(r.question for r in records) else fold([record.shown for record in records])
     with numpy.errstate(over="ignore"):
-        exact = digests(*answers, salt=b"answer") * numpy.uint64(3) + digests(*prompts)
+        exact = sketch.digests(*answers, salt=b"answer") * numpy.uint64(3) + sketch.digests(*prompts)
+    before_answer = [len(r.prompt) + sum(len(asked) + len(told) for asked, told in r.history) for r in records]
     staged.arrays |= {
-        "key": key,
+        "key": sketch.digests(*questions),
         "exact": exact,
-        "place": digests(*questions, salt=f"split {settings.seed}".encode()),
-        "prompt": numpy.array(
-            [len(r.prompt) + sum(len(q) + len(a) for q, a in r.history) for r in records], numpy.int32
-        ),
+        "place": sketch.digests(*questions, salt=f"split {settings.seed}".encode()),
+        "prompt": numpy.array(before_answer, numpy.int32),
         "output": numpy.array([len(record.output) for record in records], numpy.int32),
     }
-    staged.anchors, staged.arrays["anchors"] = anchors(*prompts, long_size)
+    staged.anchors, staged.arrays["anchors"] = sketch.anchors(*prompts, long_size)
     if settings.near:
-        whole = numpy.minimum(signatures(grams(*prompts, near_size)), signatures(grams(*answers, near_size)))
+        of_prompts, of_answers = (sketch.signatures(sketch.grams(*texts, near_size)) for texts in (prompts, answers))
+        whole = numpy.minimum(of_prompts, of_answers)
         staged.arrays |= {
-            "bands": band_hashes(whole),
-            "whole": whole.astype(numpy.uint8).reshape(-1, PERMUTATIONS),
-            "asks": content_hashes([_everything(record) for record in records], SHORT_PROMPT),
-            "tells": content_hashes(told, SHORT_ANSWER),
+            "bands": sketch.band_hashes(whole),
+            "whole": whole.astype(numpy.uint8).reshape(-1, sketch.PERMUTATIONS),
+            "asks": sketch.content_hashes([record.shown for record in records], SHORT_PROMPT),
+            "tells": sketch.content_hashes(told, SHORT_ANSWER),
         }

@@ -49,7 +49,13 @@ def repair_encoding(text: str) -> str:
     """Undo UTF-8 that was read as something else, remove what cannot be seen, and compose accents (NFC)."""
     text = SURROGATE.sub("\ufffd", text)
     if MOJIBAKE.search(text):
-        text = _ftfy()(text)
+        import ftfy
+
+        # Only encodings: HTML is ours, and curly quotes, ligatures and full-width forms are no mistakes.
+        text = ftfy.fix_text(
+            text, unescape_html=False, uncurl_quotes=False, fix_latin_ligatures=False, fix_character_width=False,
+            normalization=None, explain=False,
+        )  # fmt: skip
     text = INVISIBLE.sub("", text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
@@ -118,14 +124,3 @@ def _repaired(text: str) -> str:
         if text == before or not MOJIBAKE.search(text):
             break
     return text
-
-
-def _ftfy() -> Callable[[str], str]:
-    import ftfy
-
-    # Only encodings: HTML is ours, and curly quotes, ligatures and full-width forms are no mistakes.
-    config = ftfy.TextFixerConfig(
-        unescape_html=False, uncurl_quotes=False, fix_latin_ligatures=False, fix_character_width=False,
-        normalization=None, explain=False,
-    )  # fmt: skip
-    return lambda text: ftfy.fix_text(text, config)

@@ -8,33 +8,20 @@ none ("please", "the", 请问), in their order. A long prompt is compared senten
 import re
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 from rapidfuzz.distance import Indel
+
+from common.yaml_files import read_yaml
 
 SHORT = 50
 """Tokens (words, or Chinese characters) of a sentence below which any difference in content makes another."""
 SHORT_PROMPT, SHORT_ANSWER = (400, 120), (120, 30)
 """Characters (of English, of Chinese) of a text up to which that is so for the whole of it."""
-NEGATIONS = frozenset(["not", "no", "never", "without", "none", "nor", *"不没无未非勿"])
-
-FILLER_WORDS = (
-    "a an the of to in on at for with and is are was were be been being am do does did done can could would should "
-    "will shall may might i my me mine we our us you your please kindly tell explain describe give let know what which "
-    "that this these those it its there some any just really actually very also so about hello hi hey dear sir madam "
-    "thanks thank much advance question answer s t re ve ll d m"
-)
-FILLERS = frozenset(FILLER_WORDS.split())
-PARTICLES = dict.fromkeys(map(ord, "的了吗呢吧啊呀嘛么是之我你您们请说个"))
-WHO = "(?:医生|大夫|专家|律师|老师)"
-PHRASES = (
-    (re.compile(f"{WHO}?(?:您好|你好){WHO}?|{WHO}(?=[，,！!])|(?:谢谢|感谢){WHO}?(?:您|你|了)*"), " "),
-    (re.compile("请问一?下?|问题?[：:]|麻烦|想问一?下?|咨询一?下?|祝您?(?:早日康复|身体健康|健康)"), " "),
-    (re.compile("能不能|可不可以|是不是|会不会|要不要|能否|可否|是否"), " "),
-    (re.compile("有没有"), "有"),
-    (re.compile("为什么|为啥|为何"), "因何"),
-    (re.compile("怎么样|怎样|怎么|咋样|咋|如何"), "如何"),
-    (re.compile("什么|哪些|啥"), "何"),
-)
+WORDS = read_yaml(Path(__file__).with_name("wording.yaml"))
+NEGATIONS, FILLERS = (frozenset(WORDS[kind].split()) for kind in ("negations", "fillers"))
+PARTICLES = dict.fromkeys(map(ord, WORDS["particles"]))
+PHRASES = [(re.compile(phrase), plain) for phrase, plain in WORDS["phrases"]]
 CONTRACTION = re.compile(r"\bcan['’]?not\b|n['’]t\b", re.IGNORECASE)
 SINGLE = re.compile(r"\b[AI]\b(?! [a-z])")
 """A name (option A, hepatitis A, type I): the article and the pronoun have a small letter behind them."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import yaml
+
+from common.yaml_files import read_yaml
 
 WINDOW = 1_000
 """Characters looked at: a row's language shows in its beginning."""
@@ -17,7 +18,7 @@ FEWEST_LETTERS = 20
 OWN_SHARE = 0.3
 """Chinese legal and medical texts hold Latin names and units; a third of the letters is enough to be Chinese."""
 LATIN_SHARE = 0.5
-TABLES = yaml.safe_load(Path(__file__).with_name("languages.yaml").read_text(encoding="utf-8"))
+TABLES = read_yaml(Path(__file__).with_name("languages.yaml"))
 SCRIPTS, OF_LANGUAGE = TABLES["scripts"], TABLES["written_in"]
 _WORDS = {language: frozenset(words.split()) for language, words in TABLES["function_words"].items()}
 NAMES = ("", *SCRIPTS, "other")

@@ -54,11 +54,6 @@ class Grams:
     values: Array
     starts: Array
 
-    def of(self, number: int) -> Array:
-        """Return the hashes of one text."""
-        part: Array = self.values[self.starts[number] : self.starts[number + 1]]
-        return part
-
 
 def first_of_runs(values: Array) -> Array:
     """Return a mask of the values that differ from the one before them."""
@@ -86,7 +81,7 @@ def grams(folded: Array, starts: Array, size: int) -> Grams:
     values = hashes[places]
     short = numpy.flatnonzero((lengths > 0) & (lengths < size))
     for text in short:
-        values[ends[text] - 1] = _digest(folded[starts[text] : starts[text + 1]])
+        values[ends[text] - 1] = _hash(folded[starts[text] : starts[text + 1]].tobytes())
     return Grams(values, numpy.concatenate([[0], ends]))
 
 
@@ -98,10 +93,6 @@ def _mixed(hashes: Array) -> Array:
     return mixed
 
 
-def _digest(part: Array, salt: bytes = b"") -> int:
-    return _hash(part.tobytes(), salt)
-
-
 def _hash(content: bytes, salt: bytes = b"") -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=salt).digest(), "little")
 
@@ -109,7 +100,7 @@ def _hash(content: bytes, salt: bytes = b"") -> int:
 def digests(folded: Array, starts: Array, salt: bytes = b"") -> Array:
     """Return a 64-bit hash of each whole text."""
     bounds = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-    return numpy.array([_digest(folded[start:end], salt) for start, end in bounds], numpy.uint64)
+    return numpy.array([_hash(folded[start:end].tobytes(), salt) for start, end in bounds], numpy.uint64)
 
 
 def anchors(folded: Array, starts: Array, size: int) -> tuple[Array, Array]:

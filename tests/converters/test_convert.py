@@ -130,7 +130,7 @@ def test_a_full_disk_is_told_and_leaves_no_card(monkeypatch, capsys):
         raise OSError(errno.ENOSPC, "No space left on device", "data/medical_zh/train.jsonl")
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(finishing._Output, "write", full)
+        patch.setattr(finishing.shutil, "copyfileobj", full)
         run_cli(lambda: convert(load_task("medical_zh"), source, given={"seed": 1}))
     assert "no space left on disk (data/medical_zh/train.jsonl)" in capsys.readouterr().err
     assert not Path("data/medical_zh/card.json").exists()
