@@ -16,7 +16,7 @@ from common.paths import data_folder
 from common.process import only_one
 from common.schema import typed
 from converters.convert import convert, finish, resolve, work_folder
-from converters.corpus.held_out import HeldOut
+from converters.corpus.decide import HeldOut
 from converters.output.card import is_whole, read_card
 from converters.output.dataset_info import register
 from converters.passes.first_pass import Job, stage

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import numpy
 
 from converters.corpus import duplicates
-from converters.corpus.documents import documents
-from converters.corpus.splits import TEST, TRAIN, assign, by_document
+from converters.corpus.splits import TEST, TRAIN, VAL, assign, by_document, documents
 from converters.settings import Settings
 from converters.text.sketch import Array
 
@@ -53,6 +52,36 @@ class Decision:
     def kept(self, *splits: int) -> Array:
         """Return the numbers of the rows kept in these splits."""
         return numpy.flatnonzero((self.fate == KEPT) & numpy.isin(self.split, splits))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows that the base task validates and tests on: by their place in the source, and by their question."""
+
+    positions: Array
+    keys: Array
+    splits: Array
+
+    @classmethod
+    def of(cls, arrays: dict[str, Array], decision: Decision) -> "HeldOut":
+        """Take them from what was decided on the base task's rows."""
+        rows = decision.kept(VAL, TEST)
+        return cls(arrays["position"][rows], arrays["key"][rows], decision.split[rows])
+
+    def fixed(self, arrays: dict[str, Array], fixed: Array) -> Array:
+        """Return the split that each row of the variant has by this, else by its file."""
+        fixed = fixed.copy()
+        for split in (VAL, TEST):
+            mine = self.splits == split
+            same = numpy.isin(arrays["position"], self.positions[mine]) | numpy.isin(arrays["key"], self.keys[mine])
+            fixed[same] = split
+        return fixed
+
+    @staticmethod
+    def leave_out(decision: Decision) -> None:
+        """Take every row out of val and test: their place is the base task's."""
+        decision.drop(decision.kept(VAL, TEST), HELD_OUT)
+        decision.split[:] = TRAIN
 
 
 def decide(
