@@ -19,7 +19,7 @@ from common.files import sha256_of
 from converters.generate.answers import UNIT, folded, script, unframed
 from converters.generate.ask import EXCERPT, Call, Dropped, fault
 from converters.generate.known_rows import COPIED_LETTERS, Known, held_out, shown
-from converters.generate.novelty import Novelty, tokens
+from converters.generate.novelty import Novelty
 from converters.generate.parts import Part
 from converters.generate.read_items import FIELDS, parse
 from converters.generate.settings import Generating
@@ -67,8 +67,7 @@ class Selection:
         self._clean = cleaner(rows.clean, rows.html)
         self._known, self._held_out = Known(part.task, rows), held_out(part.task, rows)
         texts = [self._compared(record) for _, record in real]
-        mean = sum(len(tokens(text)) for text in texts) / max(1, len(texts))
-        self._novelty = Novelty(part.settings.similarity, mean)
+        self._novelty = Novelty(part.settings.similarity)
         self._names = [name for name, _ in real]
         self._said: dict[str, str] = {}
         for text in texts:
