@@ -1,50 +1,33 @@
-"""Whether a rewritten answer keeps what the original says: numbers, provisions, names, letters chosen, the rest. Pure.
+"""Whether a rewritten answer keeps what the original says (numbers, names, letters chosen, the rest) and answers. Pure.
 
 The original decides: each of its facts has to be found in the rewritten answer. Nothing here knows what bad answers
 look like. A false alarm costs a rewriting; a missed loss costs the row.
 """
 
 import re
-from itertools import pairwise
+from pathlib import Path
 
-from converters.generate.answers import ENUMERATOR
+from rapidfuzz.fuzz import ratio
+
+from common.yaml_files import read_yaml
+from converters.generate.answers import ENUMERATOR, HAN, Dropped, content, folded, no_answer, script, unframed
+from converters.text.language import sample, shares, wrong_language
+
+TABLES = read_yaml(Path(__file__).with_name("facts.yaml"))
+HAN_DIGIT, HAN_SCALE, UNITS = TABLES["digits"], TABLES["scales"], TABLES["units"]
+SCALE = HAN_SCALE | TABLES["latin_scales"]
 
 URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+")
-DIGITS = "零一二三四五六七八九"
-HAN_DIGIT = {**{digit: value for value, digit in enumerate(DIGITS)}, "〇": 0, "两": 2, "俩": 2}
-HAN_SCALE = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
-NUMERAL = f"[{DIGITS}〇两俩十百千万亿]+"
+NUMERAL = f"[{''.join(HAN_DIGIT)}{''.join(HAN_SCALE)}]+"
 ARABIC = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 SCALED = re.compile(
     r"(?!401k)(\d+(?:,\d{3})*(?:\.\d+)?)\s*([百千万亿]|(?:k|thousand|million|billion)\b)", re.IGNORECASE
 )
-SCALE = {**HAN_SCALE, "k": 1_000, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 FRACTION = re.compile(rf"({NUMERAL}|\d+)\s*分之\s*({NUMERAL}|\d+(?:\.\d+)?)")
-MEASURE = (
-    "(?:个?半?(?:工作日|自然日|月|年|小时|星期|周)|周?岁|[年月日天周次倍元万亿条款项级度克升米年届折成]"
-    "|分钟|毫[克升米]|公斤)"
-)
 WITH_MEASURE = re.compile(
-    rf"(?<![{DIGITS}〇两十百千万亿第唯统]){NUMERAL}(?={MEASURE})|(?<=第){NUMERAL}(?=[条款项章节编届])"
+    rf"(?<![零一二三四五六七八九〇两十百千万亿第唯统]){NUMERAL}(?={'|'.join(TABLES['measures'])})"
+    rf"|(?<=第){NUMERAL}(?=[条款项章节编届])"
 )
-"""Chinese numerals that count something; others are parts of words (一般, 万一)."""
-WORDS = {
-    word: value
-    for values, words in (
-        (range(2, 13), "two three four five six seven eight nine ten eleven twelve"),
-        (range(20, 101, 10), "twenty thirty forty fifty sixty seventy eighty ninety hundred"),
-    )
-    for value, word in zip(values, words.split(), strict=True)
-}
-TWICE = {"twice": 2, "double": 2, "both": 2, "triple": 3, "双": 2, "两者": 2, "半": 0.5, "half": 0.5}
-"""Words that say a number of the original in the rewritten answer; they are not required of it."""
-UNITS = {
-    "hour": 1, "hours": 1, "小时": 1, "day": 24, "days": 24, "daily": 24, "天": 24, "日": 24, "week": 168, "weeks": 168,
-    "周": 168, "星期": 168, "月": 1e6, "个月": 1e6, "month": 1e6, "months": 1e6, "年": 12e6, "year": 12e6,
-    "years": 12e6, "mg": 1e9, "毫克": 1e9, "g": 1e12, "gram": 1e12, "grams": 1e12, "克": 1e12, "kg": 1e15, "公斤": 1e15,
-    "ml": 1e18, "毫升": 1e18, "l": 1e21, "升": 1e21,
-}  # fmt: skip
-"""Units of time, mass and volume, each in the smallest of its kind: far apart, so that kinds never meet."""
 QUANTITY = re.compile(
     rf"({ARABIC}|{NUMERAL}|\b[a-z]+\b)[\s-]*({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![a-z])"
 )
@@ -78,16 +61,43 @@ FORM = re.compile(
     r"格式|只(?:需|要|写|给|输出|回答)|直接给出|尽可能(?:的)?简洁|\b(?:only|format|one word|nothing else)\b",
     re.IGNORECASE,
 )
-HAN = re.compile(r"[\u3400-\u9fff]+")
-WORD = re.compile(r"[a-z]{4,}")
-COMMON = (
-    "about after also because been before being could does each from given have into like made make many more most "
-    "much must need needs only other over should some such take taken than that their them then there these they this "
-    "those under used uses using very were what when where which while will with would your"
-)
-_COMMON = frozenset(COMMON.split())
+COMMON = frozenset(TABLES["common"].split())
+FAIR_LENGTH = 40
+SAME = 97
+"""Percent of the letters that a copy has in common with the original."""
+SHORTEST = 0.35
+"""An answer of at least FAIR_LENGTH characters keeps this share of its length."""
+LETTERS_ALONE = re.compile(r"(?:答案|选|answer)?\W*(?:[A-H]\W*)+", re.IGNORECASE)
 LEAST_KEPT = 0.35
 """The share of the original's content (words; pairs of characters in Chinese) that must be found again."""
+
+
+def problem(question: str, original: str, text: str, language: str) -> Dropped | None:
+    """Return (step, reason) of the first check that a rewritten answer fails against the original, None when none."""
+    if not text:
+        return "no_content", "no answer"
+    if max(ratio(folded(text), folded(known)) for known in (original, unframed(original))) >= SAME:
+        return "unchanged", "the answer is the same"
+    if is_label(question, original):
+        return "label", "the question wants the label that the original is"
+    if why := no_answer(text):
+        return why
+    if folded(text) == folded(question):
+        return "echo", "the question itself"
+    if wrong := wrong_language(text, shares(sample("", text)), language):
+        return "language", f"not {language}: {wrong}"
+    if {script(text), script(original + question)} == {"simplified", "traditional"}:
+        return "script", f"{script(text)} characters"
+    if letters := choice(original) if has_options(question) or LETTERS_ALONE.fullmatch(original.strip()) else "":
+        got = choice(text)
+        return None if got == letters else ("choice", f"the answer was {letters}, is {got or 'no letter'}")
+    if len(original) >= FAIR_LENGTH and len(text) < SHORTEST * len(original):
+        return "shorter", f"{len(text)} characters for {len(original)}"
+    if fact := lost(original, text):
+        return "lost_fact", f"without {fact}"
+    if fact := added(f"{question}\n{original}", text):
+        return "added_fact", f"{fact} is neither in the question nor in the original"
+    return None
 
 
 def number_of(text: str) -> float:
@@ -116,12 +126,16 @@ def numbers(text: str, every: bool) -> set[float]:
     alone = SCALED.sub(" ", text)
     found |= {_value(number) for number in re.findall(ARABIC, text if every else alone)}
     found |= {number_of(numeral) for numeral in (re.compile(NUMERAL) if every else WITH_MEASURE).findall(alone)}
-    return found | {float(WORDS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS}
+    return found | {
+        float(TABLES["words"][word]) for word in re.findall(r"[a-z]+", text.lower()) if word in TABLES["words"]
+    }
 
 
 def lost(original: str, rewritten: str) -> str:
     """Return a fact of the original that the rewritten answer lacks, or ""."""
-    there = numbers(rewritten, every=True) | {value for word, value in TWICE.items() if word in rewritten.casefold()}
+    there = numbers(rewritten, every=True) | {
+        value for word, value in TABLES["twice"].items() if word in rewritten.casefold()
+    }
     said = {value for _, value in quantities(rewritten)}
     there |= {number for number, value in quantities(original) if value in said}  # 24 hours are a day
     if missing := sorted(numbers(original, every=False) - there):
@@ -137,7 +151,7 @@ def quantities(text: str) -> list[tuple[float, float]]:
     found = []
     for number, unit in QUANTITY.findall(text.casefold()):
         if number[0].isalpha() and number.isascii():
-            value = float(WORDS.get(number, number in ("a", "an", "one", "per")))
+            value = float(TABLES["words"].get(number, number in ("a", "an", "one", "per")))
         else:
             value = _value(number)
         if value:
@@ -166,7 +180,7 @@ def names(text: str) -> list[str]:
 
 def kept(original: str, rewritten: str) -> float:
     """Return which share of the original's content words the rewritten answer has."""
-    before, after = _content(original), _content(rewritten)
+    before, after = (content(URL.sub(" ", text), 6, COMMON) for text in (original, rewritten))
     return len(before & after) / len(before) if before else 1.0
 
 
@@ -196,12 +210,6 @@ def is_label(question: str, answer: str) -> bool:
 def has_options(question: str) -> bool:
     """Tell whether a question lists lettered options."""
     return len(set(OPTIONS.findall(question))) > 1
-
-
-def _content(text: str) -> set[str]:
-    text = URL.sub(" ", text).casefold()
-    pairs = {one + other for run in HAN.findall(text) for one, other in pairwise(run)}
-    return pairs | {word[:6] for word in WORD.findall(text) if word not in _COMMON}
 
 
 def _value(number: str) -> float:

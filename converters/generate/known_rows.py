@@ -11,7 +11,7 @@ from converters.corpus.duplicates import near_repeats
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.generate.parts import card_of, record_of, rows_of
-from converters.generate.read_items import FIELDS
+from converters.generate.read_replies import FIELDS
 from converters.rows.formats import alpaca, said_in
 from converters.rows.stage_row import Staged, sketch
 from converters.settings import Settings, build_settings

@@ -22,7 +22,7 @@ from common.progress import notice
 from converters.corpus.judged_questions import judged_questions
 from converters.generate.known_rows import Passages, conversion_settings, held_out
 from converters.generate.parts import COMMANDS, Row, card_of, folder_of, part_card, record_of, rows_of, with_output
-from converters.generate.scoring import HIGHEST
+from converters.generate.read_replies import HIGHEST
 from converters.output.card import lengths_of, read_card
 from converters.output.dataset_info import register
 from converters.registry import load_task, task_names

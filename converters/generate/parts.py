@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from common.llm.endpoint import Endpoint
 from common.llm.reply import Reply
 from common.paths import data_folder
 from common.versions import versions
+from common.yaml_files import read_yaml
 from converters.generate.prompts import Prompt
 from converters.generate.settings import Asking
 from converters.output.card import read_card
@@ -49,6 +51,11 @@ class Part:
         """What the task's rows together with this part are called."""
         return f"{self.task.name}+{self.name}"
 
+    def sent(self) -> dict[str, Any]:
+        """Return the settings of each call."""
+        form = response_formats().get(self.kind) if self.settings.structured else None
+        return self.settings.sampling() | ({"response_format": form} if form else {})
+
     def begin(self, force: bool, **more: Any) -> None:
         """Take the folder for these settings; refuse one that holds rows made otherwise, unless `force`."""
         path = self.folder / "made_from.json"
@@ -78,11 +85,8 @@ class Part:
 
     def made_by(self, reply: Reply) -> dict[str, Any]:
         """Return what a row says about the reply that it comes from."""
-        refused = set(reply.left_out)
-        sent = {key: value for key, value in self.settings.sampling().items() if key not in refused}
-        structured = (
-            self.settings.structured and self.kind not in ("rewritten", "replay") and "response_format" not in refused
-        )
+        sent = {key: value for key, value in self.sent().items() if key not in reply.left_out}
+        structured = sent.pop("response_format", None) is not None
         return {
             "model": reply.model or self.endpoint.model,
             "asked": self.endpoint.cache_name,
@@ -102,6 +106,13 @@ class Part:
                 "model": self.endpoint.model, **facts, "versions": versions("openai", "jinja2"),
                 "made_from": made_from}  # fmt: skip
         write_json(self.folder / "card.json", {**card, "identity": sha256_of([made_from, files])})
+
+
+@cache
+def response_formats() -> dict[str, Any]:
+    """Return what is asked for by a JSON schema, by kind of part."""
+    formats: dict[str, Any] = read_yaml(Path(__file__).with_name("response_formats.yaml"))
+    return formats
 
 
 def folder_of(task: str, name: str) -> Path:

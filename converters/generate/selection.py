@@ -16,12 +16,12 @@ import yaml
 
 from common.errors import UserError
 from common.files import sha256_of
-from converters.generate.answers import UNIT, folded, script, unframed
-from converters.generate.ask import EXCERPT, Call, Dropped, fault
+from converters.generate.answers import UNIT, Dropped, folded, script, unframed
+from converters.generate.ask import EXCERPT, Call, fault
 from converters.generate.known_rows import COPIED_LETTERS, Known, held_out, shown
 from converters.generate.novelty import Novelty
 from converters.generate.parts import Part
-from converters.generate.read_items import FIELDS, parse
+from converters.generate.read_replies import FIELDS, parse
 from converters.generate.settings import Generating
 from converters.generate.worth import unworthy
 from converters.rows.checks import problem as converters_problem
@@ -179,9 +179,7 @@ def sentences_of(part: Part) -> list[str]:
     """Return the letters of the prompt's own sentences (clauses in Chinese): small models hand them in as a task."""
     chosen = part.settings
     assert isinstance(chosen, Generating)
-    text = part.prompt.render(
-        count=chosen.items, words=chosen.words, structured=chosen.structured, examples=[], traditional=False
-    )
+    text = part.prompt.render(**chosen.told(), examples=[], traditional=False)
     least = LEAST_SENTENCE["unspaced" if part.task.language in UNSPACED else "spaced"]
     return [letters for found in UNIT.finditer(text) if len(letters := folded(found[0])) >= least]
 
