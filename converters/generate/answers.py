@@ -34,6 +34,9 @@ AT_EACH_END = 3
 """Announcements or offers that are cut off at most."""
 
 
+LISTS: dict[str, list[str]] = read_yaml(Path(__file__).with_name("phrases.yaml"))
+
+
 @functools.cache
 def phrases(name: str) -> re.Pattern[str]:
     """Return what matches any expression of a list in phrases.yaml."""
@@ -43,21 +46,15 @@ def phrases(name: str) -> re.Pattern[str]:
 @functools.cache
 def each_phrase(name: str) -> list[re.Pattern[str]]:
     """Return what matches each expression of a list in phrases.yaml, in their order."""
-    return [re.compile(_whole(pattern), re.IGNORECASE) for pattern in _lists()[name]]
+    return [re.compile(_whole(pattern), re.IGNORECASE) for pattern in LISTS[name]]
 
 
 def _any_of(name: str) -> str:
-    return "|".join(f"(?:{_whole(pattern)})" for pattern in _lists()[name])
+    return "|".join(f"(?:{_whole(pattern)})" for pattern in LISTS[name])
 
 
 def _whole(pattern: str) -> str:
     return re.sub(r"<<(\w+)>>", lambda found: f"(?:{_any_of(found[1])})", pattern)
-
-
-@functools.cache
-def _lists() -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = read_yaml(Path(__file__).with_name("phrases.yaml"))
-    return lists
 
 
 def unframed(text: str) -> str:

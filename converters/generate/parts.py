@@ -21,6 +21,7 @@ from common.yaml_files import read_yaml
 from converters.generate.prompts import Prompt
 from converters.generate.settings import Asking
 from converters.output.card import read_card
+from converters.rows.formats import turns_of
 from converters.task import Record, Task
 
 Row = dict[str, Any]
@@ -154,12 +155,10 @@ def rows_of(task: str, split: str = "train") -> Iterator[Row]:
 
 def record_of(row: Row) -> Record:
     """Return an alpaca or sharegpt row as a record."""
+    *history, (asked, told) = turns_of(row)
     if "conversations" in row:
-        texts = [turn["value"] for turn in row["conversations"]]
-        turns = list(zip(texts[0::2], texts[1::2], strict=True))
-        return Record(turns[-1][0], "", turns[-1][1], row.get("system", ""), turns[:-1])
-    turns = [(question, answer) for question, answer in row.get("history") or []]
-    return Record(row["instruction"], row["input"], row["output"], row.get("system", ""), turns)
+        return Record(asked, "", told, row.get("system", ""), history)
+    return Record(row["instruction"], row["input"], told, row.get("system", ""), history)
 
 
 def with_output(row: Row, output: str) -> Row:
@@ -171,10 +170,6 @@ def with_output(row: Row, output: str) -> Row:
 
 
 def _changes(before: Row, after: Row) -> list[str]:
-    flat = [{**made_from, **made_from["settings"]} for made_from in (before, after)]
-    names = [name for name in sorted(flat[0].keys() | flat[1].keys()) if name != "settings"]
-    return [
-        f"{name} ({flat[0].get(name)} -> {flat[1].get(name)})" if name != "rows" else "the task's rows"
-        for name in names
-        if flat[0].get(name) != flat[1].get(name)
-    ]
+    old, new = ({**made_from, **made_from["settings"], "settings": None} for made_from in (before, after))
+    changed = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    return ["the task's rows" if name == "rows" else f"{name} ({old.get(name)} -> {new.get(name)})" for name in changed]
