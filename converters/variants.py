@@ -70,7 +70,7 @@ def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[HeldOutRow]]:
     """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
     done = stage(job, work)
     decision = done.decide(job)
-    return HeldOut.of(done.arrays, decision), held_out_rows(done, decision)
+    return HeldOut(done.arrays, decision), held_out_rows(done, decision)
 
 
 def _copy_held_out(base: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:

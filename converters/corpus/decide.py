@@ -1,7 +1,5 @@
 """From the sketches of all rows, what becomes of each: repeated, held out, or trained on. Pure over the arrays."""
 
-from dataclasses import dataclass, field
-
 import numpy
 
 from converters.corpus import duplicates
@@ -21,24 +19,15 @@ REASONS = {
 }
 
 
-@dataclass
 class Decision:
-    """For each row: what became of it, because of which row (-1 for none), and its split."""
+    """For each row: what became of it, because of which row (-1 for none), and its split. At first all train."""
 
-    fate: Array
-    cause: Array
-    split: Array
-    reasons: dict[int, str] = field(default_factory=dict)
-    """Reasons of rows that have one of their own."""
-
-    @classmethod
-    def all_kept(cls, count: int) -> "Decision":
-        """Begin with all rows kept to train on."""
-        return cls(
-            numpy.full(count, KEPT, numpy.int8),
-            numpy.full(count, -1, numpy.int64),
-            numpy.full(count, TRAIN, numpy.int8),
-        )
+    def __init__(self, count: int) -> None:
+        self.fate: Array = numpy.full(count, KEPT, numpy.int8)
+        self.cause: Array = numpy.full(count, -1, numpy.int64)
+        self.split: Array = numpy.full(count, TRAIN, numpy.int8)
+        self.reasons: dict[int, str] = {}
+        """Reasons of rows that have one of their own."""
 
     def drop(self, rows: Array, fate: int, cause: Array | None = None) -> None:
         """Drop some rows, each because of its cause."""
@@ -54,19 +43,16 @@ class Decision:
         return numpy.flatnonzero((self.fate == KEPT) & numpy.isin(self.split, splits))
 
 
-@dataclass(frozen=True)
 class HeldOut:
-    """The rows that the base task validates and tests on: by their place in the source, and by their question."""
+    """The rows that a variant takes over from its base task, to validate and test on and not to train on.
 
-    positions: Array
-    keys: Array
-    splits: Array
+    They are known by their place in the source, and by their question.
+    """
 
-    @classmethod
-    def of(cls, arrays: dict[str, Array], decision: Decision) -> "HeldOut":
+    def __init__(self, arrays: dict[str, Array], decision: Decision) -> None:
         """Take them from what was decided on the base task's rows."""
         rows = decision.kept(VAL, TEST)
-        return cls(arrays["position"][rows], arrays["key"][rows], decision.split[rows])
+        self.positions, self.keys, self.splits = arrays["position"][rows], arrays["key"][rows], decision.split[rows]
 
     def fixed(self, arrays: dict[str, Array], fixed: Array) -> Array:
         """Return the split that each row of the variant has by this, else by its file."""
@@ -96,7 +82,7 @@ def decide(
         settings: which repeats are dropped.
         texts: what a row says.
     """
-    made = Decision.all_kept(len(fixed))
+    made = Decision(len(fixed))
     order = numpy.lexsort((arrays["position"], fixed != TEST))
 
     def drop_repeats(rows: Array, origin: Array, fate: int) -> Array:

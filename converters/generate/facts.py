@@ -14,7 +14,7 @@ from converters.generate.answers import ENUMERATOR, HAN, Dropped, content, folde
 from converters.text.language import sample, shares, wrong_language
 
 TABLES = read_yaml(Path(__file__).with_name("facts.yaml"))
-HAN_DIGIT, HAN_SCALE, UNITS = TABLES["digits"], TABLES["scales"], TABLES["units"]
+HAN_DIGIT, HAN_SCALE, WORDS, UNITS = (TABLES[name] for name in ("digits", "scales", "words", "units"))
 SCALE = HAN_SCALE | TABLES["latin_scales"]
 
 URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+")
@@ -126,43 +126,44 @@ def numbers(text: str, every: bool) -> set[float]:
     alone = SCALED.sub(" ", text)
     found |= {_value(number) for number in re.findall(ARABIC, text if every else alone)}
     found |= {number_of(numeral) for numeral in (re.compile(NUMERAL) if every else WITH_MEASURE).findall(alone)}
-    return found | {
-        float(TABLES["words"][word]) for word in re.findall(r"[a-z]+", text.lower()) if word in TABLES["words"]
-    }
+    return found | {float(WORDS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS}
 
 
 def lost(original: str, rewritten: str) -> str:
     """Return a fact of the original that the rewritten answer lacks, or ""."""
-    there = numbers(rewritten, every=True) | {
-        value for word, value in TABLES["twice"].items() if word in rewritten.casefold()
-    }
-    said = {value for _, value in quantities(rewritten)}
-    there |= {number for number, value in quantities(original) if value in said}  # 24 hours are a day
+    there = numbers(rewritten, every=True) | _said_otherwise(original, rewritten)
+    there |= {value for word, value in TABLES["twice"].items() if word in rewritten.casefold()}
     if missing := sorted(numbers(original, every=False) - there):
         return f"the number {missing[0]:g}"
     if missing_names := [name for name in names(original) if name.casefold() not in rewritten.casefold()]:
         return f"the name {missing_names[0]}"
-    share = kept(original, rewritten)
+    before, after = (content(URL.sub(" ", text), 6, COMMON) for text in (original, rewritten))
+    share = len(before & after) / len(before) if before else 1.0
     return f"{1 - share:.0%} of its words" if share < LEAST_KEPT else ""
 
 
 def quantities(text: str) -> list[tuple[float, float]]:
     """Return (number, amount in the smallest unit of its kind) of the times, masses and volumes in a text."""
-    found = []
-    for number, unit in QUANTITY.findall(text.casefold()):
-        if number[0].isalpha() and number.isascii():
-            value = float(TABLES["words"].get(number, number in ("a", "an", "one", "per")))
-        else:
-            value = _value(number)
-        if value:
-            found.append((value, value * UNITS[unit]))
-    return found
+    found = ((_spoken(number), UNITS[unit]) for number, unit in QUANTITY.findall(text.casefold()))
+    return [(number, number * unit) for number, unit in found if number]
+
+
+def _spoken(number: str) -> float:
+    """Return the value of a number, or of the word for one before a unit; 0 for another word."""
+    if number.isascii() and number[0].isalpha():
+        return float(WORDS.get(number, number in ("a", "an", "one", "per")))
+    return _value(number)
+
+
+def _said_otherwise(text: str, other: str) -> set[float]:
+    """Return the numbers of a text whose amount another text says, in whatever unit: 24 hours are a day."""
+    said = {amount for _, amount in quantities(other)}
+    return {number for number, amount in quantities(text) if amount in said}
 
 
 def added(known: str, rewritten: str) -> str:
     """Return a provision or an amount that a rewritten answer has and neither question nor original has, or ""."""
-    there, said = numbers(known, every=True), {value for _, value in quantities(known)}
-    there |= {number for number, value in quantities(rewritten) if value in said}
+    there = numbers(known, every=True) | _said_otherwise(rewritten, known)
     for pattern in (PROVISION, AMOUNT):
         for found in pattern.finditer(rewritten):
             if any(_value(number) not in there for number in found.groups() if number):
@@ -176,12 +177,6 @@ def names(text: str) -> list[str]:
     if HAN.search(text):
         return [*TITLE.findall(text), *LATIN_IN_HAN.findall(text)]
     return NAME.findall(text)
-
-
-def kept(original: str, rewritten: str) -> float:
-    """Return which share of the original's content words the rewritten answer has."""
-    before, after = (content(URL.sub(" ", text), 6, COMMON) for text in (original, rewritten))
-    return len(before & after) / len(before) if before else 1.0
 
 
 def choice(text: str) -> str:
