@@ -34,27 +34,29 @@ AT_EACH_END = 3
 """Announcements or offers that are cut off at most."""
 
 
-LISTS: dict[str, list[str]] = read_yaml(Path(__file__).with_name("phrases.yaml"))
+Lists = dict[str, list[str]]
+LISTS: Lists = read_yaml(Path(__file__).with_name("phrases.yaml"))
 
 
 @functools.cache
 def phrases(name: str) -> re.Pattern[str]:
     """Return what matches any expression of a list in phrases.yaml."""
-    return re.compile(_any_of(name), re.IGNORECASE)
+    return re.compile(any_of(name, LISTS), re.IGNORECASE)
 
 
 @functools.cache
 def each_phrase(name: str) -> list[re.Pattern[str]]:
     """Return what matches each expression of a list in phrases.yaml, in their order."""
-    return [re.compile(_whole(pattern), re.IGNORECASE) for pattern in LISTS[name]]
+    return [re.compile(_whole(pattern, LISTS), re.IGNORECASE) for pattern in LISTS[name]]
 
 
-def _any_of(name: str) -> str:
-    return "|".join(f"(?:{_whole(pattern)})" for pattern in LISTS[name])
+def any_of(name: str, lists: Lists) -> str:
+    """Return the expressions of a list as one; <<name>> in them stands for another list."""
+    return "|".join(f"(?:{_whole(pattern, lists)})" for pattern in lists[name])
 
 
-def _whole(pattern: str) -> str:
-    return re.sub(r"<<(\w+)>>", lambda found: f"(?:{_any_of(found[1])})", pattern)
+def _whole(pattern: str, lists: Lists) -> str:
+    return re.sub(r"<<(\w+)>>", lambda found: f"(?:{any_of(found[1], lists)})", pattern)
 
 
 def unframed(text: str) -> str:
