@@ -16,7 +16,7 @@ from common.paths import data_folder
 from common.process import only_one
 from common.schema import typed
 from converters.convert import convert, finish, resolve, work_folder
-from converters.corpus.held_out import HeldOut
+from converters.corpus.decide import HeldOut
 from converters.output.card import is_whole, read_card
 from converters.output.dataset_info import register
 from converters.passes.first_pass import Job, stage
@@ -70,7 +70,7 @@ def _held_out(job: Job, work: Path) -> tuple[HeldOut, list[HeldOutRow]]:
     """Decide on the base task's rows once more: its files do not say where in the source their rows stood."""
     done = stage(job, work)
     decision = done.decide(job)
-    return HeldOut.of(done.arrays, decision), held_out_rows(done, decision)
+    return HeldOut(done.arrays, decision), held_out_rows(done, decision)
 
 
 def _copy_held_out(base: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:

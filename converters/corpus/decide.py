@@ -1,12 +1,9 @@
 """From the sketches of all rows, what becomes of each: repeated, held out, or trained on. Pure over the arrays."""
 
-from dataclasses import dataclass, field
-
 import numpy
 
 from converters.corpus import duplicates
-from converters.corpus.documents import documents
-from converters.corpus.splits import TEST, TRAIN, assign, by_document
+from converters.corpus.splits import TEST, TRAIN, VAL, assign, by_document, documents
 from converters.settings import Settings
 from converters.text.sketch import Array
 
@@ -22,24 +19,15 @@ REASONS = {
 }
 
 
-@dataclass
 class Decision:
-    """For each row: what became of it, because of which row (-1 for none), and its split."""
+    """For each row: what became of it, because of which row (-1 for none), and its split. At first all train."""
 
-    fate: Array
-    cause: Array
-    split: Array
-    reasons: dict[int, str] = field(default_factory=dict)
-    """Reasons of rows that have one of their own."""
-
-    @classmethod
-    def all_kept(cls, count: int) -> "Decision":
-        """Begin with all rows kept to train on."""
-        return cls(
-            numpy.full(count, KEPT, numpy.int8),
-            numpy.full(count, -1, numpy.int64),
-            numpy.full(count, TRAIN, numpy.int8),
-        )
+    def __init__(self, count: int) -> None:
+        self.fate: Array = numpy.full(count, KEPT, numpy.int8)
+        self.cause: Array = numpy.full(count, -1, numpy.int64)
+        self.split: Array = numpy.full(count, TRAIN, numpy.int8)
+        self.reasons: dict[int, str] = {}
+        """Reasons of rows that have one of their own."""
 
     def drop(self, rows: Array, fate: int, cause: Array | None = None) -> None:
         """Drop some rows, each because of its cause."""
@@ -55,6 +43,33 @@ class Decision:
         return numpy.flatnonzero((self.fate == KEPT) & numpy.isin(self.split, splits))
 
 
+class HeldOut:
+    """The rows that a variant takes over from its base task, to validate and test on and not to train on.
+
+    They are known by their place in the source, and by their question.
+    """
+
+    def __init__(self, arrays: dict[str, Array], decision: Decision) -> None:
+        """Take them from what was decided on the base task's rows."""
+        rows = decision.kept(VAL, TEST)
+        self.positions, self.keys, self.splits = arrays["position"][rows], arrays["key"][rows], decision.split[rows]
+
+    def fixed(self, arrays: dict[str, Array], fixed: Array) -> Array:
+        """Return the split that each row of the variant has by this, else by its file."""
+        fixed = fixed.copy()
+        for split in (VAL, TEST):
+            mine = self.splits == split
+            same = numpy.isin(arrays["position"], self.positions[mine]) | numpy.isin(arrays["key"], self.keys[mine])
+            fixed[same] = split
+        return fixed
+
+    @staticmethod
+    def leave_out(decision: Decision) -> None:
+        """Take every row out of val and test: their place is the base task's."""
+        decision.drop(decision.kept(VAL, TEST), HELD_OUT)
+        decision.split[:] = TRAIN
+
+
 def decide(
     arrays: dict[str, Array], anchors: Array, fixed: Array, settings: Settings, texts: duplicates.Texts
 ) -> Decision:  # fmt: skip
@@ -67,7 +82,7 @@ def decide(
         settings: which repeats are dropped.
         texts: what a row says.
     """
-    made = Decision.all_kept(len(fixed))
+    made = Decision(len(fixed))
     order = numpy.lexsort((arrays["position"], fixed != TEST))
 
     def drop_repeats(rows: Array, origin: Array, fate: int) -> Array:

@@ -14,8 +14,6 @@ from converters.text.sketch import Array, first_of_runs
 
 GROUP = 12
 """In a bucket of many rows each is compared with this many of the first ones, and with the one before it."""
-SAME_QUESTION = 0.7
-"""Near duplicates must be so alike in their questions alone: the same answer to another question is another fact."""
 SLACK = 0.15
 """Pairs are looked at from so far below the similarity asked for: the estimate errs, and n-grams are not words."""
 PAIRS_AT_ONCE = 200_000
@@ -40,6 +38,19 @@ def beyond(keys: Array, most: int) -> Array:
     mask = numpy.zeros(len(keys), bool)
     mask[order] = rank >= most
     return mask
+
+
+def postings(values: Array, owners: Array) -> tuple[Array, Array, Array]:
+    """Return each value of each owner once, in the order of the values: values, owners, and how many owners share it.
+
+    The owners must be given in their order.
+    """
+    order = numpy.argsort(values, kind="stable")  # keeps the owners of one value in order
+    values, owners = values[order], owners[order]
+    new = first_of_runs(values)
+    once = new | first_of_runs(owners)
+    number = numpy.cumsum(new)[once]
+    return values[once], owners[once], numpy.bincount(number)[number]
 
 
 def near_repeats(sketches: dict[str, Array], rows: Array, threshold: float, texts: Texts) -> Array:
@@ -78,20 +89,6 @@ def _equal(hashes: Array, pairs: Array) -> Array:
     return equal
 
 
-def near(bands: Array, whole: Array, asked: Array, threshold: float) -> Array:
-    """Return for each row an earlier kept row that it nearly repeats, or -1.
-
-    bands: rows x BANDS; whole and asked: rows x permutations uint8, signatures of all and of the question.
-    Two signatures' share of equal bytes, less the chance of 1 in 256, estimates the Jaccard similarity of n-grams.
-    """
-    pairs = _similar(candidates(bands.T), whole, asked, threshold)
-    origin = numpy.full(len(bands), -1, numpy.int64)
-    for earlier, later in pairs.tolist():  # ordered by the later row, so the earlier one is decided on
-        if origin[later] < 0 and origin[earlier] < 0:
-            origin[later] = earlier
-    return origin
-
-
 def candidates(bands: Iterable[Array]) -> Array:
     """Return the pairs (earlier, later) of rows that share a band, each once. `bands` has one array for each."""
     codes = numpy.unique(numpy.concatenate([candidate_codes(band) for band in bands]))
@@ -128,13 +125,6 @@ def _pairs(order: Array, begins: Array, sizes: Array, step: int) -> Array:
         beyond = within >= GROUP  # nearer ones are among those paired with the first members
         pairs.append((order[later[beyond] - 1] << 32) + order[later[beyond]])
     return numpy.concatenate(pairs)
-
-
-def _similar(pairs: Array, whole: Array, asked: Array, threshold: float) -> Array:
-    """Return the pairs that are similar enough, ordered by the later row."""
-    pairs = pairs[_similarity(whole, pairs) >= threshold]
-    found = pairs[_similarity(asked, pairs) >= min(SAME_QUESTION, threshold)]
-    return found[numpy.lexsort((found[:, 0], found[:, 1]))]
 
 
 def _similarity(signature: Array, pairs: Array) -> Array:

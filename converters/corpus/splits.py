@@ -1,6 +1,8 @@
 """Which rows train, validate and test: by a hash of the question, so that a row stays where it is when others come.
 
-Rows of one document (documents.py) go to one split.
+Rows of one document go to one split: those that share a passage, a case, or the question itself. Of each prompt a fixed
+sample of long n-grams is kept, its anchors: the same ones in every row that has the same run of text. Rows that share
+at least half the anchors of one of them belong together, and so do those that belong to them.
 
 Small sets need a larger share for testing. The share depends on the number of rows by steps of ten; a row can only
 leave test or val for train when a set grows past a step, never the other way round. SET test= and val= fix it.
@@ -8,6 +10,7 @@ leave test or val for train when a set grows past a step, never the other way ro
 
 import numpy
 
+from converters.corpus.duplicates import candidate_codes, postings
 from converters.settings import Settings
 from converters.text.sketch import Array, first_of_runs
 
@@ -17,12 +20,43 @@ LADDER = ((1_000, 0.07, 0.12), (10_000, 0.03, 0.05), (100_000, 0.01, 0.02))
 LARGEST = (0.0025, 0.005)
 FEW, LARGEST_DOCUMENT = 20, 0.02
 """A document of more rows than FEW and than this share of all is not held out."""
+COMMON = 50
+"""An anchor in more rows than this is a form of words, not a document."""
+HALF, FEWEST = 0.5, 2
+"""Of the anchors of a row; one shared anchor may be a form of words."""
 
 
 def shares(rows: int, settings: Settings) -> tuple[float, float]:
     """Return the shares of (val, test) for a set of so many rows."""
     val, test = next(((val, test) for below, val, test in LADDER if rows < below), LARGEST)
     return settings.val if settings.val >= 0 else val, settings.test if settings.test >= 0 else test
+
+
+def documents(keys: Array, anchors: Array, counts: Array) -> Array:
+    """Return for each row the number of its document.
+
+    Args:
+        keys: the hash of each row's question; rows with the same question belong together.
+        anchors: the anchors of all rows, one after the other.
+        counts: how many each row has.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    anchors, rows, shared_by = postings(anchors, numpy.repeat(numpy.arange(len(keys), dtype=numpy.int32), counts))
+    size = numpy.bincount(rows[shared_by <= COMMON], minlength=len(keys))
+    telling = (shared_by <= COMMON) & (shared_by > 1)
+    rows = rows[telling].astype(numpy.int64)
+    places = candidate_codes(anchors[telling])
+    pairs, common = numpy.unique((rows[places >> 32] << 32) + rows[places & 0xFFFFFFFF], return_counts=True)
+    first, second = pairs >> 32, pairs & 0xFFFFFFFF
+    together = common >= numpy.maximum(FEWEST, HALF * numpy.minimum(size[first], size[second]))
+    _, question = numpy.unique(keys, return_inverse=True)
+    question = question.reshape(-1)
+    nodes, ones = int(question.max(initial=-1)) + 1, numpy.ones(together.sum(), bool)
+    shared = coo_array((ones, (question[first[together]], question[second[together]])), (nodes, nodes))
+    document: Array = connected_components(shared, directed=False)[1][question].astype(numpy.int64)
+    return document
 
 
 def by_document(place: Array, keys: Array, document: Array) -> tuple[Array, Array]:

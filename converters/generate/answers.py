@@ -10,12 +10,15 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
+from common.yaml_files import read_yaml
 
+Dropped = tuple[str, str]
+"""The step at which something is dropped, and the reason."""
 UNIT = re.compile(r"[^。！？!?\n；;，]+?(?:[。！？!?\n；;，]+|\.(?=\s|$)|,(?= but)|$)")
 """A sentence; in Chinese a clause, since one sentence there holds an apology, a refusal and an advice."""
 LETTER = re.compile(r"[^\W_]")
-HAN = re.compile(r"[\u4e00-\u9fff]")
+HAN = re.compile(r"[\u3400-\u9fff]+")
+WORD = re.compile(r"[a-z]{4,}")
 ENUMERATOR = re.compile(r"^[\s*#>-]*(?:[（(]?\d{1,2}[.、）):：](?!\d)|[（(]?[一二三四五六七八九十]{1,3}[、）)])?[\s*]*")
 LOOP = re.compile(r"(.{2,40}?)\1{4,}")
 WRAPPED = re.compile(
@@ -25,25 +28,35 @@ LEAST_CONTENT = 0.35
 """A refusal with a smaller share of content is nothing else."""
 FEW_UNITS = 4
 """An answer of more sentences than this says something."""
+SAID_THRICE = 6
+"""Letters of a clause that is a loop when it is said three times in a row; shorter ones are emphasis."""
 AT_EACH_END = 3
 """Announcements or offers that are cut off at most."""
+
+
+Lists = dict[str, list[str]]
+LISTS: Lists = read_yaml(Path(__file__).with_name("phrases.yaml"))
 
 
 @functools.cache
 def phrases(name: str) -> re.Pattern[str]:
     """Return what matches any expression of a list in phrases.yaml."""
-    return re.compile(_any_of(name), re.IGNORECASE)
-
-
-def _any_of(name: str) -> str:
-    patterns = "|".join(f"(?:{pattern})" for pattern in _lists()[name])
-    return re.sub(r"<<(\w+)>>", lambda found: _any_of(found[1]), patterns)
+    return re.compile(any_of(name, LISTS), re.IGNORECASE)
 
 
 @functools.cache
-def _lists() -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))
-    return lists
+def each_phrase(name: str) -> list[re.Pattern[str]]:
+    """Return what matches each expression of a list in phrases.yaml, in their order."""
+    return [re.compile(_whole(pattern, LISTS), re.IGNORECASE) for pattern in LISTS[name]]
+
+
+def any_of(name: str, lists: Lists) -> str:
+    """Return the expressions of a list as one; <<name>> in them stands for another list."""
+    return "|".join(f"(?:{_whole(pattern, lists)})" for pattern in lists[name])
+
+
+def _whole(pattern: str, lists: Lists) -> str:
+    return re.sub(r"<<(\w+)>>", lambda found: f"(?:{any_of(found[1], lists)})", pattern)
 
 
 def unframed(text: str) -> str:
@@ -56,8 +69,8 @@ def unframed(text: str) -> str:
     return text
 
 
-def no_answer(text: str, asked: str = "") -> tuple[str, str] | None:
-    """Return ("refused" or "no_content", the sentence that shows it) when hardly anything of a text answers.
+def no_answer(text: str, asked: str = "") -> Dropped | None:
+    """Return why a text answers nothing: it refuses, has no content, or says the same over and over.
 
     A text that refuses, or speaks of itself, has no content either where it shares nothing with what was `asked`.
     """
@@ -67,23 +80,23 @@ def no_answer(text: str, asked: str = "") -> tuple[str, str] | None:
     refusing = next((unit for unit in units if phrases("refusal").search(unit)), "")
     kinds = ("empty", "refusal", "deferral", "reason") if refusing else ("empty",)
     spoken = [unit for unit in units if any(phrases(kind).search(unit) for kind in kinds)]
-    content = 1 - sum(map(len, spoken)) / sum(map(len, units))
-    if refusing and content < LEAST_CONTENT:
+    share = 1 - sum(map(len, spoken)) / sum(map(len, units))
+    if refusing and share < LEAST_CONTENT:
         return "refused", refusing
     own = refusing or next((unit for unit in units if phrases("speaker").search(unit)), "")
-    if asked and own and len(units) <= FEW_UNITS and not _content(asked) & _content(text):
+    if asked and own and len(units) <= FEW_UNITS and not content(asked, 5) & content(text, 5):
         return "refused", own
-    return ("no_content", spoken[0]) if not content else None
+    if not share:
+        return "no_content", spoken[0]
+    same = repetition(text)
+    return ("repetition", f"says {same!r} over and over") if same else None
 
 
-def _content(text: str) -> set[str]:
-    """Return the words of a text that say what it is about: longer ones, in Chinese pairs of characters."""
-    pairs = {one + other for run in re.findall(r"[\u4e00-\u9fff]+", text) for one, other in pairwise(run)}
-    return pairs | {word[:5] for word in re.findall(r"[a-z]{4,}", text.casefold())}
-
-
-SAID_THRICE = 6
-"""Letters of a clause that is a loop when it is said three times in a row; shorter ones are emphasis."""
+def content(text: str, letters: int, left_out: frozenset[str] = frozenset()) -> set[str]:
+    """Return what a text is about: the first letters of its longer words, its Chinese characters in pairs."""
+    text = text.casefold()
+    pairs = {one + other for run in HAN.findall(text) for one, other in pairwise(run)}
+    return pairs | {word[:letters] for word in WORD.findall(text) if word not in left_out}
 
 
 def repetition(text: str) -> str:
@@ -110,7 +123,7 @@ def script(text: str) -> str:
     The old national character sets tell them apart: GB 2312 has simplified characters, Big5 traditional ones.
     """
     only = {"simplified": 0, "traditional": 0}
-    for character in set(HAN.findall(text)):
+    for character in set("".join(HAN.findall(text))):
         simplified, traditional = (_encodes(character, codec) for codec in ("gb2312", "big5"))
         if simplified != traditional:
             only["simplified" if simplified else "traditional"] += 1

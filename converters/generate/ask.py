@@ -20,19 +20,10 @@ from common.llm.default_judge import DEFAULT_MODEL
 from common.llm.endpoint import Endpoint, split_model
 from common.llm.prices import Budget, BudgetSpentError
 from common.llm.reply import Reply
+from converters.generate.answers import Dropped
 
 EXCERPT = 200
-Dropped = tuple[str, str]
-"""The step at which something is dropped, and the reason."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much and how fast may be asked."""
-
-    budget: float | None = None
-    concurrency: int = 16
-    per_minute: int = 0
+LARGER_BUDGET = "run the same command with a larger BUDGET; paid replies are kept"
 
 
 def endpoint_of(generator: str, *, needs_key: bool = True) -> Endpoint:
@@ -45,15 +36,17 @@ def endpoint_of(generator: str, *, needs_key: bool = True) -> Endpoint:
 class Asker:
     """Asks one endpoint, all within one budget."""
 
-    def __init__(self, endpoint: Endpoint, scope: Path, limits: Limits) -> None:
-        self.endpoint, self.limits = endpoint, limits
+    def __init__(
+        self, endpoint: Endpoint, scope: Path, budget: float | None, concurrency: int, per_minute: int
+    ) -> None:  # fmt: skip
+        self.endpoint = endpoint
         self.cache = Cache()
-        self.budget = Budget(self.cache, str(scope), limits.budget)
+        self.budget = Budget(self.cache, str(scope), budget)
+        self._pace = {"concurrency": concurrency, "per_minute": per_minute}
 
     def connected(self) -> Client:
         """Return the connections, to be opened for `ask`."""
-        most = {"concurrency": self.limits.concurrency, "per_minute": self.limits.per_minute}
-        return Client(self.cache, **most, budget=self.budget)
+        return Client(self.cache, **self._pace, budget=self.budget)
 
     async def ask(
         self, client: Client, requests: Sequence[Request], done: Callable[[], None] = lambda: None
@@ -85,13 +78,8 @@ class Asker:
         return f"BUDGET={self.budget.limit:g} is reached: ${self.budget.spent:.4f} spent on {self.budget.scope}"
 
 
-LARGER_BUDGET = "run the same command with a larger BUDGET; paid replies are kept"
-
-
-def fault(reply: Reply | None) -> Dropped | None:
+def fault(reply: Reply) -> Dropped | None:
     """Return why a reply cannot be used whatever it says; None when it can."""
-    if reply is None:
-        return "not_asked", "the budget was spent"
     if reply.error:
         return "failed", reply.error
     if reply.finish_reason in ("refusal", "content_filter"):

@@ -1,6 +1,6 @@
 """`python -m converters self-instruct | rewrite | score | replay`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,7 @@ from common.overrides import unchecked
 from common.progress import notice
 
 if TYPE_CHECKING:
-    from converters.generate.ask import Limits
-    from converters.generate.each_row import EachRow
+    from converters.generate.ask import Asker
     from converters.generate.parts import Part
 
 MOST_UNREAD = 0.05
@@ -32,8 +31,8 @@ def self_instruct(*, wanted: int, dry_run: bool, force: bool, **given: Any) -> N
     from converters.generate.ask import LARGER_BUDGET
     from converters.generate.self_instruct import SelfInstruct
 
-    part, limits = _part("self_instruct", given, dry_run)
-    run = SelfInstruct(part, limits)
+    part, asker = _part("self_instruct", given, dry_run)
+    run = SelfInstruct(part, asker)
     selection = run.run(wanted, force, dry_run)
     if selection is None:
         return
@@ -53,14 +52,14 @@ def self_instruct(*, wanted: int, dry_run: bool, force: bool, **given: Any) -> N
 @options("generating", "rewrite")
 def rewrite(**given: Any) -> None:
     """Have a model make the answers helpful, for TASK+NAME; the originals are kept."""
-    _each_row("rewritten", "rewritten answers", given)
+    _each_row("rewritten", given)
 
 
 @click.command()
 @options("generating", "score")
 def score(**given: Any) -> None:
     """Have a model rate the rows from 0 to 5; those that reach a threshold are TASK+NAME@THRESHOLD."""
-    _each_row("scored", "scored rows", given)
+    _each_row("scored", given)
 
 
 @click.command()
@@ -72,24 +71,20 @@ def replay(**given: Any) -> None:
             "GENERATOR must be the model that will be trained, served as it is",
             "API_PORT=8000 llamafactory-cli api runs/TASK/MODEL/lora/serve/base.yaml, then GENERATOR=base@http://127.0.0.1:8000/v1",
         )
-    _each_row("replay", "answers of the model's own", given)
+    _each_row("replay", given)
 
 
-def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
+def _each_row(kind: str, given: Mapping[str, Any]) -> None:
     from converters.generate.ask import LARGER_BUDGET
+    from converters.generate.each_row import WORKS
     from converters.generate.mixing import generated_count
     from converters.generate.parts import card_of, part_card
-    from converters.generate.replay import Replayer
-    from converters.generate.rewriting import Rewriter
-    from converters.generate.scoring import Scorer
 
-    part, limits = _part(kind, given, given["dry_run"])
-    works: dict[str, Callable[[Part], EachRow]] = {"scored": Scorer, "rewritten": Rewriter, "replay": Replayer}
-    work = works[kind](part)
-    limit = given["limit"]
+    part, asker = _part(kind, given, given["dry_run"])
+    work, limit = WORKS[kind](part), given["limit"]
     if kind == "replay" and limit is None:  # a few more, for those that are cut off
         limit = round(1.2 * generated_count(card_of(part.task.name)["files"]["train"]["rows"], 0.1)) + 1
-    counts = work.run(limits, limit=limit, force=given["force"], dry_run=given["dry_run"])
+    counts = work.run(asker, limit=limit, force=given["force"], dry_run=given["dry_run"])
     if counts is None:
         return
     made, dropped = counts
@@ -100,19 +95,19 @@ def _each_row(kind: str, what: str, given: Mapping[str, Any]) -> None:
         if same > MOST_ALIKE * made:
             notice(f"warning: {same:,} of {made:,} rows have the score {score}: this model hardly tells rows apart")
     if made:
-        _finished(part, f"{made:,} {what}", dropped, part.mix + {"scored": "@4", "replay": "@0.1"}.get(kind, ""))
+        _finished(part, f"{made:,} {work.made}", dropped, part.mix + work.amount)
     if work.stopped:
         raise UserError(work.stopped, LARGER_BUDGET)
     if not made:
-        raise UserError(f"there are no {what} ({_by_step(dropped)})", f"see {part.folder}/rejected.jsonl")
+        raise UserError(f"there are no {work.made} ({_by_step(dropped)})", f"see {part.folder}/rejected.jsonl")
 
 
-def _part(kind: str, given: Mapping[str, Any], dry_run: bool) -> tuple["Part", "Limits"]:
-    """Return the part that these options name, and the limits; every mistake is reported before anything is paid."""
+def _part(kind: str, given: Mapping[str, Any], dry_run: bool) -> tuple["Part", "Asker"]:
+    """Return the part that these options name, and who is asked; every mistake is reported before anything is paid."""
     from dataclasses import replace
 
     from common.schema import build
-    from converters.generate.ask import Limits, endpoint_of
+    from converters.generate.ask import Asker, endpoint_of
     from converters.generate.parts import COMMANDS, Part, card_of, folder_of
     from converters.generate.prompts import OWN, load_prompt
     from converters.generate.settings import Asking, Generating, Rewriting, Scoring
@@ -127,10 +122,8 @@ def _part(kind: str, given: Mapping[str, Any], dry_run: bool) -> tuple["Part", "
     card_of(task.name)
     prompt = load_prompt(COMMANDS[kind].replace("-", "_"), task.language, task.domain, given["prompts"] or OWN)
     endpoint = endpoint_of(given["generator"], needs_key=not dry_run)
-    return (
-        Part(task, given["name"], kind, endpoint, prompt, settings),
-        Limits(given["budget"], given["concurrency"], given["per_minute"]),
-    )
+    part = Part(task, given["name"], kind, endpoint, prompt, settings)
+    return part, Asker(endpoint, part.folder, given["budget"], given["concurrency"], given["per_minute"])
 
 
 def _finished(part: "Part", made: str, dropped: Mapping[str, int], name: str) -> None:

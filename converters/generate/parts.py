@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from common.llm.endpoint import Endpoint
 from common.llm.reply import Reply
 from common.paths import data_folder
 from common.versions import versions
+from common.yaml_files import read_yaml
 from converters.generate.prompts import Prompt
 from converters.generate.settings import Asking
 from converters.output.card import read_card
+from converters.rows.formats import turns_of
 from converters.task import Record, Task
 
 Row = dict[str, Any]
@@ -49,6 +52,11 @@ class Part:
         """What the task's rows together with this part are called."""
         return f"{self.task.name}+{self.name}"
 
+    def sent(self) -> dict[str, Any]:
+        """Return the settings of each call."""
+        form = response_formats().get(self.kind) if self.settings.structured else None
+        return self.settings.sampling() | ({"response_format": form} if form else {})
+
     def begin(self, force: bool, **more: Any) -> None:
         """Take the folder for these settings; refuse one that holds rows made otherwise, unless `force`."""
         path = self.folder / "made_from.json"
@@ -78,11 +86,8 @@ class Part:
 
     def made_by(self, reply: Reply) -> dict[str, Any]:
         """Return what a row says about the reply that it comes from."""
-        refused = set(reply.left_out)
-        sent = {key: value for key, value in self.settings.sampling().items() if key not in refused}
-        structured = (
-            self.settings.structured and self.kind not in ("rewritten", "replay") and "response_format" not in refused
-        )
+        sent = {key: value for key, value in self.sent().items() if key not in reply.left_out}
+        structured = sent.pop("response_format", None) is not None
         return {
             "model": reply.model or self.endpoint.model,
             "asked": self.endpoint.cache_name,
@@ -102,6 +107,13 @@ class Part:
                 "model": self.endpoint.model, **facts, "versions": versions("openai", "jinja2"),
                 "made_from": made_from}  # fmt: skip
         write_json(self.folder / "card.json", {**card, "identity": sha256_of([made_from, files])})
+
+
+@cache
+def response_formats() -> dict[str, Any]:
+    """Return what is asked for by a JSON schema, by kind of part."""
+    formats: dict[str, Any] = read_yaml(Path(__file__).with_name("response_formats.yaml"))
+    return formats
 
 
 def folder_of(task: str, name: str) -> Path:
@@ -143,12 +155,10 @@ def rows_of(task: str, split: str = "train") -> Iterator[Row]:
 
 def record_of(row: Row) -> Record:
     """Return an alpaca or sharegpt row as a record."""
+    *history, (asked, told) = turns_of(row)
     if "conversations" in row:
-        texts = [turn["value"] for turn in row["conversations"]]
-        turns = list(zip(texts[0::2], texts[1::2], strict=True))
-        return Record(turns[-1][0], "", turns[-1][1], row.get("system", ""), turns[:-1])
-    turns = [(question, answer) for question, answer in row.get("history") or []]
-    return Record(row["instruction"], row["input"], row["output"], row.get("system", ""), turns)
+        return Record(asked, "", told, row.get("system", ""), history)
+    return Record(row["instruction"], row["input"], told, row.get("system", ""), history)
 
 
 def with_output(row: Row, output: str) -> Row:
@@ -160,10 +170,6 @@ def with_output(row: Row, output: str) -> Row:
 
 
 def _changes(before: Row, after: Row) -> list[str]:
-    flat = [{**made_from, **made_from["settings"]} for made_from in (before, after)]
-    names = [name for name in sorted(flat[0].keys() | flat[1].keys()) if name != "settings"]
-    return [
-        f"{name} ({flat[0].get(name)} -> {flat[1].get(name)})" if name != "rows" else "the task's rows"
-        for name in names
-        if flat[0].get(name) != flat[1].get(name)
-    ]
+    old, new = ({**made_from, **made_from["settings"], "settings": None} for made_from in (before, after))
+    changed = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    return ["the task's rows" if name == "rows" else f"{name} ({old.get(name)} -> {new.get(name)})" for name in changed]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from converters.generate.read_items import FIELDS
+from common.templates import environment
 
 OWN = Path(__file__).with_name("prompts")
 LANGUAGES = {
@@ -45,32 +45,13 @@ def load_prompt(name: str, language: str, domain: str, folder: Path = OWN) -> Pr
 
 @lru_cache
 def _template(folder: Path, file: str) -> tuple[Any, str]:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+    from jinja2 import FileSystemLoader, TemplateError
 
     if not folder.is_dir():
         raise UserError(f"there is no folder of prompts {folder}", f"copy {OWN.name}/ and name the copy")
-    environment = Environment(
-        loader=FileSystemLoader([folder, OWN]), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     try:
-        template = environment.get_template(file)
+        template = environment(OWN).overlay(loader=FileSystemLoader([folder, OWN])).get_template(file)
     except TemplateError as error:
         raise UserError(f"the prompt {folder / file} is no Jinja template: {error}", "fix that file") from None
     text = Path(str(template.filename)).read_bytes()
     return template, hashlib.sha256(text).hexdigest()[:12]
-
-
-def schema(name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a response_format that asks for an object of just these properties."""
-    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": _object(properties)}}
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
-    }  # fmt: skip
-
-
-TEXT = {"type": "string"}
-TASKS = schema("tasks", {"tasks": {"type": "array", "items": _object(dict.fromkeys(FIELDS, TEXT))}})
-SCORE = schema("score", {"reason": TEXT, "score": {"type": "number"}})

@@ -16,12 +16,12 @@ import yaml
 
 from common.errors import UserError
 from common.files import sha256_of
-from converters.generate.answers import UNIT, folded, script, unframed
-from converters.generate.ask import EXCERPT, Call, Dropped, fault
-from converters.generate.known_rows import COPIED_LETTERS, Known, fields_of, held_out, shown
-from converters.generate.novelty import Novelty, tokens
+from converters.generate.answers import UNIT, Dropped, folded, script, unframed
+from converters.generate.ask import EXCERPT, Call, fault
+from converters.generate.known_rows import COPIED_LETTERS, Known, held_out, shown
+from converters.generate.novelty import Novelty
 from converters.generate.parts import Part
-from converters.generate.read_items import FIELDS, parse
+from converters.generate.read_replies import FIELDS, parse
 from converters.generate.settings import Generating
 from converters.generate.worth import unworthy
 from converters.rows.checks import problem as converters_problem
@@ -67,8 +67,7 @@ class Selection:
         self._clean = cleaner(rows.clean, rows.html)
         self._known, self._held_out = Known(part.task, rows), held_out(part.task, rows)
         texts = [self._compared(record) for _, record in real]
-        mean = sum(len(tokens(text)) for text in texts) / max(1, len(texts))
-        self._novelty = Novelty(part.settings.similarity, mean)
+        self._novelty = Novelty(part.settings.similarity)
         self._names = [name for name, _ in real]
         self._said: dict[str, str] = {}
         for text in texts:
@@ -82,35 +81,36 @@ class Selection:
     def take(self, calls: Sequence[Call]) -> int:
         """Take the replies of one round; return how many rows they add."""
         found = [item for call in calls for item in self._whole_items(call) if self._passes(item)]
-        records = [item.record for item in found]
-        repeated, copied = self._known.repeated(records), self._known.copied(records)
-        for name, texts in fields_of(records).items():
-            copied = [
-                one or (held and f"its {name} {held}")
-                for one, held in zip(copied, self._shown.held(texts), strict=True)
-            ]
-        held = self._held_out.held([f"{record.asked}\n{record.output}" for record in records])
-        before = len(self.kept)
-        added: list[Record] = []
-        for item, record, same, copy, judged in zip(found, records, repeated, copied, held, strict=True):
-            if same:
-                self._drop(item.call, ("near_duplicate", f"nearly the same as {same}"), item)
-            elif copy:
-                self._drop(item.call, ("copy", copy), item)
-            elif judged:
-                self._drop(item.call, ("contaminated", judged), item)
-            elif alike := self._novelty.similar(self._compared(record)):
-                number, score = alike
-                self._drop(item.call, ("similar", f"ROUGE-L {score:.2f} to {self._names[number]}"), item)
-            elif said := self._said.get(folded(record.output)):
-                self._drop(item.call, ("copy", said), item)
+        added: list[tuple[str, Record]] = []
+        for item, known in zip(found, self._of_known_rows([item.record for item in found]), strict=True):
+            if why := known or self._of_kept_rows(item.record):
+                self._drop(item.call, why, item)
             else:
-                self._keep(item)
-                if len(answer := folded(record.output)) >= COPIED_LETTERS:
-                    self._said[answer] = f"the answer of {self._names[-1]}"
-                added.append(record)
-        self._known.add((row["id"] for row in self.kept[before:]), added)
+                added.append((self._keep(item), item.record))
+        self._known.add(added)
         return len(added)
+
+    def _of_known_rows(self, records: list[Record]) -> list[Dropped | None]:
+        """Return for each record what it has of the task's rows, or of what must not be trained on."""
+        copied = self._known.copied(records)
+        for name in FIELDS:
+            held = self._shown.held([getattr(record, name) for record in records])
+            copied = [one or (what and f"its {name} {what}") for one, what in zip(copied, held, strict=True)]
+        steps = {
+            "near_duplicate": [same and f"nearly the same as {same}" for same in self._known.repeated(records)],
+            "copy": copied,
+            "contaminated": self._held_out.held([f"{record.asked}\n{record.output}" for record in records]),
+        }
+        by_record = (zip(steps, reasons, strict=True) for reasons in zip(*steps.values(), strict=True))
+        return [next(((step, reason) for step, reason in found if reason), None) for found in by_record]
+
+    def _of_kept_rows(self, record: Record) -> Dropped | None:
+        """Return what a record has of the real rows shown and of those kept before it."""
+        if alike := self._novelty.similar(self._compared(record)):
+            number, score = alike
+            return "similar", f"ROUGE-L {score:.2f} to {self._names[number]}"
+        said = self._said.get(folded(record.output))
+        return ("copy", said) if said else None
 
     def _compared(self, record: Record) -> str:
         return record.prompt if self.compare == "prompt" else record.instruction
@@ -150,13 +150,17 @@ class Selection:
                 return "banned", f"{match[0]!r} in what is {part}"
         return None
 
-    def _keep(self, found: Found) -> None:
+    def _keep(self, found: Found) -> str:
+        """Keep an item; return its row's name."""
         name = f"{self.part.task.name}-{self.part.name}-{sha256_of(found.content)[:16]}"
         made_by = self.part.made_by(found.call.reply)
         made_by |= {"call": found.call.number, "item": found.place, "shown": found.call.shown}
         self.kept.append({"id": name, **found.content, "made_by": made_by})
         self._names.append(name)
         self._novelty.add(self._compared(found.record))
+        if len(answer := folded(found.record.output)) >= COPIED_LETTERS:
+            self._said[answer] = f"the answer of {name}"
+        return name
 
     def _drop(self, call: Call, why: Dropped, found: Found | None = None) -> None:
         item = {"item": found.place, **found.content} if found else {}
@@ -175,9 +179,7 @@ def sentences_of(part: Part) -> list[str]:
     """Return the letters of the prompt's own sentences (clauses in Chinese): small models hand them in as a task."""
     chosen = part.settings
     assert isinstance(chosen, Generating)
-    text = part.prompt.render(
-        count=chosen.items, words=chosen.words, structured=chosen.structured, examples=[], traditional=False
-    )
+    text = part.prompt.render(**chosen.told(), examples=[], traditional=False)
     least = LEAST_SENTENCE["unspaced" if part.task.language in UNSPACED else "spaced"]
     return [letters for found in UNIT.finditer(text) if len(letters := folded(found[0])) >= least]
 

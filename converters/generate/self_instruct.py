@@ -23,10 +23,9 @@ from common.process import only_one
 from common.progress import Progress
 from converters.corpus.judged_questions import judged_questions
 from converters.generate.answers import script
-from converters.generate.ask import Asker, Call, Limits, append_round, read_rounds
+from converters.generate.ask import Asker, Call, append_round, read_rounds
 from converters.generate.known_rows import conversion_settings
 from converters.generate.parts import Part, Row, record_of, rows_of
-from converters.generate.prompts import TASKS
 from converters.generate.selection import Selection
 from converters.generate.settings import Generating
 from converters.task import Record
@@ -40,9 +39,9 @@ LONGEST_EXAMPLE = 1_200
 class SelfInstruct:
     """One run: what it asks, what it has, and when it stops."""
 
-    def __init__(self, part: Part, limits: Limits) -> None:
+    def __init__(self, part: Part, asker: Asker) -> None:
         assert isinstance(part.settings, Generating)
-        self.part, self.settings = part, part.settings
+        self.part, self.settings, self.asker = part, part.settings, asker
         self.rows_settings = conversion_settings(part.task)
         self.real = example_pool(rows_of(part.task.name), self.settings.pool, self.settings.seed)
         if not self.real:
@@ -50,7 +49,6 @@ class SelfInstruct:
                 f"{part.task.name} has no training rows to start from", f"make convert TASK={part.task.name}"
             )
         self.traditional = script("".join(record.prompt + record.output for _, record in self.real)) == "traditional"
-        self.asker = Asker(part.endpoint, part.folder, limits)
         self.selection: Selection | None = None
         self.calls = self.rounds = 0
         self.stopped = ""
@@ -61,7 +59,7 @@ class SelfInstruct:
             print(self._quote(wanted))
             return None
         if force:  # before anything is thrown away
-            consent.to_pay(self._quote(wanted).dollars, self.asker.limits.budget)
+            consent.to_pay(self._quote(wanted).dollars, self.asker.budget.limit)
         with only_one(self.part.folder):
             rows = self.rows_settings
             self.part.begin(
@@ -77,7 +75,7 @@ class SelfInstruct:
             if len(selection.kept) < wanted:
                 quote = self._quote(wanted - len(selection.kept))
                 print(quote)
-                consent.to_pay(0 if force else quote.dollars, self.asker.limits.budget)
+                consent.to_pay(0 if force else quote.dollars, self.asker.budget.limit)
                 asyncio.run(self._ask_until(wanted, selection))
             if selection.kept:
                 self.part.finish(
@@ -139,15 +137,8 @@ class SelfInstruct:
             ).decode()
             for _, record in shown
         ]
-        text = self.part.prompt.render(
-            count=chosen.items,
-            words=chosen.words,
-            structured=chosen.structured,
-            examples=examples,
-            traditional=self.traditional,
-        )
-        sent = chosen.sampling() | ({"response_format": TASKS} if chosen.structured else {})
-        return Request([{"role": "user", "content": text}], sent, repeat=call), [name for name, _ in shown]
+        text = self.part.prompt.render(**chosen.told(), examples=examples, traditional=self.traditional)
+        return Request([{"role": "user", "content": text}], self.part.sent(), repeat=call), [name for name, _ in shown]
 
     def _quote(self, missing: int) -> Quote:
         calls = ceil(missing / self.settings.items)

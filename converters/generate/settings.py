@@ -52,6 +52,10 @@ class Generating(Asking):
     seed: int = 0
     """Another seed, other examples shown."""
 
+    def told(self) -> dict[str, Any]:
+        """Return what the prompt says of these settings."""
+        return {"count": self.items, "words": self.words, "structured": self.structured}
+
 
 class Rewriting(Asking):
     """What SET can set for rewriting answers."""

@@ -7,9 +7,9 @@ must answer.
 import re
 import unicodedata
 
-from converters.generate.answers import folded, no_answer, phrases, repetition, script
-from converters.generate.ask import Dropped
+from converters.generate.answers import Dropped, folded, no_answer, phrases, script
 from converters.generate.novelty import tokens
+from converters.generate.read_replies import FIELDS
 from converters.task import Record
 from converters.text.language import UNSPACED, sample, shares, wrong_language
 
@@ -37,12 +37,11 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
     count = len(tokens(item.instruction))
     if not FEWEST <= count <= MOST[spacing]:
         return "length", f"instruction of {count} {unit}, not {FEWEST} to {MOST[spacing]}"
-    texts = {"instruction": item.instruction, "input": item.input, "output": item.output}
-    for name, text in ((name, unicodedata.normalize("NFKC", text)) for name, text in texts.items()):
+    for name in FIELDS:
+        text = unicodedata.normalize("NFKC", getattr(item, name))
         found = phrases("placeholder").search(text) or (BRACKETED.fullmatch(text) if name == "input" else None)
-        if (
-            found and item.instruction.count(found[0]) < 2
-        ):  # "write the letter between [answer] and [end]. Like [answer]B"
+        # Twice: "write the letter between [answer] and [end]. Like [answer]B"
+        if found and item.instruction.count(found[0]) < 2:
             return "placeholder", f"{found[0].strip()!r} in the {name}"
         blank = phrases("blank").search(text)
         if blank and not phrases("blanks").search(item.instruction):
@@ -53,11 +52,10 @@ def unworthy(item: Record, language: str, characters: str = "") -> Dropped | Non
         return "action", f"{found[0].strip()!r} is nothing that text can do"
     if why := _not_an_answer(item):
         return why
-    if same := repetition(item.output):
-        return "repetition", f"says {same!r} over and over"
     if echoed := _echoed(item):
         return "echo", f"the answer is the {echoed}"
-    for name, text in texts.items():
+    for name in FIELDS:
+        text = getattr(item, name)
         wrong = wrong_language(text, shares(sample("", text)), language)
         if wrong and (name == "instruction" or not phrases("translates").search(item.instruction)):
             return "language", f"{name} not {language}: {wrong}"

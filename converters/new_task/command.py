@@ -160,11 +160,10 @@ def _check_told(
     names = list(_columns(rows))
     there = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
     if not {"instruction", "output"} <= columns.keys():
-        choices = [
-            f"{part}: {' or '.join(paths[:MOST_NAMES])}" for part, paths in unclear.items() if part not in columns
-        ]
+        open_parts = {part: paths[:MOST_NAMES] for part, paths in unclear.items() if part not in columns}
+        choices = "; ".join(f"{part}: {' or '.join(paths)}" for part, paths in open_parts.items())
         raise UserError(
-            f"cannot tell which column asks and which answers; {'; '.join(choices) or f'there are: {there}'}",
+            f"cannot tell which column asks and which answers; {choices or f'there are: {there}'}",
             "name them: --instruction COLUMN --output COLUMN, or --conversations COLUMN",
         )
     if alone and not columns.keys() & {"input", "choices", "history"}:

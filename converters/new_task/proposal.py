@@ -8,18 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.errors import UserError
+from common.yaml_files import read_yaml
 from converters.custom_task import named_columns, value_at
 from converters.read.messages import ASSISTANT, USER, messages_in
 from converters.task import Skip
 from converters.text.language import label, shares
 
-NAMES: dict[str, tuple[str, ...]] = {
-    part: tuple(names)
-    for part, names in yaml.safe_load(Path(__file__).with_name("columns.yaml").read_text(encoding="utf-8")).items()
-}
+NAMES: dict[str, list[str]] = read_yaml(Path(__file__).with_name("columns.yaml"))
 LOOKED_THROUGH = 50
 """Rows whose conversations are read, and by which the language is told."""
 ENOUGH_NUMBERS = 20
@@ -55,19 +51,14 @@ class Proposal:
         if chosen and self._is_conversation(chosen, whole=True):
             about: dict[str, Any] = {"conversations": chosen}
         else:  # beside preferred answers a conversation holds what was asked alone
-            found = [
-                path
-                for path in self.values
-                if path not in (chosen, "history")
-                and not _is_bad(path)
-                and self._is_conversation(path, whole=not chosen)
-            ]
-            named = [path for path in found if path.split(".")[-1].lower() in NAMES["messages"]]
-            if len(named or found) > 1:
-                self.unclear["conversations"] = named or found
-            if len(named or found) != 1:
+            others = [path for path in self.values if path not in (chosen, "history") and not _is_bad(path)]
+            found = [path for path in others if self._is_conversation(path, whole=not chosen)]
+            found = [path for path in found if path.split(".")[-1].lower() in NAMES["messages"]] or found
+            if len(found) > 1:
+                self.unclear["conversations"] = found
+            if len(found) != 1:
                 return {}
-            about = {"conversations": (named or found)[0], **({"columns": {"output": chosen}} if chosen else {})}
+            about = {"conversations": found[0], **({"columns": {"output": chosen}} if chosen else {})}
         if system := self._best("system", []):
             about.setdefault("columns", {})["system"] = system
         return about
@@ -125,11 +116,8 @@ class Proposal:
         lists = [value for value in self.values[path] if isinstance(value, list)]
         if not lists or not all(isinstance(item, str) for one in lists for item in one):
             return path
-        sizes = [len(value) if isinstance(value, list) else 0 for value in self.values[path]]
-        scored = any(
-            SCORES.search(other) and [len(value) if isinstance(value, list) else 0 for value in values] == sizes
-            for other, values in self.values.items()
-        )
+        sizes = _sizes(self.values[path])
+        scored = any(SCORES.search(other) and _sizes(values) == sizes for other, values in self.values.items())
         if scored and max(sizes) > 1:
             self.unclear[part] = [f"{path}.{number}" for number in range(max(sizes))]
             return ""
@@ -182,10 +170,8 @@ class Proposal:
     def _choices(self) -> str | list[str]:
         """Return the column with what a multiple-choice question lets choose from, or the columns with one each."""
         for path, values in self.values.items():
-            inside = [value.get("text") if isinstance(value, dict) and "text" in value else value for value in values]
-            if words_of(path)[-1:] and words_of(path)[-1] in NAMES["choices"] and all(
-                isinstance(value, list | dict) and len(value) > 1 for value in inside if value
-            ):  # fmt: skip
+            several = all(isinstance(one, list | dict) and len(one) > 1 for one in map(_listed, values) if one)
+            if several and {*words_of(path)[-1:]} & {*NAMES["choices"]}:
                 return path
         groups: dict[str, dict[str, str]] = {}
         for path in self.texts:
@@ -205,8 +191,7 @@ class Proposal:
         if not all(re.fullmatch(r"\d", value) for value in values):
             return {}
         lists = [] if isinstance(choices, list) else [value for value in self.values[choices] if value]
-        inside = [value.get("text", value) if isinstance(value, dict) else value for value in lists]
-        most = max(map(len, inside), default=len(choices))
+        most = max((len(_listed(value)) for value in lists), default=len(choices))
         if "0" not in values and max(map(int, values)) < most and len(values) < ENOUGH_NUMBERS:
             raise UserError(
                 f"{output} has numbers of choices; these {len(values)} rows do not tell whether 0 or 1 is the first",
@@ -248,6 +233,16 @@ def words_of(path: str) -> list[str]:
     words = [word.lower() for word in re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]+", spaced)]
     singular = {*NAMES["instruction"], *NAMES["output"], *NAMES["not_to_learn"]}
     return [word.removesuffix("s") if word.removesuffix("s") in singular else word for word in words]
+
+
+def _sizes(values: list[Any]) -> list[int]:
+    """Return how long each list of a column is."""
+    return [len(value) if isinstance(value, list) else 0 for value in values]
+
+
+def _listed(value: Any) -> Any:
+    """Return what there is to choose from, which may stand in an object under `text`."""
+    return value.get("text", value) if isinstance(value, dict) else value
 
 
 def _is_bad(path: str) -> bool:

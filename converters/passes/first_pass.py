@@ -14,8 +14,7 @@ import orjson
 
 from common.errors import UserError
 from common.progress import Progress
-from converters.corpus.decide import BY_HAND, KEPT, Decision, decide
-from converters.corpus.held_out import HeldOut
+from converters.corpus.decide import BY_HAND, KEPT, Decision, HeldOut, decide
 from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.passes.worker_pool import ordered_map, workers

@@ -12,9 +12,8 @@ import orjson
 
 from common.files import atomic, sha256
 from common.progress import Progress
-from converters.corpus.contamination import Index
+from converters.corpus.contamination import Index, Leaks, Shared, by_row, forms
 from converters.corpus.decide import CONTAMINATED, KEPT, REASONS, STEPS, Decision
-from converters.corpus.leaks import Leaks, Shared, by_row, forms
 from converters.corpus.splits import SPLITS, TEST, TRAIN, VAL
 from converters.passes.first_pass import SMALL, Job, Stage, lines_at
 from converters.passes.worker_pool import ordered_map, workers
@@ -59,9 +58,9 @@ def drop_contaminated(job: Job, stage: Stage, decision: Decision, elsewhere: lis
     if not len(rows) or not (held or job.questions):
         return cost
     size = gram_sizes(job.task.language)[1]
-    judged = Index.build(job.questions, size)
+    judged = Index(job.questions, size)
     texts = [(number, form) for number, one in enumerate(held) for form in forms(one.name, one.prompt, one.question)]
-    leaks = Leaks.of([form for _, form in texts], size, len(decision.kept(TRAIN)))
+    leaks = Leaks([form for _, form in texts], size, len(decision.kept(TRAIN)))
     processes = 1 if stage.lines.stat().st_size < SMALL else job.processes or workers()
     batches = numpy.array_split(rows, -(-len(rows) // BATCH))
     offsets = (stage.arrays["offset"][batch] for batch in batches)

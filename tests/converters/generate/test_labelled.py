@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from converters.generate.answers import unframed
-from converters.generate.rewriting import checked
+from converters.generate.facts import problem
 from converters.generate.worth import unworthy
 from converters.task import Record
 
@@ -68,7 +68,7 @@ def rewritten() -> Iterator[tuple[str, str, str, str]]:
             *group["bad"],
         ]
         for label, text in texts:
-            why = checked(group["question"], group["original"], unframed(text), group["language"])
+            why = problem(group["question"], group["original"], unframed(text), group["language"])
             yield group["language"], label, text, why[0] if why else ""
 
 

@@ -1,13 +1,14 @@
-"""Reads what a model wrote as a list of tasks. Strict about the items, patient about what stands around them. Pure.
+"""Reads what a model wrote: a list of tasks, or a score. Strict about these, patient about what stands around. Pure.
 
-Three shapes are known: a JSON object or list (whole, fenced, or broken off), and `Instruction: / Input: / Output:`
-blocks in English or Chinese. What is no whole item is counted as broken, never repaired.
+Three shapes of a list are known: a JSON object or list (whole, fenced, or broken off), and `Instruction: / Input: /
+Output:` blocks in English or Chinese. What is no whole item is counted as broken, never repaired.
 """
 
 import json
 import re
 from typing import Any
 
+from converters.generate.answers import each_phrase, phrases
 from converters.task import Record
 
 MARKS = {"", "noinput", "<noinput>", "no input", "无输入", "没有输入"}
@@ -23,6 +24,12 @@ INPUT_AGAIN = re.compile(rf"^(?:{LABELS['input']})\s*[:：]\s*", re.IGNORECASE)
 LABEL = re.compile(
     r"^[\s*\d.、)]*(?P<label>" + "|".join(LABELS.values()) + r")\s*\**\s*[:：]\s*\**", re.IGNORECASE | re.MULTILINE
 )
+
+HIGHEST = 5
+"""Of the scores, as AlpaGasus had them."""
+STARS = re.compile(r"(★+|⭐+)☆*")
+NUMBERS = ("zero", "one", "two", "three", "four", "five", *"零一二三四五")
+REASON = re.compile(r"\"reason\"\s*:\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
 def parse(text: str, cut: bool = False) -> tuple[list[Record], list[str]]:
@@ -83,3 +90,18 @@ def _from_blocks(text: str, cut: bool) -> list[Record | str]:
         blocks[-1][name] = HEADING.sub("", text[mark.end() : end]).strip()
     found = [item_of(block) for block in blocks]
     return [*found[:-1], "the list breaks off"] if cut and found and isinstance(found[-1], Record) else found
+
+
+def read_score(text: str) -> tuple[float, str] | None:
+    """Return (score, reason) of a reply in whatever form, None when it holds no score from 0 to 5."""
+    text = STARS.sub(lambda stars: f" {len(stars[1])}/5 ", text)
+    text = phrases("spelled").sub(lambda word: str(NUMBERS.index(word[0].lower()) % 6), text)
+    text = phrases("scale").sub(" ", phrases("half").sub(".5", text))
+    for form in each_phrase("score"):
+        if found := list(form.finditer(text)):
+            last = found[-1]
+            value = float(last["score"])
+            told = REASON.search(text)
+            reason = told[1] if told else (text[: last.start()] + text[last.end() :]).strip()
+            return (value, reason) if value <= HIGHEST else None
+    return None

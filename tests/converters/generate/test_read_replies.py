@@ -1,12 +1,15 @@
 """Replies of every shape, good and bad."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
-from converters.generate.read_items import parse
+from converters.generate.read_replies import parse, read_score
 from converters.task import Record
 
+REPLIES = yaml.safe_load((Path(__file__).with_name("labelled") / "scores.yaml").read_text(encoding="utf-8"))
 GOOD = {"instruction": "Explain gout.", "input": "noinput", "output": "Urate crystals."}
 ITEM = Record("Explain gout.", "", "Urate crystals.")
 LIST = json.dumps([GOOD, GOOD | {"input": "A man of 50."}])
@@ -83,3 +86,14 @@ def test_a_brace_in_blocks_costs_nothing() -> None:
     assert items == [ITEM, Record("What does {x | x > 0} mean?", "", "The set {x} of the positive numbers.")]
     assert broken == []
     assert parse(f"I use braces {{like these}}.\n\n{block}")[0] == [ITEM]
+
+
+@pytest.mark.parametrize(("text", "score"), REPLIES)
+def test_scores_are_read_and_nothing_else(text: str, score: float | None) -> None:
+    found = read_score(text)
+    assert (found[0] if found else None) == score
+
+
+def test_the_reason_stands_beside_the_score() -> None:
+    assert read_score('{"reason": "It is \\"thin\\".", "score": 3}') == (3, 'It is \\"thin\\".')
+    assert read_score("Clear and right.\n\nScore: 4.5") == (4.5, "Clear and right.")
