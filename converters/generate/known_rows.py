@@ -13,7 +13,7 @@ from converters.corpus.splits import SPLITS
 from converters.generate.parts import card_of, record_of, rows_of
 from converters.generate.read_replies import FIELDS
 from converters.rows.formats import alpaca, said_in
-from converters.rows.stage_row import Staged, sketch
+from converters.rows.stage_row import Staged, add_sketches
 from converters.settings import Settings, build_settings
 from converters.task import Record, Task
 from converters.text.sketch import Array, digests, fold, gram_sizes, grams
@@ -121,7 +121,7 @@ class Known:
 
     def _sketch(self, records: list[Record]) -> dict[str, Array]:
         staged = Staged()
-        sketch(staged, records, self._task, self._settings)
+        add_sketches(staged, records, self._task, self._settings)
         return {name: staged.arrays[name] for name in NEAR}
 
 

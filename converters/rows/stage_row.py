@@ -137,12 +137,12 @@ def process(
         originals.append(original)
         positions.append((chunk.file << 40) + number)
         wanted.append(decision is not None)
-    sketch(staged, records, task, settings)
+    add_sketches(staged, records, task, settings)
     ids = staged.arrays["exact"]
     if edited := by_hand.edited(ids):
         for place, decision in edited:
             put(records[place], decision)
-        sketch(staged, records, task, settings)
+        add_sketches(staged, records, task, settings)
     staged.arrays |= {
         "position": numpy.array(positions, numpy.uint64), "id": ids, "wanted": numpy.array(wanted, bool)
     }  # fmt: skip
@@ -211,7 +211,7 @@ def _clean(record: Record, clean: Callable[[str], str]) -> bool:
     return before != (record.instruction, record.input, record.output)
 
 
-def sketch(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
+def add_sketches(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
     """Add what the second pass decides by: hashes, signatures, lengths, and the place in the split."""
     asked = [record.asked for record in records]
     told = ["\n".join([*(answer for _, answer in record.history), record.output]) for record in records]
