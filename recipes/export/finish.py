@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import yaml
 
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
-from common.hub import snapshot
+from common.hub import Repository, snapshot
 from recipes.export.modelfile import modelfile
 from recipes.llamafactory.chat_format import ChatFormat, format_of
 from recipes.llamafactory.loading import from_modelscope, model_class
@@ -142,18 +143,11 @@ def is_sentencepiece(folder: Path) -> bool:
 
 def sentencepiece_file(base: str, revision: str) -> Path | None:
     """Return the backbone's tokenizer.model, None where it has none."""
-    if Path(base).is_dir():
-        path = Path(base) / "tokenizer.model"
+    folder = base if Path(base).is_dir() else from_modelscope(base, revision)
+    with suppress(UserError, OSError):
+        path = Path(folder) / "tokenizer.model" if folder else Repository(base).download("tokenizer.model", revision)
         return path if path.is_file() else None
-    if elsewhere := from_modelscope(base, revision):
-        return sentencepiece_file(elsewhere, revision)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
-
-    try:
-        return Path(hf_hub_download(base, "tokenizer.model", revision=revision))
-    except (EntryNotFoundError, HfHubHTTPError, OSError):
-        return None
+    return None
 
 
 def modelfile_of(export: Path, tokenizer: Any, form: ChatFormat, source: str) -> str:
@@ -205,9 +199,9 @@ def problem_with(folder: str) -> str:
     Wrong are logits that are infinite or not numbers, and an answer without a word.
     """
     import torch
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    tokenizer = load_tokenizer(Path(folder))
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
     model = model_class(config).from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
     asked: Any = [{"role": "user", "content": PROMPT}] if tokenizer.chat_template else PROMPT
