@@ -46,10 +46,9 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
         found, why = _fastest(backbone, settings, hardware, data, together=together, folder=folder)
     micro = found["per_device_train_batch_size"]
     accumulation = max(1, round(together / (micro * hardware.world)))
+    step = _step_sentence(settings, data, micro, accumulation, hardware.world)
     fitted = {
-        "per_device_train_batch_size": Choice(
-            micro, _step_sentence(settings, data, micro, accumulation, hardware.world)
-        ),
+        "per_device_train_batch_size": Choice(micro, step),
         "gradient_accumulation_steps": Choice(accumulation),
         "disable_gradient_checkpointing": Choice(found["disable_gradient_checkpointing"], why),
     }

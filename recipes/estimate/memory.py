@@ -74,12 +74,7 @@ class Estimate:
 def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = "", kind: str = "") -> Estimate:
     """Estimate the peak on each device of a run with these settings.
 
-    Args:
-        shape: the model's sizes.
-        settings: the recipe's keys.
-        hardware: what it runs on.
-        dtype: the precision that its weights are loaded in; "" for half precision.
-        kind: transformers' model type.
+    `dtype` is the precision that its weights are loaded in ("" for half precision), `kind` transformers' model type.
     """
     spread = str(settings.get("deepspeed") or "")
     share = 1 / hardware.world if spread else 1
@@ -195,8 +190,7 @@ def _way(settings: Settings) -> str:
 @cache
 def measured() -> dict[str, dict[str, list[float]]]:
     """Return bytes a token: kind -> way -> of hidden size, feed-forward, queries, keys, tokens x heads."""
-    found: dict[str, dict[str, list[float]]] = read_yaml(Path(__file__).with_name("activations.yaml"))
-    return found
+    return dict(read_yaml(Path(__file__).with_name("activations.yaml")))
 
 
 def layer_bytes(shape: Shape, settings: Settings, kind: str = "") -> float:

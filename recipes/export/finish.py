@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-import yaml
-
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
 from common.hub import Repository, snapshot
+from common.yaml_files import read_yaml
 from recipes.export.modelfile import modelfile
 from recipes.llamafactory.chat_format import ChatFormat, format_of
 from recipes.llamafactory.loading import from_modelscope, model_class
@@ -220,7 +219,7 @@ def problem_with(folder: str) -> str:
 
 def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
-    settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    settings = read_yaml(Path(path))
     complete(settings, base, revision)
     here, adapter = Path(base) if Path(base).is_dir() else snapshot(base), settings.get("adapter_name_or_path")
     if here and adapter and has_learnt(Path(adapter)) and is_its_base(Path(settings["export_dir"]), here):

@@ -83,9 +83,7 @@ def is_prepared(backbone: Backbone, dtype: str = "") -> bool:
 
 def _entry(backbone: Backbone, dtype: str) -> str:
     """Return the hash of all that decides the folder's content."""
-    made_of: Any = (
-        backbone.prepare if "gguf" in backbone.prepare else [backbone.hub, backbone.revision, backbone.prepare]
-    )
+    made_of: list[Any] = [backbone.hub, backbone.revision, backbone.prepare]
     if not (backbone.hub or backbone.prepare):  # a local folder, which may have been written anew
         made_of = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(Path(backbone.name))]
     return sha256_of([made_of, dtype] if dtype else made_of)
@@ -103,11 +101,8 @@ def ensure_prepared(backbone: Backbone, template: str = "", dtype: str = "") -> 
     """
     if is_prepared(backbone, dtype) and backbone.name in backbones():
         return
-    made = backbone.prepare or dtype
-    print(
-        f"preparing {prepared_folder(backbone, dtype)} (once) ..." if made else f"looking at {backbone.name} ...",
-        flush=True,
-    )
+    made = f"preparing {prepared_folder(backbone, dtype)} (once)" if backbone.prepare or dtype else ""
+    print(f"{made or f'looking at {backbone.name}'} ...", flush=True)
     call("recipes", "prepare", model=backbone.name, template=template, dtype=dtype)
 
 
