@@ -147,12 +147,12 @@ def prepare(model: str, template: str, dtype: str) -> None:
 def twin(model: str, out: str, seed: int) -> None:
     """Make a backbone's twin: a tiny random-weight model of the same kind, to try everything on without a GPU."""
     from recipes.catalog.lookup import find_backbone
-    from recipes.prepare.prepare import correct_twin
+    from recipes.prepare.prepare import correct, preparation
     from recipes.rehearsal.twins import make_twin, training_command
 
     backbone = find_backbone(model)
     folder = make_twin(backbone, Path(out) if out else None, seed)
-    correct_twin(folder, backbone)
+    correct(folder, preparation(backbone))
     click.echo(f"twin of {model}: {folder}\n  next: {training_command(backbone, folder)}")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from common.templates import fill
 from recipes.catalog.catalog import HERE, methods
 from recipes.catalog.datasets import card_of
+from recipes.choices.batch import deepspeed_file
 from recipes.choices.choice import Choice, Choices
-from recipes.choices.sharding import files
 from recipes.estimate.memory import computed
 from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import CPU_MEMORY, environment
@@ -98,7 +98,7 @@ def render_all(recipe: Recipe) -> dict[str, str]:
         "export.yaml": render_export(recipe),
         "serve/base.yaml": render_serve(recipe, "base"),
         "serve/tuned.yaml": render_serve(recipe, "tuned"),
-        **{name: json.dumps(content, indent=2) + "\n" for name, content in files(recipe.settings).items()},
+        **{name: json.dumps(content, indent=2) + "\n" for name, content in deepspeed_file(recipe.settings).items()},
     }
 
 

@@ -11,7 +11,7 @@ from eval.records.judgments import pairings
 from eval.records.questions import bundled, load_questions
 from eval.statistics.outcomes import counts, outcomes, scored
 from recipes.catalog.catalog import HERE, backbones
-from recipes.prepare.prepare import correct_twin
+from recipes.prepare.prepare import correct, preparation
 from recipes.recipe import Recipe
 from recipes.rehearsal.twins import make_twin
 from recipes.render import serve_choices
@@ -47,7 +47,7 @@ def answers(recipe: Recipe, folder: Path, who: str) -> dict[str, Answer]:
 def test_it_says_the_same_and_wins_half(stem: str, tmp_path: Path) -> None:
     name = family(stem)
     folder = make_twin(backbones()[name], tmp_path / "twin")
-    correct_twin(folder, backbones()[name])
+    correct(folder, preparation(backbones()[name]))
     both = {who: answers(recipe_of(name), folder, who) for who in ("base", "again")}
     texts = [[given[question.id].answer for question in QUESTIONS] for given in both.values()]
     assert texts[0] == texts[1]

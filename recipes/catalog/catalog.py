@@ -195,14 +195,14 @@ Kind = TypeVar("Kind", bound=Entry)
 class Catalogue(Mapping[str, Kind]):
     """The entries of a folder by name: a file is read, and an entry of it checked, only when it is asked for."""
 
-    def __init__(self, kind: type[Kind]) -> None:
-        self._kind = kind
+    def __init__(self, kind: type[Kind], folder: str) -> None:
+        self._kind, self._folder = kind, folder
         self._made: dict[str, Kind] = {}
         self._read: dict[Path, dict[str, dict[str, Any]]] = {}
 
     @functools.cached_property
     def _texts(self) -> dict[Path, str]:
-        return {path: path.read_text(encoding="utf-8") for path in sorted((HERE / FOLDERS[self._kind]).glob("*.yaml"))}
+        return {path: path.read_text(encoding="utf-8") for path in sorted((HERE / self._folder).glob("*.yaml"))}
 
     def _entries(self, path: Path) -> dict[str, dict[str, Any]]:
         """Return the entries of a file: itself, or of backbones its `models`, each over its `defaults`."""
@@ -210,10 +210,9 @@ class Catalogue(Mapping[str, Kind]):
             content = read_yaml(path)
             if self._kind is not Backbone:
                 content = {"models": {path.stem: content}}
-            if wrong := sorted(set(content) - {"defaults", "models"}):
-                raise UserError(
-                    f"{path}: {unknown_key(wrong[0], ['defaults', 'models'])}", "its keys: defaults, models"
-                )
+            if wrong := sorted(content.keys() - {"defaults", "models"}):
+                known = ["defaults", "models"]
+                raise UserError(f"{path}: {unknown_key(wrong[0], known)}", "its keys: defaults, models")
             defaults = content.get("defaults", {})
             self._read[path] = {name: {**defaults, **entry, "name": name} for name, entry in content["models"].items()}
         return self._read[path]
@@ -234,22 +233,19 @@ class Catalogue(Mapping[str, Kind]):
         return sum(1 for _ in self)
 
 
-FOLDERS: dict[type[Entry], str] = {Backbone: "backbones", Method: "methods", Hardware: "hardware"}
-
-
 @functools.cache
 def backbones() -> Catalogue[Backbone]:
     """Return every backbone by name, from `backbones/*.yaml`."""
-    return Catalogue(Backbone)
+    return Catalogue(Backbone, "backbones")
 
 
 @functools.cache
 def methods() -> Catalogue[Method]:
     """Return every method by name, from `methods/*.yaml`."""
-    return Catalogue(Method)
+    return Catalogue(Method, "methods")
 
 
 @functools.cache
 def hardware_profiles() -> Catalogue[Hardware]:
     """Return every hardware profile by name, from `hardware/*.yaml`."""
-    return Catalogue(Hardware)
+    return Catalogue(Hardware, "hardware")

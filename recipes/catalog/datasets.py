@@ -66,8 +66,8 @@ def data_facts(task: str, language: str = "", limit: int | None = None, rows: in
         language, rows = known.language, known.rows
     if not card:
         return DataFacts(language=language, raw_rows=min(rows, limit or rows) or limit or 0)
-    lengths = card["lengths"]["total"]
-    return DataFacts(card["files"]["train"]["rows"], language, lengths["mean"], lengths["p95"], has_val(task))
+    lengths, val = card["lengths"]["total"], not is_own(task) or f"{task}_val" in own_names()
+    return DataFacts(card["files"]["train"]["rows"], language, lengths["mean"], lengths["p95"], val)
 
 
 def find_task(name: str) -> Task:
@@ -79,10 +79,8 @@ def find_task(name: str) -> Task:
             if close := nearest(name, own_names()):
                 error.hint, error.close = f"{close} (in {INFO}); {error.hint}", close
             raise
-    language = "zh" if read_own(name)["chinese"] else "en"
-    return Task(
-        name=name, title=f"{name} ({_entry(name)[0]})", language=language, domain="own rows", files=(), convert=_none
-    )
+    title, language = f"{name} ({_entry(name)[0]})", read_own(name)["language"]
+    return Task(name=name, title=title, language=language, domain="own rows", files=(), convert=_none)
 
 
 def _none(*_: Any) -> Any:
@@ -105,22 +103,17 @@ def is_own(name: str) -> bool:
     return name not in task_names() and name in own_names()
 
 
-def has_val(task: str) -> bool:
-    """Tell whether there are rows to evaluate on while training."""
-    return not is_own(task) or f"{task}_val" in own_names()
-
-
 def card_of(task: str) -> dict[str, Any] | None:
     """Return what is known of the rows; None when they are not converted yet."""
     if is_own(task):
-        return {key: value for key, value in read_own(task).items() if key != "chinese"}
+        return read_own(task)
     path = data_folder(task) / "card.json"
     return read_json(path) if path.is_file() else None
 
 
 @functools.cache
 def read_own(name: str) -> dict[str, Any]:
-    """Read rows of the user's own: how many, how long, their hash, and whether they are Chinese."""
+    """Read rows of the user's own: how many, how long, their hash, and their language."""
     path, columns = _entry(name)
     try:
         content = path.read_bytes()
@@ -134,11 +127,12 @@ def read_own(name: str) -> dict[str, Any]:
         raise UserError(f"{path} of {name} holds no list of rows", "give a .json list of objects, or .jsonl")
     prompts, wholes = zip(*(_lengths(row, columns) for row in rows), strict=True)
     text = "".join(map(str, rows[:200]))
+    chinese = len(re.findall(r"[\u4e00-\u9fff]", text)) > 0.2 * len(text)
     return {
         "source": path.as_posix(),
         "files": {"train": {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest()}},
         "lengths": {"prompt": _quantiles(prompts), "total": _quantiles(wholes)},
-        "chinese": len(re.findall(r"[\u4e00-\u9fff]", text)) > 0.2 * len(text),
+        "language": "zh" if chinese else "en",
     }
 
 

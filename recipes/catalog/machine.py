@@ -29,10 +29,7 @@ Card = tuple[str, float | None, float | None]
 def resolve_hardware(name: str, gpus: int = 0, nodes: int = 1) -> tuple[Hardware, str]:
     """Return the hardware to render for and why: the machine's own when `name` is auto, else the named profile.
 
-    Args:
-        name: auto, or a profile.
-        gpus: how many cards of it; 0 for all that there are (one of a profile).
-        nodes: on how many machines.
+    `gpus`: how many cards of it, 0 for all that there are (one of a profile); `nodes`: on how many machines.
     """
     if name != "auto":
         found, why = find_hardware(name), f"HARDWARE={name} was asked for"
@@ -40,11 +37,9 @@ def resolve_hardware(name: str, gpus: int = 0, nodes: int = 1) -> tuple[Hardware
     cards = nvidia_cards()
     if cards:
         return _of_cards(cards, gpus, nodes)
-    found = Hardware(
-        name="cpu", title="no GPU", kind="cpu", memory_gb=ram_gb(), bf16=cpu_has_bf16(), cores=os.cpu_count() or 1
-    )
-    why = f"no GPU was found (nvidia-smi); {found.cores} CPU cores"
-    return _spread(found, gpus or 1, nodes), why
+    cores = os.cpu_count() or 1
+    found = Hardware(name="cpu", title="no GPU", kind="cpu", memory_gb=ram_gb(), bf16=cpu_has_bf16(), cores=cores)
+    return _spread(found, gpus or 1, nodes), f"no GPU was found (nvidia-smi); {cores} CPU cores"
 
 
 def _of_cards(cards: list[Card], gpus: int, nodes: int) -> tuple[Hardware, str]:

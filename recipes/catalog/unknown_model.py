@@ -68,18 +68,15 @@ def _read(path: Path) -> dict[str, Any]:
 def facts(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of Backbone that a config.json decides. Pure."""
     kind, text = str(config.get("model_type", "")), config.get("text_config") or config
-    alike = next((backbone for backbone in backbones().values() if backbone.architecture == kind), None)
+    right_for_any = Backbone(name="", sdpa=False)
+    alike = next((backbone for backbone in backbones().values() if backbone.architecture == kind), right_for_any)
     return {
         "architecture": kind,
         "shape": _shape(config, alike),
         "dtype": dtype if (dtype := config.get("dtype") or config.get("torch_dtype")) in DTYPES else "",
-        "float16": alike is None or alike.float16,
         "context": text.get("max_position_embeddings") or 0,
-        "sdpa": bool(alike and alike.sdpa),
-        "packs": alike is None or alike.packs,
         "window": (text.get("sliding_window") or 0) if text.get("use_sliding_window", True) else 0,
-        "liger": bool(alike and alike.liger),
-        "unsloth": bool(alike and alike.unsloth),
+        **{switch: getattr(alike, switch) for switch in ("float16", "sdpa", "packs", "liger", "unsloth")},
     }
 
 
@@ -91,7 +88,7 @@ def template_hint(kind: str) -> str:
     return f'name one of LLaMA-Factory\'s: SET="template=..."{used}, or default for a model without a format'
 
 
-def _shape(config: dict[str, Any], alike: Backbone | None) -> Shape | None:
+def _shape(config: dict[str, Any], alike: Backbone) -> Shape | None:
     """Return the sizes; None where they would not say what it takes (experts, pictures, quantized weights)."""
     found = {
         name: next((config[key] for key in keys if isinstance(config.get(key), int)), 0) for name, keys in NAMES.items()
@@ -106,5 +103,5 @@ def _shape(config: dict[str, Any], alike: Backbone | None) -> Shape | None:
         mlp=mlp,
         head_size=config.get("head_dim") or 0,
         tied=bool(config.get("tie_word_embeddings")),
-        mlp_matrices=alike.shape.mlp_matrices if alike and alike.shape else 3,
+        mlp_matrices=alike.shape.mlp_matrices if alike.shape else 3,
     )

@@ -1,13 +1,20 @@
-"""Batch, accumulation, checkpointing and sharding: the fastest that the memory estimate says will fit. Pure."""
+"""Batch, accumulation, checkpointing and sharding: the fastest that the memory estimate says will fit. Pure.
+
+More than one card or machine: a model that fits each card is copied to all (DDP). Otherwise its state is spread by
+DeepSpeed: ZeRO-2 (gradients and optimizer), ZeRO-3 (weights too), ZeRO-3 with the state in RAM. 4-bit weights are not
+spread: FSDP, the only way that LLaMA-Factory has for them, does not flatten them with an adapter in float32, and each
+card loads the whole model first.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from common.yaml_files import read_yaml
 from recipes.catalog.catalog import Backbone, Hardware
 from recipes.catalog.datasets import DataFacts
 from recipes.choices.choice import Choice, Choices, values
-from recipes.choices.sharding import shardings
 from recipes.estimate.duration import HALF_SPEED_TOKENS
 from recipes.estimate.memory import Estimate, computed, estimate
 
@@ -17,6 +24,11 @@ MOST_SEQUENCES = 16
 CHECKPOINTING_COST = 0.30
 """Time that recomputing activations adds."""
 SHORTEST = 512
+WHY = {
+    "zero2": "gradients and optimizer state are spread: it does not fit one card whole",
+    "zero3": "weights too are spread: it does not fit one card with them whole",
+    "zero3-offload": "spread, and the state held in RAM: slow, but it fits no other way",
+}
 
 
 def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFacts, folder: str) -> Choices:
@@ -34,10 +46,9 @@ def fit(backbone: Backbone, choices: Choices, hardware: Hardware, data: DataFact
         found, why = _fastest(backbone, settings, hardware, data, together=together, folder=folder)
     micro = found["per_device_train_batch_size"]
     accumulation = max(1, round(together / (micro * hardware.world)))
+    step = _step_sentence(settings, data, micro, accumulation, hardware.world)
     fitted = {
-        "per_device_train_batch_size": Choice(
-            micro, _step_sentence(settings, data, micro, accumulation, hardware.world)
-        ),
+        "per_device_train_batch_size": Choice(micro, step),
         "gradient_accumulation_steps": Choice(accumulation),
         "disable_gradient_checkpointing": Choice(found["disable_gradient_checkpointing"], why),
     }
@@ -109,7 +120,7 @@ def _fastest(
     ways = [
         (sharding, length)
         for some in (whole, [length for length in lengths if length not in whole])
-        for sharding in shardings(settings, hardware, folder)
+        for sharding in _shardings(settings, hardware, folder)
         for length in some
     ]
     last: dict[str, Any] = {}
@@ -149,3 +160,26 @@ def _why(batch: dict[str, Any], needed: Estimate, backbone: Backbone, settings: 
         return f"{room} are needed without it; recomputing would cost a third more time"
     without = memory_of(backbone, {**settings, "disable_gradient_checkpointing": True}, on)
     return f"{room} are needed with it, {without.total:.1f} without"
+
+
+def _shardings(settings: Mapping[str, Any], hardware: Hardware, folder: str) -> Iterator[dict[str, Any]]:
+    """Yield the ways to spread these settings over the hardware, the fastest first."""
+    alone = hardware.kind != "cuda" or hardware.world == 1
+    if alone or not settings.get("use_badam"):
+        yield {}
+    if alone or any(settings.get(key) for key in ("use_galore", "use_apollo", "quantization_bit")):
+        return
+    whole = settings.get("finetuning_type") in ("full", "freeze") and not settings.get("use_badam")
+    without_zero3 = settings.get("pissa_init") or settings.get("pure_bf16")  # LLaMA-Factory: incompatible
+    for name in [*(["zero2"] if whole else []), *([] if without_zero3 else ["zero3", "zero3-offload"])]:
+        yield {"deepspeed": f"{folder}/deepspeed-{name}.json", "why": WHY[name]}
+
+
+def deepspeed_file(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the configuration file that the settings name, by its name; the user's own is not ours to write.
+
+    Its "auto" is filled in from the recipe by transformers.
+    """
+    file = str(settings.get("deepspeed") or "").rpartition("/")[2]
+    name = file.removeprefix("deepspeed-").removesuffix(".json")
+    return {file: read_yaml(Path(__file__).with_name("deepspeed.yaml"))[name]} if name in WHY else {}

@@ -11,16 +11,8 @@ from pathlib import Path
 
 from common.yaml_files import read_yaml
 from recipes.catalog.catalog import Hardware, Shape
-from recipes.estimate.weights import (
-    FUSED_NAMES,
-    STATE_BYTES,
-    WIDTH,
-    Settings,
-    block,
-    loaded_bytes,
-    matrices,
-    trained_parameters,
-)
+from recipes.estimate import weights
+from recipes.estimate.weights import STATE_BYTES, WIDTH, Settings, block, matrices, trained_parameters, usual_names
 
 GIB = 2**30
 BAND = 0.15
@@ -82,23 +74,17 @@ class Estimate:
 def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = "", kind: str = "") -> Estimate:
     """Estimate the peak on each device of a run with these settings.
 
-    Args:
-        shape: the model's sizes.
-        settings: the recipe's keys.
-        hardware: what it runs on.
-        dtype: the precision that its weights are loaded in; "" for half precision.
-        kind: transformers' model type.
+    `dtype` is the precision that its weights are loaded in ("" for half precision), `kind` transformers' model type.
     """
     spread = str(settings.get("deepspeed") or "")
     share = 1 / hardware.world if spread else 1
     whole, offloaded = "zero3" in spread, "offload" in spread
-    weights, trained = loaded_bytes(shape, settings, dtype), trained_parameters(shape, settings)
-    state = trained * _state_bytes(settings, shape, dtype)
+    loaded, state = weights.loaded_bytes(shape, settings, dtype), _state(shape, settings, dtype)
     parts = {
-        "weights": weights * (share if whole else 1) * (0 if offloaded and whole else 1),
+        "weights": loaded * (share if whole else 1) * (0 if offloaded and whole else 1),
         "gathered layer": 2 * block(shape) * 2 if whole else 0.0,
         "cast copies": _cast(shape, settings, dtype),
-        "reference": weights if settings.get("use_asft_loss") else 0.0,
+        "reference": loaded if settings.get("use_asft_loss") else 0.0,
         "trained": state * share * (0 if offloaded else 1),
         "activations": _kept(shape, settings, kind),
         "logits": _logits(shape, settings),
@@ -116,16 +102,20 @@ def estimate(shape: Shape, settings: Settings, hardware: Hardware, dtype: str = 
 def served(shape: Shape) -> Estimate:
     """Estimate what serving a model in half precision takes."""
     remembered = 2 * 2 * shape.layers * shape.kv_heads * shape.head * TOKENS * ANSWERED_AT_ONCE  # keys and values
-    weights = 2 * shape.parameters
-    return Estimate({"weights": weights / GIB, "answers": remembered / GIB, "overhead": CONTEXT_GIB * FRAGMENTATION})
+    half = 2 * shape.parameters
+    return Estimate({"weights": half / GIB, "answers": remembered / GIB, "overhead": CONTEXT_GIB * FRAGMENTATION})
 
 
 def held_in_ram(shape: Shape, settings: Settings, dtype: str = "") -> float:
     """Return the GiB of RAM that hold what a run takes off its cards, over all of them; 0 when it takes nothing off."""
     if "offload" not in str(settings.get("deepspeed")):
         return 0.0
-    state = trained_parameters(shape, settings) * _state_bytes(settings, shape, dtype)
-    return (loaded_bytes(shape, settings, dtype) + state) / GIB
+    return (weights.loaded_bytes(shape, settings, dtype) + _state(shape, settings, dtype)) / GIB
+
+
+def _state(shape: Shape, settings: Settings, dtype: str) -> float:
+    """Bytes of what is trained beyond its copy as loaded."""
+    return trained_parameters(shape, settings) * _state_bytes(settings, shape, dtype)
 
 
 def _cast(shape: Shape, settings: Settings, dtype: str) -> float:
@@ -200,8 +190,7 @@ def _way(settings: Settings) -> str:
 @cache
 def measured() -> dict[str, dict[str, list[float]]]:
     """Return bytes a token: kind -> way -> of hidden size, feed-forward, queries, keys, tokens x heads."""
-    found: dict[str, dict[str, list[float]]] = read_yaml(Path(__file__).with_name("activations.yaml"))
-    return found
+    return dict(read_yaml(Path(__file__).with_name("activations.yaml")))
 
 
 def layer_bytes(shape: Shape, settings: Settings, kind: str = "") -> float:
@@ -224,13 +213,12 @@ def _untrained(shape: Shape, settings: Settings) -> float:
     target = settings.get("lora_target") or "all"
     if target == "all" or settings.get("finetuning_type", "lora") != "lora":
         return 0.0
-    named = [inner for name in str(target).split(",") for inner in FUSED_NAMES.get(name.strip(), (name.strip(),))]
     width = 4 if "float32" in _way(settings) else 2
     groups = [("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)]
     if _way(settings) == "lora":  # each adapter casts its input for itself
         groups = [(name,) for group in groups for name in group]
     known = matrices(shape)
-    left_out = [group[-1] for group in groups if not set(group) & set(named) and group[-1] in known]
+    left_out = [group[-1] for group in groups if not set(group) & set(usual_names(target)) and group[-1] in known]
     return float(sum(width * known[name][0] for name in left_out if name != "o_proj" or _way(settings) == "lora"))
 
 

@@ -39,6 +39,11 @@ FUSED_NAMES = {
 """Layers that some families store as one matrix, or under another name."""
 
 
+def usual_names(target: str) -> list[str]:
+    """Return layers, as a recipe names them with commas between, by their usual names."""
+    return [usual for name in target.split(",") for usual in FUSED_NAMES.get(name.strip(), (name.strip(),))]
+
+
 def loaded_bytes(shape: Shape, settings: Settings, dtype: str) -> float:
     """Bytes of the weights as they are loaded."""
     rest = shape.embeddings + shape.expert_weights
@@ -62,9 +67,8 @@ def trained_parameters(shape: Shape, settings: Settings) -> float:
     known = matrices(shape)
     if shape.experts:
         known = {name: size for name, size in known.items() if name[0] in "qkvo"}
-    names = list(known) if named == "all" else [part.strip() for part in str(named).split(",")]
-    flat = [inner for name in names for inner in FUSED_NAMES.get(name, (name,))]
-    sizes = [known.get(name, (shape.hidden, shape.mlp)) for name in flat]
+    names = list(known) if named == "all" else usual_names(named)
+    sizes = [known.get(name, (shape.hidden, shape.mlp)) for name in names]
     if kind == "oft":
         width = settings.get("oft_block_size", 32)
         return shape.layers * sum(rows * (width - 1) / 2 for rows, _ in sizes)

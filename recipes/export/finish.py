@@ -12,16 +12,16 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-import yaml
-
 from common.errors import UserError, run_cli
 from common.files import read_json, write_json, write_text
-from common.hub import snapshot
+from common.hub import Repository, snapshot
+from common.yaml_files import read_yaml
 from recipes.export.modelfile import modelfile
 from recipes.llamafactory.chat_format import ChatFormat, format_of
 from recipes.llamafactory.loading import from_modelscope, model_class
@@ -142,18 +142,11 @@ def is_sentencepiece(folder: Path) -> bool:
 
 def sentencepiece_file(base: str, revision: str) -> Path | None:
     """Return the backbone's tokenizer.model, None where it has none."""
-    if Path(base).is_dir():
-        path = Path(base) / "tokenizer.model"
+    folder = base if Path(base).is_dir() else from_modelscope(base, revision)
+    with suppress(UserError, OSError):
+        path = Path(folder) / "tokenizer.model" if folder else Repository(base).download("tokenizer.model", revision)
         return path if path.is_file() else None
-    if elsewhere := from_modelscope(base, revision):
-        return sentencepiece_file(elsewhere, revision)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
-
-    try:
-        return Path(hf_hub_download(base, "tokenizer.model", revision=revision))
-    except (EntryNotFoundError, HfHubHTTPError, OSError):
-        return None
+    return None
 
 
 def modelfile_of(export: Path, tokenizer: Any, form: ChatFormat, source: str) -> str:
@@ -205,9 +198,9 @@ def problem_with(folder: str) -> str:
     Wrong are logits that are infinite or not numbers, and an answer without a word.
     """
     import torch
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    tokenizer = load_tokenizer(Path(folder))
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
     model = model_class(config).from_pretrained(folder, trust_remote_code=True, dtype="auto").eval()
     asked: Any = [{"role": "user", "content": PROMPT}] if tokenizer.chat_template else PROMPT
@@ -226,7 +219,7 @@ def problem_with(folder: str) -> str:
 
 def finish(path: str, base: str, revision: str = "main") -> None:
     """Complete the export that a YAML file describes, then let its model answer once."""
-    settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    settings = read_yaml(Path(path))
     complete(settings, base, revision)
     here, adapter = Path(base) if Path(base).is_dir() else snapshot(base), settings.get("adapter_name_or_path")
     if here and adapter and has_learnt(Path(adapter)) and is_its_base(Path(settings["export_dir"]), here):

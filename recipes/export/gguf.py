@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.errors import UserError, run_cli, unknown
 from common.files import write_text
 from common.process import only_one
+from common.yaml_files import read_yaml
 from recipes.export.finish import adds_first, load_tokenizer, modelfile_of
 from recipes.llamafactory.chat_format import ChatFormat, format_of
 from recipes.llamafactory.launch import watched
@@ -122,7 +121,7 @@ def problems(facts: dict[str, Any], tokenizer: Any, form: ChatFormat) -> list[st
 
 def check(yaml_file: str, made: str) -> None:
     """Hold the GGUF against the exported tokenizer and write its Modelfile, in a process of its own."""
-    settings = yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8"))
+    settings = read_yaml(Path(yaml_file))
     export = Path(settings["export_dir"])
     tokenizer = load_tokenizer(export)
     form = format_of(settings, tokenizer)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_text
-from common.run_files import HeldOut, Manifest, Metrics, read_heldout, read_manifest, read_metrics
+from common.run_files import read_heldout, read_manifest, read_metrics
 from common.templates import fill
 from recipes.catalog.datasets import card_of, find_task
 from recipes.llamafactory.keys import groups
@@ -19,34 +19,20 @@ def write_model_card(recipe: Recipe) -> Path:
     if not merged and not recipe.why_four_bits:
         raise UserError(f"{folder} has not been exported yet", recipe.command("export"))
     path = folder / ("export" if merged else recipe.method.adapter_path) / "README.md"
-    write_text(path, render(recipe, read_manifest(folder), read_heldout(folder), read_metrics(folder), merged))
-    return path
-
-
-def render(recipe: Recipe, manifest: Manifest, heldout: HeldOut, metrics: Metrics, merged: bool = True) -> str:
-    """Render the card; what was not measured is left out."""
-    task, settings = find_task(recipe.task), manifest["identity"]["settings"]
-    return fill(
+    manifest, metrics = read_manifest(folder), read_metrics(folder)
+    settings = manifest["identity"]["settings"]
+    text = fill(
         TEMPLATES / "model_card.md.jinja",
-        hub=recipe.backbone.hub,
+        backbone=recipe.backbone,
+        method=recipe.method,
+        task=find_task(recipe.task),
         merged=merged,
-        language=task.language,
-        domain=task.domain,
-        title=task.title,
-        model=recipe.backbone.name,
-        method=recipe.method.name,
-        method_title=recipe.method.title,
-        model_licence=recipe.backbone.licence,
-        data_licence=(card_of(recipe.task) or {}).get("licence", ""),
-        rows=manifest["data"]["files"]["train"]["rows"],
-        rows_hash=manifest["data"]["files"]["train"]["sha256"],
-        source=manifest["data"]["source"],
-        system=manifest["data"].get("system", ""),
-        heldout=heldout,
+        manifest=manifest,
+        rows_licence=(card_of(recipe.task) or {}).get("licence"),
+        heldout=read_heldout(folder),
         questions=metrics.get("questions"),
         comparisons=metrics.get("comparisons", []),
         settings=[(key, settings[key]) for key in groups()["on the card"] if key in settings],
-        seconds=round(manifest["steps"]["train"]["seconds"]),
-        hardware=manifest["hardware"],
-        versions=", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
-    )  # fmt: skip
+    )
+    write_text(path, text)
+    return path

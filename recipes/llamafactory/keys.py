@@ -26,8 +26,7 @@ HINT = 'SET="key=value key=value"; `python -m recipes keys` shows every key with
 @cache
 def groups() -> dict[str, Any]:
     """Return the groups of keys by name; key_groups.yaml says what each is for."""
-    found: dict[str, Any] = read_yaml(Path(__file__).with_name("key_groups.yaml"))
-    return found
+    return dict(read_yaml(Path(__file__).with_name("key_groups.yaml")))
 
 
 @cache

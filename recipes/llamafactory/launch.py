@@ -11,6 +11,7 @@ from typing import Any
 from common.errors import UserError
 from common.process import run_logged, tail, tool
 from common.progress import Progress
+from common.yaml_files import read_yaml
 from recipes.catalog.catalog import Hardware
 
 DEFAULT_PORT = "29500"
@@ -82,26 +83,12 @@ def watched(what: str, command: list[str], log: Path, cure: str) -> None:
 
 KILLED = (256 - signal.SIGKILL, 128 + signal.SIGKILL)
 """What a command ends with that the system killed: as Python and as a shell hand it on."""
-LESS_MEMORY = (
-    'SET="disable_gradient_checkpointing=false" takes less and goes on from the last checkpoint; '
-    'SET="per_device_train_batch_size=1 cutoff_len=512" or METHOD=qlora begin anew; see `make plan`'
-)
 
 
 def explain(log: str, code: int = 1) -> str:
     """Say what to do about the failures that users meet most, from a log's last part and how the command ended."""
+    cures = read_yaml(Path(__file__).with_name("cures.yaml"))
     if code in KILLED or "Signal 9 (SIGKILL)" in log:
-        return f"the system killed it, as it does when RAM runs out: {LESS_MEMORY}"
-    cures = {
-        "out of memory": LESS_MEMORY,
-        "can't allocate memory": LESS_MEMORY,
-        "gated repo": "accept the model's licence on its page on the hub, then: hf auth login",
-        "Cannot find valid samples": "no row was left after encoding: look into data/, then make convert again",
-        "couldn't connect": "the hub cannot be reached: check the network, or give MODEL=/a/local/folder",
-        "LocalEntryNotFoundError": "the hub cannot be reached: check the network, or give MODEL=/a/local/folder",
-        "No space left": "free some disk; the same command then goes on from the last checkpoint",
-    }
-    return next(
-        (cure for sign, cure in cures.items() if sign.lower() in log.lower()),
-        "once that is fixed, the same command goes on",
-    )
+        return f"the system killed it, as it does when RAM runs out: {cures['out of memory']}"
+    found = (cure for sign, cure in cures.items() if sign.lower() in log.lower())
+    return next(found, "once that is fixed, the same command goes on")

@@ -2,29 +2,24 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from common.process import free_port
 
 
-class Loaded(NamedTuple):
-    """What the arguments of a recipe name."""
+def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: bool = True) -> tuple[Any, Any]:
+    """Return the rows that the arguments name, encoded (input_ids and labels), and the model, None `with_model` off.
 
-    rows: Any
-    """Encoded: input_ids and labels."""
-    model: Any
-    """None where it was not asked for."""
-
-
-def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: bool = True) -> Loaded:
-    """Encode the rows that the arguments name (`split`: eval_dataset or train_dataset) and load the model for use."""
+    `split` is eval_dataset or train_dataset.
+    """
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
     from llamafactory.hparams import get_train_args
     from llamafactory.model import load_model, load_tokenizer
 
     spread = cards() > 1
-    if spread:
-        os.environ |= one_of_one()
+    if spread:  # LLaMA-Factory refuses a process that sees several cards, unless torchrun has started it
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", **address}  # as torchrun tells an only one
     model_args, data_args, training_args, finetuning_args, _ = get_train_args(dict(arguments))
     if spread:
         model_args.device_map = "auto"  # over all cards, as it is served
@@ -32,19 +27,16 @@ def load(arguments: Mapping[str, Any], split: str = "eval_dataset", with_model: 
     template = get_template_and_fix_tokenizer(modules["tokenizer"], data_args)
     rows = get_dataset(template, model_args, data_args, training_args, stage="sft", **modules)[split]
     if not with_model:
-        return Loaded(rows, None)
-    return Loaded(rows, load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval())
+        return rows, None
+    return rows, load_model(modules["tokenizer"], model_args, finetuning_args, is_trainable=False).eval()
 
 
 def model_class(config: Any) -> Any:
     """Return the class by which LLaMA-Factory loads a model of this configuration: some that see have no other."""
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
-    return (
-        AutoModelForImageTextToText
-        if type(config) in AutoModelForImageTextToText._model_mapping
-        else AutoModelForCausalLM
-    )
+    sees = type(config) in AutoModelForImageTextToText._model_mapping
+    return AutoModelForImageTextToText if sees else AutoModelForCausalLM
 
 
 def cards() -> int:
@@ -52,15 +44,6 @@ def cards() -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def one_of_one() -> dict[str, str]:
-    """Return what torchrun tells the only process that it starts.
-
-    LLaMA-Factory refuses a process that sees several cards, unless torchrun has started it.
-    """
-    port = str(free_port())
-    return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
 
 
 def from_modelscope(model: str, revision: str) -> str:

@@ -2,8 +2,6 @@
 
 import re
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from common.progress import Progress
 from common.run_files import read_log
@@ -20,10 +18,11 @@ COUNTED = re.compile(r"^\s*([A-Za-z][^:|]*)?:?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+)")
 """A progress bar of another program: what it counts (maybe nothing), how many, of how many."""
 
 
-class TrainingProgress:
+class TrainingProgress(Progress):
     """Shows loading, then optimizer steps with the latest loss, then evaluating and saving, each with its name."""
 
     def __init__(self, run: Path) -> None:
+        super().__init__(LOADING, 0)
         self._adapter, self._words = run / "adapter", run / "logs" / "train.log"
         self._facts_from, self._words_from = (
             path.stat().st_size if path.is_file() else 0 for path in (self._adapter / "trainer_log.jsonl", self._words)
@@ -31,31 +30,30 @@ class TrainingProgress:
         self._phase = LOADING
         self._resumed_at = 0
         self._bar: tuple[str, int, int] | None = None
-        self._shown = Progress(LOADING, 0)
 
     def update(self, _: str = "") -> None:
         """Show where the training is."""
         self._read_words()
-        shown, rows = self._shown, [row for row in read_log(self._adapter, self._facts_from) if row.get("total_steps")]
+        rows = [row for row in read_log(self._adapter, self._facts_from) if row.get("total_steps")]
         if self._phase == EVALUATING:
-            shown.begin(EVALUATING, self._bar[2] if self._bar else 0)
-            shown.done = self._bar[1] if self._bar else 0
-            shown.note = f"after step {rows[-1]['current_steps']} of {rows[-1]['total_steps']}" if rows else ""
+            self.begin(EVALUATING, self._bar[2] if self._bar else 0)
+            self.done = self._bar[1] if self._bar else 0
+            self.note = f"after step {rows[-1]['current_steps']} of {rows[-1]['total_steps']}" if rows else ""
         elif rows and self._phase in (TRAINING, LOADING):
             before = None  # the clock runs since training began, or went on after an evaluation
-            if shown.label in (EVALUATING, SAVING):
+            if self.label in (EVALUATING, SAVING):
                 before = rows[-1]["current_steps"]
-            elif not shown.total:
+            elif not self.total:
                 before = self._resumed_at
-            shown.begin(TRAINING, rows[-1]["total_steps"], before)
-            shown.done = rows[-1]["current_steps"]
+            self.begin(TRAINING, rows[-1]["total_steps"], before)
+            self.done = rows[-1]["current_steps"]
             losses = [row["loss"] for row in rows if "loss" in row]
-            shown.note = f"loss {losses[-1]:.3f}" if losses else ""
+            self.note = f"loss {losses[-1]:.3f}" if losses else ""
         else:
-            shown.begin(self._phase)
+            self.begin(self._phase)
             named = self._bar if self._bar and self._bar[0] and self._phase == LOADING else None
-            shown.note = f"{named[0].lower()} {named[1]}/{named[2]}" if named else ""
-        shown.show()
+            self.note = f"{named[0].lower()} {named[1]}/{named[2]}" if named else ""
+        self.show()
 
     def _read_words(self) -> None:
         """Go through what was logged since; only whole lines, a bar's carriage returns counting as line ends."""
@@ -81,11 +79,3 @@ class TrainingProgress:
         """Tell whether a bar is that of the optimizer's steps again, and so an evaluation or a saving is over."""
         rows = read_log(self._adapter, self._facts_from)
         return bool(rows) and bar[2] == rows[-1].get("total_steps") and bar[1] > rows[-1].get("current_steps", 0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shown.__exit__(kind, error, trace)

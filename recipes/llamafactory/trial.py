@@ -25,11 +25,11 @@ MARK = "found: "
 class Torch(NamedTuple):
     """What the installed torch sees."""
 
-    version: str
-    cuda: str
+    version: str = ""
+    cuda: str = ""
     """The CUDA that it was built for; "" for none."""
-    cards: int
-    kernels: tuple[str, ...]
+    cards: int = 0
+    kernels: tuple[str, ...] = ()
     """The cards that it has code for: sm_80, compute_90 ..."""
 
 
@@ -50,9 +50,7 @@ def ask(settings: Mapping[str, Any]) -> Found:
     )  # fmt: skip
     answer = done.stdout.rpartition(MARK)[2]
     if done.returncode or not answer:
-        return Found(
-            f"it does not start: {(done.stderr.strip().splitlines() or ['no word'])[-1]}", Torch("", "", 0, ())
-        )
+        return Found(f"it does not start: {(done.stderr.strip().splitlines() or ['no word'])[-1]}", Torch())
     found = json.loads(answer)
     return Found(found["refused"], Torch(*found["torch"]))
 

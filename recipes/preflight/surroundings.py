@@ -22,8 +22,8 @@ from recipes.llamafactory.keys import groups
 from recipes.llamafactory.launch import uses_ray
 from recipes.llamafactory.trial import PLAIN, ask, blind
 from recipes.preflight.conflicts import form_of, packages_of
+from recipes.prepare.download import faults
 from recipes.prepare.prepare import is_prepared
-from recipes.prepare.weights import faults
 from recipes.recipe import Recipe
 
 LOGS_GB = 0.2

@@ -26,8 +26,6 @@ from recipes.prepare.download import download, ensure_config, uses_modelscope
 from recipes.prepare.probe import Probe, check, check_unknown
 
 MARKER = "prepared.json"
-MADE_OF_GGUF = Probe(file="tokenizer.json", whole=("<|im_start|>", "<|im_end|>"))
-"""What must be true of the folder that is made of a GGUF file, whose tokenizer is put together here."""
 
 
 class Preparation(Schema, use_attribute_docstrings=False):
@@ -85,9 +83,7 @@ def is_prepared(backbone: Backbone, dtype: str = "") -> bool:
 
 def _entry(backbone: Backbone, dtype: str) -> str:
     """Return the hash of all that decides the folder's content."""
-    made_of: Any = (
-        backbone.prepare if "gguf" in backbone.prepare else [backbone.hub, backbone.revision, backbone.prepare]
-    )
+    made_of: list[Any] = [backbone.hub, backbone.revision, backbone.prepare]
     if not (backbone.hub or backbone.prepare):  # a local folder, which may have been written anew
         made_of = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(Path(backbone.name))]
     return sha256_of([made_of, dtype] if dtype else made_of)
@@ -105,11 +101,8 @@ def ensure_prepared(backbone: Backbone, template: str = "", dtype: str = "") -> 
     """
     if is_prepared(backbone, dtype) and backbone.name in backbones():
         return
-    made = backbone.prepare or dtype
-    print(
-        f"preparing {prepared_folder(backbone, dtype)} (once) ..." if made else f"looking at {backbone.name} ...",
-        flush=True,
-    )
+    made = f"preparing {prepared_folder(backbone, dtype)} (once)" if backbone.prepare or dtype else ""
+    print(f"{made or f'looking at {backbone.name}'} ...", flush=True)
     call("recipes", "prepare", model=backbone.name, template=template, dtype=dtype)
 
 
@@ -137,37 +130,33 @@ def prepare(backbone: Backbone, dtype: str = "") -> Path:
 
             gguf_model.convert(gguf_model.locate(**wanted.gguf), unfinished)
         else:
-            link(download(backbone) if backbone.hub else Path(backbone.name), unfinished, wanted)
+            link(download(backbone) if backbone.hub else Path(backbone.name), unfinished)
         correct(unfinished, wanted)
-        if probe := wanted.probe or (MADE_OF_GGUF if wanted.gguf else None):
-            check(unfinished, probe, backbone)
-        write_json(
-            unfinished / MARKER,
-            {
-                "backbone": backbone.name,
-                "from": "" if wanted.gguf else f"{backbone.hub}@{backbone.revision}",
-                "entry": _entry(backbone, dtype),
-                "versions": versions("transformers", "tokenizers", "gguf"),
-            },
-        )
+        if wanted.probe:
+            check(unfinished, wanted.probe, backbone)
+        made = {
+            "backbone": backbone.name,
+            "from": "" if wanted.gguf else f"{backbone.hub}@{backbone.revision}",
+            "entry": _entry(backbone, dtype),
+            "versions": versions("transformers", "tokenizers", "gguf"),
+        }
+        write_json(unfinished / MARKER, made)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     return folder
 
 
-def link(source: Path, folder: Path, wanted: Preparation) -> None:
-    """Link every downloaded file into `folder`, those left out or replaced passed over."""
+def link(source: Path, folder: Path) -> None:
+    """Link every downloaded file into `folder`."""
     for path in _files(source):
-        if path.name not in wanted.files and not _matches(path.name, wanted.leave_out):
-            (folder / path.name).symlink_to(path.resolve())
-
-
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns)
+        (folder / path.name).symlink_to(path.resolve())
 
 
 def correct(folder: Path, wanted: Preparation) -> None:
-    """Write the corrected files; a link is replaced by a file, what it leads to stays as it was."""
+    """Take out what must not be there, write the corrected files; what a link leads to stays as it was."""
+    for path in folder.iterdir():
+        if any(fnmatch(path.name, pattern) for pattern in wanted.leave_out):
+            path.unlink()
     for name, content in wanted.files.items():
         _replace(folder / name, content)
     for name, keys in wanted.keys.items():
@@ -185,17 +174,6 @@ def correct(folder: Path, wanted: Preparation) -> None:
                 )
             text = text.replace(old, new)
         _replace(path, text)
-
-
-def correct_twin(folder: Path, backbone: Backbone) -> None:
-    """Put a twin's folder right as its backbone's would be, so that it can be trained on by its path."""
-    wanted = preparation(backbone)
-    if wanted.gguf:
-        return
-    for path in folder.iterdir():
-        if _matches(path.name, wanted.leave_out):
-            path.unlink()
-    correct(folder, wanted)
 
 
 def _existing(path: Path) -> Path:

@@ -23,7 +23,7 @@ from common.subprocesses import command
 from recipes.catalog.catalog import HERE
 from recipes.catalog.datasets import INFO, is_own
 from recipes.catalog.lookup import find_backbone
-from recipes.prepare.prepare import correct_twin
+from recipes.prepare.prepare import correct, preparation
 from recipes.rehearsal.twins import make_twin, settings_for
 
 ROWS = 60
@@ -40,7 +40,7 @@ def rehearse(*, task: str, model: str, method: str, overrides: str, source: str,
     print(f"a rehearsal of {task} x {model} x {method} in {folder}", flush=True)
     twin = Path("models") / backbone.name.replace("/", "--")
     make_twin(backbone, folder / twin)
-    correct_twin(folder / twin, backbone)
+    correct(folder / twin, preparation(backbone))
     if Path("tasks").is_dir():
         (folder / "tasks").symlink_to(Path("tasks").resolve())
     rows: dict[str, Any] = {} if _own_rows(task, folder) else {"limit": ROWS, "source": _source(task, source)}

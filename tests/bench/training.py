@@ -151,7 +151,7 @@ def real_tokens(recipe: Recipe) -> int:
     """Count the tokens of the training rows as encoded, padding left out."""
     encoded = arguments_of(recipe, "base", "test", recipe.settings)
     settings = {**encoded, "dataset": recipe.task, "do_train": True, "packing": False}
-    rows = load({**settings, "output_dir": f"{recipe.folder}/count"}, "train_dataset", with_model=False).rows
+    rows, _ = load({**settings, "output_dir": f"{recipe.folder}/count"}, "train_dataset", with_model=False)
     return sum(len(row["input_ids"]) for row in rows)
 
 

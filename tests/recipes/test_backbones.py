@@ -11,7 +11,7 @@ from recipes.catalog import catalog
 from recipes.catalog.catalog import HERE, Backbone, Shape, backbones
 from recipes.catalog.lookup import find_backbone, find_hardware
 from recipes.listing import details, listing
-from recipes.prepare.prepare import correct_twin, model_path, preparation
+from recipes.prepare.prepare import correct, model_path, preparation
 from tests.model_tables import backbone_table
 
 NAMES = sorted(backbones())
@@ -175,6 +175,6 @@ def test_a_twin_is_corrected_as_its_backbone_would_be(tmp_path: Path) -> None:
     (tmp_path / "special_tokens_map.json").write_text("{}")
     for name in ("tokenizer_config.json", "config.json"):
         (tmp_path / name).write_text("{}")
-    correct_twin(tmp_path, find_backbone("baichuan2-7b"))
+    correct(tmp_path, preparation(find_backbone("baichuan2-7b")))
     assert "<reserved_106>" in (tmp_path / "chat_template.jinja").read_text()
     assert not (tmp_path / "special_tokens_map.json").exists()

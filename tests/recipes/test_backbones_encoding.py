@@ -181,7 +181,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
             return make_twin(backbone, root / name)
         wanted, folder = preparation(backbone), root / f"{name}-prepared"
         folder.mkdir()
-        link(folder_of(name, prepared=False), folder, wanted)
+        link(folder_of(name, prepared=False), folder)
         correct(folder, wanted)
         return folder
 
@@ -304,7 +304,7 @@ def test_the_probe_stops_a_format_that_ends_without_the_end_token(folders: Any, 
     wanted = preparation(backbone)
     folder = tmp_path / "phoenix"
     folder.mkdir()
-    link(folders("phoenix-7b"), folder, wanted)
+    link(folders("phoenix-7b"), folder)
     broken = wanted.files["chat_template.jinja"].replace(
         "message['content'] + '</s>' }}{% endif %}{% endfor", "message['content'] }}{% endif %}{% endfor"
     )

@@ -9,8 +9,7 @@ import pytest
 from common.errors import UserError
 from recipes.catalog.catalog import backbones
 from recipes.catalog.lookup import find_backbone
-from recipes.rehearsal.tokenizer import corpus
-from recipes.rehearsal.twins import make_twin, twin_of
+from recipes.rehearsal.twins import corpus, make_twin, twin_of
 
 
 def hashes(folder: Path) -> dict[str, str]:

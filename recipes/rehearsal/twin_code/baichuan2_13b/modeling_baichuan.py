@@ -9,15 +9,13 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.generation.utils import GenerationConfig  # noqa: F401  (what is put right in it)
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
 from .configuration_baichuan import BaichuanConfig
-
-Cache = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
 def slopes(heads: int) -> list[float]:
@@ -37,7 +35,7 @@ class Attention(nn.Module):
         self.W_pack = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor, past: Any) -> tuple[torch.Tensor, Any]:
+    def forward(self, hidden: Tensor, mask: Tensor, past: Any) -> tuple[Tensor, Any]:
         """Return the attended states and the cache of this layer."""
         rows, length, size = hidden.shape
         query, key, value = (
@@ -60,7 +58,7 @@ class BaichuanLayer(nn.Module):
         self.input_layernorm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor, past: Any) -> tuple[torch.Tensor, Any]:
+    def forward(self, hidden: Tensor, mask: Tensor, past: Any) -> tuple[Tensor, Any]:
         """Return the new states and the cache of this layer."""
         attended, present = self.self_attn(self.input_layernorm(hidden), mask, past)
         hidden = hidden + attended
@@ -74,10 +72,6 @@ class BaichuanPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
     _no_split_modules = ["BaichuanLayer"]  # noqa: RUF012
-
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Embedding):
-            module.weight.data.normal_(std=self.config.initializer_range)
 
     def _set_gradient_checkpointing(self, module: nn.Module, value: bool = False) -> None:
         if isinstance(module, BaichuanModel):
@@ -95,7 +89,7 @@ class BaichuanModel(BaichuanPreTrainedModel):
         self.gradient_checkpointing = config.gradient_checkpointing
         self.post_init()
 
-    def mask(self, like: torch.Tensor, length: int, padding: torch.Tensor | None) -> torch.Tensor:
+    def mask(self, like: Tensor, length: int, padding: Tensor | None) -> Tensor:
         """Return what is added to the scores: ALiBi, and the lowest value where nothing may be seen."""
         lowest = torch.finfo(like.dtype).min
         distance = torch.arange(length, device=like.device) - torch.arange(length, device=like.device)[:, None]
@@ -103,26 +97,17 @@ class BaichuanModel(BaichuanPreTrainedModel):
         bias = bias.masked_fill(distance > 0, lowest).to(like.dtype)[None]
         return bias if padding is None else bias.masked_fill(padding[:, None, None, :] == 0, lowest)
 
-    def forward(
-        self,
-        input_ids: torch.Tensor | None,
-        attention_mask: torch.Tensor | None,
-        past_key_values: Cache | None,
-        inputs_embeds: torch.Tensor | None,
-    ) -> tuple[torch.Tensor, Cache]:
-        """Return the last states and the cache."""
-        hidden = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        length = hidden.shape[1]
-        if past_key_values is not None:
-            length += past_key_values[0][0].shape[2]
-        mask = self.mask(hidden, length, attention_mask)
+    def forward(self, hidden: Tensor, padding: Tensor | None, past: Any) -> tuple[Tensor, Any]:
+        """Return the last states and the cache, of embedded tokens."""
+        past = past or [None] * len(self.layers)
+        length = hidden.shape[1] + (past[0][0].shape[2] if past[0] else 0)
+        mask = self.mask(hidden, length, padding)
         present = []
-        for number, layer in enumerate(self.layers):
-            past = None if past_key_values is None else past_key_values[number]
+        for layer, earlier in zip(self.layers, past, strict=True):
             if self.gradient_checkpointing and self.training:
-                hidden, cached = torch.utils.checkpoint.checkpoint(layer, hidden, mask, past, use_reentrant=True)
+                hidden, cached = torch.utils.checkpoint.checkpoint(layer, hidden, mask, earlier, use_reentrant=True)
             else:
-                hidden, cached = layer(hidden, mask, past)
+                hidden, cached = layer(hidden, mask, earlier)
             present.append(cached)
         return self.norm(hidden), tuple(present)
 
@@ -135,7 +120,7 @@ class NormHead(nn.Module):
         self.weight = nn.Parameter(torch.empty(vocabulary, size))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+    def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits."""
         return nn.functional.linear(hidden, nn.functional.normalize(self.weight))
 
@@ -149,26 +134,13 @@ class BaichuanForCausalLM(BaichuanPreTrainedModel):
         self.lm_head = NormHead(config.hidden_size, config.vocab_size)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        """Return the embedding of tokens."""
-        return self.model.embed_tokens
-
-    def get_output_embeddings(self) -> nn.Module:
-        """Return the output layer."""
-        return self.lm_head
-
     def forward(  # noqa: PLR0917
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        past_key_values: Cache | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        use_cache: bool | None = None,
-        **others: Any,
-    ) -> CausalLMOutputWithPast:
+        self, input_ids=None, attention_mask=None, past_key_values=None, inputs_embeds=None, labels=None,
+        use_cache=None, **others: Any,
+    ) -> CausalLMOutputWithPast:  # fmt: skip
         """Return logits, the loss where labels are given, and the cache."""
-        hidden, present = self.model(input_ids, attention_mask, past_key_values, inputs_embeds)
+        embedded = self.model.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        hidden, present = self.model(embedded, attention_mask, past_key_values)
         logits = self.lm_head(hidden)
         loss = None
         if labels is not None:
@@ -176,18 +148,10 @@ class BaichuanForCausalLM(BaichuanPreTrainedModel):
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=present if use_cache else None)
 
     def prepare_inputs_for_generation(
-        self,
-        input_ids: torch.LongTensor,
-        past_key_values: Any = None,
-        attention_mask: torch.Tensor | None = None,
-        **others: Any,
+        self, input_ids: Tensor, past_key_values: Any = None, attention_mask: Tensor | None = None, **others: Any
     ) -> dict[str, Any]:
         """Return what one step of generate() puts in."""
         if past_key_values:
             input_ids = input_ids[:, -1:]
-        return {
-            "input_ids": input_ids,
-            "past_key_values": past_key_values,
-            "use_cache": others.get("use_cache"),
-            "attention_mask": attention_mask,
-        }
+        put_in = {"input_ids": input_ids, "past_key_values": past_key_values, "attention_mask": attention_mask}
+        return put_in | {"use_cache": others.get("use_cache")}

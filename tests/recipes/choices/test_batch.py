@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recipes.catalog.lookup import find_backbone
-from recipes.choices.sharding import deepspeed_config, files
+from recipes.choices.batch import deepspeed_file
 from recipes.rehearsal.twins import make_twin
 from tests.checkout import ROOT, UNMEASURED
 
@@ -60,13 +60,14 @@ def test_two_processes_train_together_on_one_machine(workplace: Path) -> None:
 
 
 def test_only_what_the_settings_name_is_written() -> None:
-    assert files({}) == {}
-    assert set(files({"deepspeed": "runs/x/deepspeed-zero3-offload.json"})) == {"deepspeed-zero3-offload.json"}
-    assert files({"deepspeed": "my/own.json"}) == {}  # the user's own file is not ours to write
+    assert deepspeed_file({}) == {}
+    assert set(deepspeed_file({"deepspeed": "runs/x/deepspeed-zero3-offload.json"})) == {"deepspeed-zero3-offload.json"}
+    assert deepspeed_file({"deepspeed": "my/own.json"}) == {}  # the user's own file is not ours to write
 
 
 @pytest.mark.parametrize(("name", "stage", "offloads"), [("zero2", 2, 0), ("zero3", 3, 0), ("zero3-offload", 3, 2)])
 def test_deepspeed_gets_the_stage_of_its_name(name: str, stage: int, offloads: int) -> None:
-    zero = deepspeed_config(name)["zero_optimization"]
+    (config,) = deepspeed_file({"deepspeed": f"runs/x/deepspeed-{name}.json"}).values()
+    zero = config["zero_optimization"]
     assert zero["stage"] == stage
     assert sum(key.startswith("offload") for key in zero) == offloads

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from recipes.prepare.weights import faults
+from recipes.prepare.download import faults
 
 
 @pytest.fixture
