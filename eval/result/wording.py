@@ -5,21 +5,28 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+
 from common.paired_loss import change_told
 from common.yaml_files import read_yaml
 
 RULES = Path(__file__).with_name("rules.yaml")
 
 
+class Unknown(StrictUndefined):
+    """A fact that is not there: "no" to a sentence that asks for it, an error to one that prints it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class Wording:
     """One language: `tell("key", fact=...)` is a sentence, on one line."""
 
     def __init__(self, name: str, folder: Path = RULES.parent) -> None:
-        from jinja2 import Environment, StrictUndefined
-
         self.name = name
         self.words: dict[str, Any] = read_yaml(folder / f"words.{name}.yaml")
-        environment = Environment(undefined=StrictUndefined, autoescape=False)
+        environment = Environment(undefined=Unknown, autoescape=False)
         environment.filters |= FILTERS | {"names": self.names}
         self._template = cache(lambda key: environment.from_string(self.words[key]))
 
@@ -29,8 +36,6 @@ class Wording:
 
     @cached_property
     def _rules(self) -> dict[str, dict[str, Any]]:
-        from jinja2 import Environment
-
         say = Environment(autoescape=False).compile_expression
         return {of: {key: say(str(when)) for key, when in keys.items()} for of, keys in read_yaml(RULES).items()}
 
