@@ -173,7 +173,7 @@ def joined(parts: list[Experiment]) -> Experiment:
             getattr(whole, name).update(getattr(part, name))
         for axis, values in part.axes.items():
             axes[axis] |= dict.fromkeys(values)
-    title, question = (filter(None, (getattr(part, name) for part in parts)) for name in ("title", "question"))
+    title, question = ([said for part in parts if (said := getattr(part, name))] for name in ("title", "question"))
     shown = {axis: list(values) for axis, values in axes.items()}
     return replace(whole, title=" / ".join(title), question=" ".join(question), axes=shown)
 
