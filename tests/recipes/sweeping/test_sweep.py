@@ -41,7 +41,7 @@ def test_unknown_names_are_told_before_anything_runs(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(checkout):
-    """From rows to a report; the adapters answer beside their base, unmerged. Most of it is torch's start."""
+    """The whole way from rows to a report. About 2 minutes."""
     checkout("make twin MODEL=smollm2-135m")
     rows = {"task": "medical_en", "model": TWIN, "hardware": "cpu", "source": "converters/examples/medical_en"}
     small = {"limit": 40, "steps": ["train", "heldout"], "set": {"max_steps": 2, "cutoff_len": 128, "save_steps": 1}}
@@ -60,7 +60,7 @@ def test_a_sweep_of_twins_goes_on_past_a_failed_run_and_does_nothing_twice(check
     asked = [{"question": f"What is {name}?", "reference": f"{name} is a disease."} for name in ("gout", "rickets")]
     (checkout.folder / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
     wanted["runs"][1].pop("resume_from_checkpoint")
-    wanted |= {"steps": [step for step in STEPS if step not in ("export", "card")], "questions": "mine.jsonl", "max_tokens": 4}
+    wanted |= {"steps": list(STEPS), "questions": "mine.jsonl", "max_tokens": 4}
     (checkout.folder / "twins.yaml").write_text(json.dumps(wanted))
     said = checkout("make sweep SWEEP=twins.yaml")
     assert "twins: 2 of 2 done" in said
