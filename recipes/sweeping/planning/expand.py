@@ -7,7 +7,6 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from common.files import sha256_of
 from common.names import MIX, VARIANT, root_task
 from common.overrides import as_set
 from common.paths import folder_name
@@ -16,8 +15,8 @@ from recipes.manifest import NOT_IDENTITY
 from recipes.recipe import Recipe, make_recipe
 from recipes.sweeping.planning.sweep_file import WORDS, Settings, SweepFile, Value, same
 
-LONGEST = 96
-"""Bytes of a variant, which is part of the names of files; a longer one is cut, and ends in a hash of all of it."""
+LONGEST = 32
+"""Characters of a variant that spells out all its settings; a longer one has the names of the sweep and the run."""
 DEFAULTS = {"task": "", "model": "", "method": "lora", "hardware": "auto", "gpus": 1, "data": ("", {}), "mix": ""}
 
 
@@ -96,11 +95,11 @@ def baselines(file: SweepFile, found: list[Draft]) -> dict[Draft, Draft | None]:
     return {draft: at.get(place(draft.point | file.baseline)) if file.baseline else None for draft in found}
 
 
-def variant_of(draft: Draft, varying: Iterable[str]) -> str:
-    """Return what tells a run's folder from that of the plain recipe: `rank-8-alpha-16`.
+def variant_of(draft: Draft, varying: Iterable[str], named: str) -> str:
+    """Return what tells a run's folder from that of the plain recipe: `rank-8`.
 
-    It spells out every setting that differs from what method and backbone say by themselves, whatever the hardware, and
-    nothing of the sweep: sweeps share a run that is the same in both.
+    It spells out every setting that differs from what method and backbone say by themselves, whatever the hardware, so
+    that sweeps share a run that is the same in both; where that is too long, it is `named`.
     """
     recipe = draft.recipe
     plain = replace(recipe, overrides={}).settings
@@ -112,9 +111,7 @@ def variant_of(draft: Draft, varying: Iterable[str]) -> str:
     }
     settings |= {key: draft.words[key] for key in ("hardware", "gpus") if key in varying}
     text = "-".join(slug(f"{groups()['short'].get(key, key)}-{value}") for key, value in settings.items())
-    if len(whole := text.encode()) <= LONGEST:
-        return text
-    return f"{whole[:LONGEST].decode(errors='ignore')}-{sha256_of(text)[:8]}"
+    return text if len(text) <= LONGEST else named
 
 
 def name_of(draft: Draft, varying: Iterable[str], start: bool) -> str:

@@ -51,7 +51,7 @@ def resolve(file: SweepFile, name: str, path: str, before: Plan | None = None) -
     for draft, start in starts.items():
         if draft.off and start and same(draft.point[draft.off], start.point[draft.off]):
             continue  # the axis names the baseline's own value once more
-        run = _run(file, draft, varying, is_start=start is draft)
+        run = _run(file, name, draft, varying, is_start=start is draft)
         variant = kept.get(_made_of(run), run.variant)
         folder = run_folder(run.task, draft.recipe.backbone.name, run.method, variant).as_posix()
         id_ = folder.removeprefix("runs/").replace("/", ".")
@@ -203,15 +203,16 @@ def _values(runs: Iterable[Run], key: str) -> list[Any]:
     return sorted(found) if all(isinstance(value, int | float) for value in found) else found
 
 
-def _run(file: SweepFile, draft: Draft, varying: list[str], is_start: bool) -> Run:
+def _run(file: SweepFile, sweep: str, draft: Draft, varying: list[str], is_start: bool) -> Run:
     words, (data, converter) = draft.words, draft.words["data"]
     contestant = name_of(draft, varying, is_start and file.mode == "one-at-a-time")
+    variant = variant_of(draft, varying, slug(f"{sweep}-{contestant}"))
     return Run(
         id="", folder="", name=contestant, contestant=contestant,
         base=f"base-{folder_name(draft.recipe.backbone.name)}" if "model" in varying else "base",
         task=words["task"] + (f"{VARIANT}{data}" if data else ""),
         **{key: words[key] for key in ("model", "method", "hardware", "gpus")},
-        variant="-".join(filter(None, [file.variant and slug(file.variant), variant_of(draft, varying)])),
+        variant="-".join(filter(None, [file.variant and slug(file.variant), variant])),
         set=as_set(draft.settings), point=draft.point,
         data={"name": data, "set": as_set(converter)} if data else {},
     )  # fmt: skip
