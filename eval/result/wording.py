@@ -5,7 +5,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, Undefined
 
 from common.paired_loss import change_told
 from common.yaml_files import read_yaml
@@ -13,11 +13,10 @@ from common.yaml_files import read_yaml
 RULES = Path(__file__).with_name("rules.yaml")
 
 
-class Unknown(StrictUndefined):
-    """A fact that is not there: "no" to a sentence that asks for it, an error to one that prints it."""
+class Unknown(Undefined):
+    """A fact that is not there: "no" to a sentence that asks for it, an error to one that says it."""
 
-    def __bool__(self) -> bool:
-        return False
+    __str__ = __iter__ = Undefined._fail_with_undefined_error
 
 
 class Wording:

@@ -1,17 +1,16 @@
 """What judgments allow to be said: small-sample statistics with the question as the unit.
 
-Both orders of a pair make one outcome; the call is never the unit. Of scipy only `special` is loaded, and only where
-it is used: the rest of it takes as long as judging a task.
+Both orders of a pair make one outcome; the call is never the unit. The formulas are written out because importing
+scipy takes as long as judging a task; the tests hold them against scipy and statsmodels.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
-from statistics import NormalDist, fmean, stdev
-from typing import Any
+from functools import cache
+from math import exp, lgamma, log, sqrt
+from statistics import NormalDist
 
 Z95 = 1.959963984540054  # standard normal quantile of 0.975
-POWER = 0.8
 
 
 def wilson(successes: float, n: float, z: float = Z95) -> list[float]:
@@ -67,63 +66,74 @@ def over_seeds(
     return [mean - half, mean + half]
 
 
+def binomial_tail(least: int, n: int, p: float = 0.5) -> float:
+    """Return the chance of at least `least` successes in `n` tries."""
+    if least <= 0 or p >= 1:
+        return 1.0
+    return sum(_chance(k, n, p) for k in range(least, n + 1))
+
+
+def _chance(k: int, n: int, p: float) -> float:
+    if p <= 0 or p >= 1:
+        return float(k == (n if p >= 1 else 0))
+    return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log(1 - p))
+
+
 def sign_test(wins: int, losses: int) -> float:
     """Return the exact two-sided p-value of the sign test, ties left aside."""
-    from scipy.special import bdtrc
-
-    most, n = max(wins, losses), wins + losses
-    return min(1.0, 2 * float(bdtrc(most - 1, n, 0.5))) if n else 1.0
+    n = wins + losses
+    return min(1.0, 2 * binomial_tail(max(wins, losses), n)) if n else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's (1979) step-down adjusted p-values, in the given order."""
-    import numpy as np
-
-    adjusted = np.array(p_values, float)
-    order = np.argsort(adjusted, kind="stable")
-    adjusted[order] = np.maximum.accumulate(adjusted[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    return [float(p) for p in adjusted]
-
-
-def _least_wins(decided: Any) -> Any:
-    """Return the fewest wins of so many decided questions that the sign test calls significant at 5 %.
-
-    Of one number or of an array; more wins than questions where none are enough.
-    """
-    import numpy as np
-    from scipy.special import bdtrik
-
-    return np.ceil(bdtrik(0.975, decided, 0.5)) + 1
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
 
 
-def wins_needed(decided: int) -> int | None:
+@cache
+def wins_needed(decided: int, alpha: float = 0.05) -> int | None:
     """Return the fewest wins of so many decided questions that the sign test calls significant, or None."""
-    least = int(_least_wins(decided)) if decided else 1
-    return least if least <= decided else None
+    tail, needed = 0.0, None
+    for wins in range(decided, decided // 2, -1):
+        tail += _chance(wins, decided, 0.5)
+        if 2 * tail > alpha:
+            break
+        needed = wins
+    return needed
 
 
-def detectable_rate(n: int, ties: float = 0.0) -> float | None:
-    """Return the smallest true share of the decided questions that the sign test shows with a power of 80 %, or None.
+def detectable_rate(n: int, ties: float = 0.0, power: float = 0.8) -> float | None:
+    """Return the smallest true share of the decided questions that the sign test shows with the given power, or None.
 
     `ties` is the share of the `n` questions that are tied: how many are decided is left to chance.
     """
-    import numpy as np
-    from scipy.special import bdtr, bdtrc
+    reach = 5 * sqrt(n * ties * (1 - ties)) + 1
+    middle = n * (1 - ties)
+    likely = range(max(0, int(middle - reach)), min(n, int(middle + reach) + 1) + 1)
+    cases = [(_chance(m, n, 1 - ties), m, needed) for m in likely if (needed := wins_needed(m)) is not None]
 
-    middle, reach = n * (1 - ties), 5 * sqrt(n * ties * (1 - ties)) + 1
-    decided = np.arange(max(1, int(middle - reach)), min(n, int(middle + reach) + 1) + 1)
-    needed = _least_wins(decided)
-    decided, needed = decided[needed <= decided], needed[needed <= decided]
-    chances = bdtr(decided, n, 1 - ties) - bdtr(decided - 1, n, 1 - ties)
-    rates = np.linspace(0.5, 1, 513)
-    shown = bdtrc(needed - 1, decided, rates[:, None]) @ chances
-    return float(rates[shown >= POWER][0]) if shown[-1] >= POWER else None
+    def shown(rate: float) -> float:
+        return sum(chance * binomial_tail(needed, decided, rate) for chance, decided, needed in cases)
+
+    if shown(1.0) < power:
+        return None
+    low, high = 0.5, 1.0
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if shown(middle) >= power else (middle, high)
+    return high
 
 
 def mean_of(values: Sequence[float]) -> dict[str, float]:
     """Return a mean with Student's 95 % interval."""
-    from scipy.special import stdtrit
+    from scipy.stats import t
 
-    n, mean = len(values), fmean(values)
-    half = float(stdtrit(n - 1, 0.975)) * stdev(values) / sqrt(n) if n > 1 else inf
+    n, mean = len(values), sum(values) / len(values)
+    error = sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n) if n > 1 else float("inf")
+    half = float(t.ppf(0.975, max(n - 1, 1))) * error
     return {"mean": mean, "low": mean - half, "high": mean + half}
