@@ -1,15 +1,11 @@
 """What a task is: where its rows come from, and how one raw row becomes one record. Imports nothing heavy."""
 
 import ast
-import functools
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from common.yaml_files import read_yaml
 
 Row = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -119,26 +115,6 @@ class Task:
     def page(self) -> str:
         """Where a person reads about the data set and accepts its terms; "" when it is not known."""
         return self.url or (f"https://huggingface.co/datasets/{self.hub}" if self.hub else "")
-
-
-@functools.cache
-def data_sets() -> dict[str, dict[str, Any]]:
-    """Return what is known of the built-in tasks' data sets, in the order in which the tasks are listed."""
-    known: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("data_sets.yaml"))
-    return known
-
-
-def built_in(name: str, convert: Convert) -> Task:
-    """Return a built-in task: what data_sets.yaml says of it, and what makes its rows."""
-    facts = data_sets()[name]
-    files = (File(file["path"], tuple(file["columns"]), file.get("split", "")) for file in facts["files"])
-    return Task(name=name, convert=convert, **{**facts, "files": tuple(files)})
-
-
-def words_of(name: str) -> dict[str, Any]:
-    """Return the words that a built-in task's rows are told by: converters/tasks/words/NAME.yaml."""
-    found: dict[str, Any] = read_yaml(Path(__file__).parent / "tasks" / "words" / f"{name}.yaml")
-    return found
 
 
 def is_nan(value: Any) -> bool:

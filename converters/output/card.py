@@ -18,8 +18,7 @@ from converters.rows.stage_row import Rejected, has_system
 from converters.task import Task
 from converters.text.sketch import Array
 
-MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py",
-           "data_sets.yaml")  # fmt: skip
+MADE_BY = ("text", "read", "rows", "corpus", "passes", "convert.py", "settings.py", "custom_task.py", "task.py")
 """Folders and files whose code decides what the rows become."""
 PACKAGES = ("datasets", "huggingface_hub", "orjson", "ftfy", "rensa", "numpy", "pyarrow")
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99)
@@ -156,7 +155,7 @@ def converter_hash(task: Task) -> str:
     files = [path for name in MADE_BY for path in [here / name, *sorted((here / name).rglob("*"))]]
     used = [path for path in files if path.suffix in (".py", ".yaml")]
     if own := task_file(task.name):  # and the words and weights that it reads
-        used += [own, own.with_suffix(".tsv"), own.with_name("words") / f"{own.stem}.yaml"]
+        used += [own, own.with_suffix(".tsv")]
     for path in used:
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()

@@ -1,5 +1,8 @@
 """DISC-Law-SFT: legal tasks, questions and judgements, some with the statutes they rest on. Chinese.
 
+https://huggingface.co/datasets/ShengbinYue/DISC-Law-SFT - Apache-2.0, not gated, four files, 285,781 rows:
+Pair 166,758, Pair-QA 79,692, Triplet 16,000, Triplet-QA 23,331.
+
 What is odd about it, and what is done:
 - The files differ in columns, so the whole repository cannot be loaded at once: each file is read by itself.
 - There is no `instruction`: the task's instruction is the beginning of `input`, and all of it is the prompt.
@@ -19,7 +22,7 @@ What is odd about it, and what is done:
 import re
 from typing import Any
 
-from converters.task import Options, Record, Row, Skip, built_in, is_nan, read_literal, text
+from converters.task import File, Options, Record, Row, Skip, Task, is_nan, read_literal, text
 
 MARK = "<问题>"
 FEWEST_TWICE = 5
@@ -73,4 +76,28 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = built_in("law_zh", convert)
+PAIR = ("input", "output")
+TRIPLET = ("reference", "input", "output")
+TASK = Task(
+    name="law_zh",
+    title="DISC-Law-SFT, Chinese law",
+    language="zh",
+    domain="law",
+    hub="ShengbinYue/DISC-Law-SFT",
+    revision="fb12cf02809a85724f7e36977529b1d4b5f9f920",
+    licence="Apache-2.0",
+    rows=285_781,
+    files=(
+        File("DISC-Law-SFT-Pair.jsonl", PAIR),
+        File("DISC-Law-SFT-Pair-QA-released.jsonl", PAIR),
+        File("DISC-Law-SFT-Triplet-released.jsonl", TRIPLET),
+        File("DISC-Law-SFT-Triplet-QA-released.jsonl", TRIPLET),
+    ),
+    convert=convert,
+    system="你是一位专业的法律顾问，请依据现行法律，准确、清楚地回答问题。",
+    options={"statutes": True, "exams": True},
+    option_help={
+        "statutes": "put the statutes of Triplet rows into the prompt",
+        "exams": "keep exam questions, which LawBench and AGIEval share",
+    },
+)

@@ -1,5 +1,8 @@
 """MedQuad: consumers' questions about diseases, answered by the US National Institutes of Health. English.
 
+https://huggingface.co/datasets/keivalya/MedQuad-MedicalQnADataset - 16,407 rows, one split, not gated. The hub page
+names no licence; the source, MedQuAD (https://github.com/abachaa/MedQuAD), is CC BY 4.0.
+
 What is odd about it, and what is done:
 - Questions were made from templates: " ?" at the end, "? ?" twice, "What is (are) X ?", "what research (or clinical
   trials) is being done for X", "What causes Causes of Diabetes". They become what a person would ask. Those that name
@@ -28,12 +31,25 @@ import functools
 import re
 from pathlib import Path
 
-from converters.task import Options, Record, Row, Skip, built_in, text, words_of
+from converters.task import File, Options, Record, Row, Skip, Task, text
 
 MARKS = re.compile(r"\s*\?(?:\s*\?)*\s*$")
 SPACE_BEFORE_MARK = re.compile(r"\s+([?.!,;:])(?=\s|$)")
-WORDS = words_of("medical_en")
-SPOKEN = [(re.compile(pattern), replacement) for pattern, replacement in WORDS["spoken"]]
+SPOKEN = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"^what research \(or clinical trials\) is being done for ", "What research is being done on "),
+        (r"^What is (?:\(are\) )?What I need to know about ", "What should I know about "),
+        (r"(?<= )(?:What I need to know about|Your Guide to|Causes of|Diagnosis of|Treatment Methods for) ", ""),
+        (r" and How Its Treated$", ""),
+        (r"^What is \(are\) ", "What is "),
+        (r"^How to diagnose (.*)", r"How is \1 diagnosed"),
+        (r"^How to prevent (.*)", r"How can \1 be prevented"),
+        (r"\bi\b", "I"),
+        (r"\b(?:hps|visa|vrsa|cdc)\b", lambda match: match[0].upper()),
+    )
+]
+"""What a template says, and what a person does."""
 NO_TOPIC = re.compile(r"^(?:(?:\w+ ){0,5}(?:is|\(are\)|of|for|by|about|causes|diagnose|prevent)|Is\s+inherited)$")
 UNASKABLE = re.compile(r"^(?:how|what|are) (?!research\b).* for [A-Z]")
 BULLET = re.compile(r"[^\S\n]{2,}-[^\S\n]+|(?<=[.:)])[^\S\n]-[^\S\n]+(?=[A-Za-z])")
@@ -45,7 +61,18 @@ VIDEO = re.compile(
     r"\s*\((?:This short video|(?:Watch|To enlarge|See) [^()]*(?:video|keyboard|brackets))(?:[^()]|\([^()]*\))*\)?"
 )
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?]\)))\s+(?=[A-Z(\"'-])")
-POINTER, LINK, NO_SIGN = (re.compile("|".join(WORDS[kind])) for kind in ("pointer", "link", "no sign"))
+POINTER = re.compile(
+    r"\W*(?:(?:For|To (?:learn|read|find out)|Learn|Read|See|Find out) more\b"
+    r"|For (?:more |additional )?\w+ information\b"
+    r"|(?:The |Please )?[Mm]ore (?:\w+ )?(?:information\b(?! is needed)|on:)"
+    r"|(?:Visit|Check out) (?:the|our|this)\b)|.{0,160}\b[Ww]eb ?(?:site|page)s?\b"
+)
+LINK = re.compile(
+    r"[Cc]lick|https?:|\bwww\b|\.(?:gov|org|com|edu|htm)\b|following links?\b|links? (?:above|below)\b"
+    r"|CLICK|[Oo]n this page\b|[Ww]atch the video|[Ee]nlarge the video|@\w+\."
+    r"|\bhealth topics?, |\bPDQ\b|\blike to read\b|\b1-8\d\d-"
+)
+"""A sentence that sends the reader elsewhere begins with the one or has the other."""
 INSTITUTE = re.compile(
     r"\n+(?:NIH\b[^\n]*|(?!- )[^\n]{0,110}\b(?:Institutes?|Centers? for|Administration|Department|Agency|Office"
     r"|Commission|Library|Service|Foundation|Association|Endowment)\b[^.\n]{0,90})\s*$"
@@ -73,8 +100,18 @@ TABLE = re.compile(
     re.DOTALL,
 )
 ENTRY = re.compile(r"(\S.*?) (?:(\d[\d.]*%|\d+/\d+|\d+ of \d+)|-)(?=\s|$)")
+NO_SIGN = re.compile(
+    r"\binheritance\b|^(?:Sporadic|Heterogeneous|Genetic anticipation.*|Somatic mutation|Phenotypic variability"
+    r"|Genetic heterogeneity|Contiguous gene syndrome|(?:Inc|C)omplete penetrance|Variable expressivity)$"
+)
+"""Entries of such a table that say how a disease is handed down."""
 WORD = re.compile(r"[A-Za-z]{4,}")
-TEMPLATE_WORDS = frozenset(WORDS["template"].split())
+TEMPLATE = """
+what symptoms treatments causes diagnosed prevented inherited people affected many genetic changes related outlook risk
+disease syndrome research being done should about information have
+"""
+TEMPLATE_WORDS = frozenset(TEMPLATE.split())
+"""Words of questions that do not tell what they are about."""
 
 
 @functools.cache
@@ -184,4 +221,22 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = built_in("medical_en", convert)
+TASK = Task(
+    name="medical_en",
+    title="MedQuad, English consumer health",
+    language="en",
+    domain="medicine",
+    hub="keivalya/MedQuad-MedicalQnADataset",
+    licence="CC BY 4.0 (MedQuAD, the source; the hub page names none)",
+    rows=16_407,
+    files=(File("medDataset_processed.csv", ("qtype", "Question", "Answer")),),
+    convert=convert,
+    system="You are a careful medical assistant. Answer truthfully and in plain words, and say when to see a doctor.",
+    defaults={"min_output": 20, "max_output": 8_000},
+    options={"boilerplate": True, "qtype": "", "templates": False},
+    option_help={
+        "boilerplate": "drop answers that are link lists without links",
+        "qtype": "keep one kind of question: symptoms, treatment ...",
+        "templates": "keep `What is (are) X` as it is, and the question at the head of an answer",
+    },
+)

@@ -1,5 +1,8 @@
 """Huatuo26M-Lite: patients' questions from the web, answers rewritten by a language model. Chinese.
 
+https://huggingface.co/datasets/FreedomIntelligence/Huatuo26M-Lite - Apache-2.0, not gated, about 177,700 rows, one
+split. Columns id, question, answer, score (1-5), label (a hospital department), related_diseases.
+
 What is odd about it, and what is done:
 - Nothing is called instruction or output: question is the prompt, answer the answer.
 - Nobody has said what `score` means; others train on rows from 3 or 4 up. SET score=4 keeps those of at least 4
@@ -10,7 +13,7 @@ What is odd about it, and what is done:
 
 import re
 
-from converters.task import Options, Record, Row, Skip, built_in, text
+from converters.task import File, Options, Record, Row, Skip, Task, text
 
 COMMA = re.compile("[,，、]")
 
@@ -35,4 +38,20 @@ def convert(row: Row, file: str, options: Options) -> Record:
     return record
 
 
-TASK = built_in("medical_zh", convert)
+TASK = Task(
+    name="medical_zh",
+    title="Huatuo26M-Lite, Chinese patients' questions",
+    language="zh",
+    domain="medicine",
+    hub="FreedomIntelligence/Huatuo26M-Lite",
+    licence="Apache-2.0",
+    rows=177_703,
+    files=(File("format_data.jsonl", ("question", "answer")),),
+    convert=convert,
+    system="你是一位认真负责的医生，请用通俗的语言回答患者的问题，并说明何时应当就医。",
+    options={"score": 0, "department": ""},
+    option_help={
+        "score": "keep rows with at least this score (1-5; 0 keeps all)",
+        "department": "keep these departments, separated by commas: 儿科,内科",
+    },
+)

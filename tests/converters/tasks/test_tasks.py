@@ -177,7 +177,7 @@ def test_the_registry_is_light():
     import subprocess
     import sys
 
-    heavy = ("numpy", "pandas", "pyarrow", "datasets", "torch", "pydantic")
+    heavy = ("numpy", "pandas", "pyarrow", "datasets", "torch", "yaml", "pydantic")
     code = "import sys, converters.registry as r; r.load_task('law_zh'); print(*sys.modules)"
     here = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
