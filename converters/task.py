@@ -50,6 +50,11 @@ class Record:
         return "\n".join([*(question for question, _ in self.history), self.prompt])
 
     @property
+    def told(self) -> str:
+        """All that is answered, in every turn."""
+        return "\n".join([*(answer for _, answer in self.history), self.output])
+
+    @property
     def asked(self) -> str:
         """What makes two rows ask the same thing."""
         return self.question or self.shown

@@ -25,7 +25,7 @@ COMMON, COMMON_SHARE = (3, 10), 0.01
 """An n-gram in more rows than this share of all, and than 3, is common; one in more than 10 always is."""
 FEWEST = 3
 """Fewer shared n-grams show nothing, unless they are all that a question has."""
-OPTIONS = re.compile(r"\n\s*[A(（]?[A1①][.．、:：)）]\s.*", re.DOTALL)
+OPTIONS = re.compile(r"\n\s*[A(（]?[A1①][.．、:：)）\s].*", re.DOTALL)
 
 Question = tuple[str, str]
 """(name, text)"""

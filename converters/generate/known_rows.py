@@ -12,8 +12,7 @@ from converters.corpus.judged_questions import judged_questions
 from converters.corpus.splits import SPLITS
 from converters.generate.parts import card_of, record_of, rows_of
 from converters.generate.read_replies import FIELDS
-from converters.rows.formats import alpaca, said_in
-from converters.rows.stage_row import Staged, add_sketches
+from converters.rows.stage_row import near_sketches
 from converters.settings import Settings, build_settings
 from converters.task import Record, Task
 from converters.text.sketch import Array, digests, fold, gram_sizes, grams
@@ -22,8 +21,6 @@ AT_ONCE = 2_000
 COPIED_LETTERS = 20
 """A shorter question or answer may come up again by itself."""
 COPIED_SHARE = 0.8
-NEAR = ("bands", "whole", "asks", "tells")
-"""The sketches that near duplicates are told by."""
 
 
 def conversion_settings(task: Task) -> Settings:
@@ -41,6 +38,8 @@ class Passages:
     def held(self, texts: list[str]) -> list[str]:
         """Return for each text what it holds of them, or ""."""
         held = [""] * len(texts)
+        if not (texts and self._index.names):
+            return held
         hits = self._index.hits(grams(*fold(texts), self._size))
         for number, name, share in self._index.found(hits, self._share):
             held[number] = f"holds {share:.0%} of {name}"
@@ -70,7 +69,7 @@ class Known:
     """The rows of a task, and those added since, to find near duplicates of them."""
 
     def __init__(self, task: Task, settings: Settings) -> None:
-        self._task, self._settings = task, settings
+        self._near, self._size = settings.near, gram_sizes(task.language)[0]
         self._names: list[str] = []
         self._texts: list[tuple[str, str]] = []
         self._sketches: list[dict[str, Array]] = []
@@ -89,9 +88,9 @@ class Known:
         for (name, _), digest in zip(fields, _digests([text for _, text in fields]), strict=True):
             if digest:
                 self._fields.setdefault(digest, name)
-        if self._settings.near and rows:
+        if self._near and rows:
             self._names += [name for name, _ in rows]
-            self._texts += [_said(record) for _, record in rows]
+            self._texts += [(record.shown, record.told) for _, record in rows]
             self._sketches.append(self._sketch([record for _, record in rows]))
 
     def copied(self, records: list[Record]) -> list[str]:
@@ -114,19 +113,14 @@ class Known:
             shares |= numpy.isin(old, band)
         rows = numpy.flatnonzero(shares)
         among = _joined([{name: array[rows] for name, array in known.items()}, new])
-        texts = [*(self._texts[row] for row in rows.tolist()), *map(_said, records)]
-        origin = near_repeats(among, numpy.arange(len(texts)), self._settings.near, texts.__getitem__)[len(rows) :]
+        texts = [self._texts[row] for row in rows.tolist()] + [(record.shown, record.told) for record in records]
+        origin = near_repeats(among, numpy.arange(len(texts)), self._near, texts.__getitem__)[len(rows) :]
         # What repeats another new row is for the caller, who knows which of these are kept.
         return [self._names[rows[place]] if 0 <= place < len(rows) else "" for place in origin.tolist()]
 
     def _sketch(self, records: list[Record]) -> dict[str, Array]:
-        staged = Staged()
-        add_sketches(staged, records, self._task, self._settings)
-        return {name: staged.arrays[name] for name in NEAR}
-
-
-def _said(record: Record) -> tuple[str, str]:
-    return said_in(alpaca(record, "", system=False, history=True))
+        prompts, answers = fold([record.shown for record in records]), fold([record.told for record in records])
+        return near_sketches(records, prompts, answers, self._size)
 
 
 def _digests(texts: list[str]) -> list[int]:
@@ -138,4 +132,4 @@ def _digests(texts: list[str]) -> list[int]:
 
 
 def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
-    return {name: numpy.concatenate([part[name] for part in parts]) for name in NEAR}
+    return {name: numpy.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -28,8 +28,6 @@ from converters.text.sketch import Array, fold
 COLUMNS_SHOWN = 20
 EXAMPLES = 3
 """Reasons kept for each step, to be shown."""
-KEY_BYTES = 64
-"""Permutations of the question's signature that are kept, one byte each."""
 
 
 @dataclass
@@ -137,12 +135,12 @@ def process(
         originals.append(original)
         positions.append((chunk.file << 40) + number)
         wanted.append(decision is not None)
-    add_sketches(staged, records, task, settings)
+    _sketch(staged, records, task, settings)
     ids = staged.arrays["exact"]
     if edited := by_hand.edited(ids):
         for place, decision in edited:
             put(records[place], decision)
-        add_sketches(staged, records, task, settings)
+        _sketch(staged, records, task, settings)
     staged.arrays |= {
         "position": numpy.array(positions, numpy.uint64), "id": ids, "wanted": numpy.array(wanted, bool)
     }  # fmt: skip
@@ -211,11 +209,10 @@ def _clean(record: Record, clean: Callable[[str], str]) -> bool:
     return before != (record.instruction, record.input, record.output)
 
 
-def add_sketches(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
+def _sketch(staged: Staged, records: list[Record], task: Task, settings: Settings) -> None:
     """Add what the second pass decides by: hashes, signatures, lengths, and the place in the split."""
     asked = [record.asked for record in records]
-    told = ["\n".join([*(answer for _, answer in record.history), record.output]) for record in records]
-    questions, answers = fold(asked), fold(told)
+    questions, answers = fold(asked), fold([record.told for record in records])
     near_size, long_size = sketch.gram_sizes(task.language)
     # The same question under other statutes is another prompt, though not another question.
     prompts = questions if not any(r.question for r in records) else fold([record.shown for record in records])
@@ -231,11 +228,18 @@ def add_sketches(staged: Staged, records: list[Record], task: Task, settings: Se
     }
     staged.anchors, staged.arrays["anchors"] = sketch.anchors(*prompts, long_size)
     if settings.near:
-        of_prompts, of_answers = (sketch.signatures(sketch.grams(*texts, near_size)) for texts in (prompts, answers))
-        whole = numpy.minimum(of_prompts, of_answers)
-        staged.arrays |= {
-            "bands": sketch.band_hashes(whole),
-            "whole": whole.astype(numpy.uint8).reshape(-1, sketch.PERMUTATIONS),
-            "asks": sketch.content_hashes([record.shown for record in records], SHORT_PROMPT),
-            "tells": sketch.content_hashes(told, SHORT_ANSWER),
-        }
+        staged.arrays |= near_sketches(records, prompts, answers, near_size)
+
+
+def near_sketches(
+    records: list[Record], prompts: tuple[Array, Array], answers: tuple[Array, Array], size: int
+) -> dict[str, Array]:
+    """Return what near duplicates are told by, of the folded prompts and answers of some rows."""
+    of_prompts, of_answers = (sketch.signatures(sketch.grams(*texts, size)) for texts in (prompts, answers))
+    whole = numpy.minimum(of_prompts, of_answers)
+    return {
+        "bands": sketch.band_hashes(whole),
+        "whole": whole.astype(numpy.uint8).reshape(-1, sketch.PERMUTATIONS),
+        "asks": sketch.content_hashes([record.shown for record in records], SHORT_PROMPT),
+        "tells": sketch.content_hashes([record.told for record in records], SHORT_ANSWER),
+    }

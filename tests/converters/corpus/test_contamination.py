@@ -163,6 +163,8 @@ def test_what_is_no_evidence_drops_nothing():
     ("question", "bare"),
     [
         ("社会资本再生产的出发点是____。\nA. 货币资本\nB. 生产资本", "社会资本再生产的出发点是____。"),
+        ("社会资本再生产的出发点是____。\nA.货币资本\nB.生产资本", "社会资本再生产的出发点是____。"),
+        ("Which one?\nA one\nB two", "Which one?"),
         ("Which one?\n(A) one\n(B) two", "Which one?"),
         ("A man sold his house.\nWas that fraud?", None),
     ],
