@@ -45,12 +45,12 @@ def load_prompt(name: str, language: str, domain: str, folder: Path = OWN) -> Pr
 
 @lru_cache
 def _template(folder: Path, file: str) -> tuple[Any, str]:
-    from jinja2 import FileSystemLoader, TemplateError
+    from jinja2 import TemplateError
 
     if not folder.is_dir():
         raise UserError(f"there is no folder of prompts {folder}", f"copy {OWN.name}/ and name the copy")
     try:
-        template = environment(OWN).overlay(loader=FileSystemLoader([folder, OWN])).get_template(file)
+        template = environment(folder, OWN).get_template(file)
     except TemplateError as error:
         raise UserError(f"the prompt {folder / file} is no Jinja template: {error}", "fix that file") from None
     text = Path(str(template.filename)).read_bytes()

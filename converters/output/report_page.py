@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.files import read_jsonl, write_text
 from common.paths import data_folder
 from common.schema import typed
+from common.templates import environment
 from converters.corpus.splits import SPLITS
 from converters.output.card import read_card
 from converters.rows.formats import turns_of
@@ -28,8 +29,6 @@ LONGEST_SHOWN = 1_200
 
 def write_report(task: str) -> Path:
     """Draw a converted task's page and return its path."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     card = read_card(task)
     if card is None:
         raise UserError(f"{task} has not been converted yet", f"make convert TASK={task}")
@@ -37,10 +36,10 @@ def write_report(task: str) -> Path:
     for name in ("train", "rejected"):
         if not (folder / f"{name}.jsonl").is_file():
             raise UserError(f"{folder} has no {name}.jsonl any more", f"make convert TASK={task} writes it anew")
-    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"typed": typed, "number": "{:,}".format, "cut": cut}
+    pages = environment(PAGES, trim=False, escape=True)
+    pages.filters |= {"typed": typed, "number": "{:,}".format, "cut": cut}
     prompts, answers = lengths(folder / "train.jsonl")
-    page = environment.get_template("report.html.jinja").render(
+    page = pages.get_template("report.html.jinja").render(
         card=card,
         splits=[(split, card["files"][split]["rows"]) for split in (*SPLITS, "rejected")],
         histograms=[("prompts", histogram(prompts)), ("answers", histogram(answers))],

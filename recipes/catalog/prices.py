@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 from common.errors import UserError
 from common.yaml_files import read_yaml
@@ -20,6 +21,13 @@ class Price(NamedTuple):
     source: str
 
 
+@cache
+def listed() -> list[dict[str, Any]]:
+    """Return the rows of the list."""
+    rows: list[dict[str, Any]] = read_yaml(PRICES, list)
+    return rows
+
+
 def price_per_hour(hardware: Hardware, given: Mapping[str, str] = os.environ) -> Price | None:
     """Return what an hour costs; None where nothing says so, or it is a machine without a card."""
     if own := given.get("PRICE_PER_HOUR", "").strip():
@@ -30,7 +38,7 @@ def price_per_hour(hardware: Hardware, given: Mapping[str, str] = os.environ) ->
         if not 0 <= dollars < float("inf"):
             raise UserError(f"PRICE_PER_HOUR={own} is no number of dollars", "PRICE_PER_HOUR=2.5")
         return Price(dollars * hardware.nodes, f"PRICE_PER_HOUR={own}")
-    for row in read_yaml(PRICES, list) if hardware.kind == "cuda" else ():
+    for row in listed() if hardware.kind == "cuda" else ():
         if row["card"] in hardware.title and abs(hardware.memory_gb / row["gib"] - 1) < NEAR:
             source = f"{row['card']} at {row['of']}, {row['read']}; PRICE_PER_HOUR= says yours"
             return Price(row["dollars"] * hardware.world, source)

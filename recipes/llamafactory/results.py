@@ -1,5 +1,7 @@
 """What LLaMA-Factory left behind of a training, over all the tries that an interrupted one took."""
 
+import re
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,12 +36,16 @@ def peak_vram(adapter: Path) -> float | None:
 
 def seconds_spent(adapter: Path) -> float:
     """Return the seconds of training that the log tells of; its clock starts anew at each try."""
-    from pandas import Timedelta  # reads "1 day, 2:03:04" as Python writes a timedelta
-
-    told = (row.get("elapsed_time") for row in read_log(adapter))
-    clock = [Timedelta(text).total_seconds() for text in told if text]
+    clock = [_seconds(row["elapsed_time"]) for row in read_log(adapter) if row.get("elapsed_time")]
     ends = [before for before, after in pairwise(clock) if after < before]
     return sum([*ends, *clock[-1:]])
+
+
+def _seconds(text: str) -> float:
+    """Read "1 day, 2:03:04" as Python writes a timedelta."""
+    days = re.match(r"(\d+) day", text)
+    hours, minutes, seconds = map(int, text.rpartition(" ")[2].split(":"))
+    return timedelta(int(days.group(1)) if days else 0, seconds, 0, 0, minutes, hours).total_seconds()
 
 
 def whole_loss(adapter: Path, resumed_at: int) -> float:

@@ -140,15 +140,17 @@ def _problems(file: SweepFile, found: list[Draft]) -> list[str]:
             problems += _problem_of(find, name) if name else [f"a run has no {key}"]
     for hardware, gpus in dict.fromkeys((draft.words["hardware"], draft.words["gpus"]) for draft in found):
         problems += _problem_of(resolve_hardware, hardware, gpus)
-    for draft in found:
-        (label, settings), task = draft.words["data"], draft.words["task"]
-        if not task or _problem_of(find_task, task):
-            continue
+    named_tasks = dict.fromkeys(draft.words["task"] for draft in found)
+    tasks = [task for task in named_tasks if task and not _problem_of(find_task, task)]
+    for task in tasks:
         if "answer" in file.steps and not file.questions and not questions_file(task).is_file():
             problems.append(
                 f"{task} has no questions to be judged on: `questions: my.jsonl`, or `steps: [train, heldout]`"
             )
-        problems += [f"data.{label}: {one}" for one in _wrong_data(task, label, settings)] if label else []
+    for draft in found:
+        (label, settings), task = draft.words["data"], draft.words["task"]
+        if label and task in tasks:
+            problems += [f"data.{label}: {one}" for one in _wrong_data(task, label, settings)]
     talks = [step for step in file.steps if step in ("heldout", "answer", "judge")]
     if talks and any(draft.words["method"] == "rm" for draft in found):
         problems.append(
