@@ -1,6 +1,7 @@
 """The result: several judges, several runs, scores without a judge, and what the page holds."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -182,7 +183,13 @@ def test_a_chinese_result_is_shown_in_chinese(run: Path) -> None:
     assert '<html lang="zh-CN">' in (run / "result.html").read_text()
 
 
-def test_both_languages_say_the_same_things_of_the_same_facts() -> None:
+def figures(said: str) -> list[str]:
+    """Return the facts that a sentence prints, and those that it prints as numbers, each as often as it does."""
+    said = " ".join(said.split())
+    return sorted(re.findall(r"{{ ([^\"']*?) ?}}", said)) + sorted(re.findall(r"\S+ \| (?:form|interval)\(.*?\)", said))
+
+
+def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
     english, chinese = wording("en").words, wording("zh").words
     assert list(english) == list(chinese)
     environment = Environment(autoescape=True)
@@ -190,6 +197,7 @@ def test_both_languages_say_the_same_things_of_the_same_facts() -> None:
     for key, said in english.items():
         facts = [meta.find_undeclared_variables(environment.parse(text)) for text in (said, chinese[key])]
         assert facts[0] == facts[1], key
+        assert figures(said) == figures(chinese[key]), key
     rules = read_yaml(RULES)
     assert {key for keys in rules.values() for key in keys} <= set(english)
 
