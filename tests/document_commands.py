@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from string import Template
@@ -121,6 +122,7 @@ def _settable(task: str) -> set[str]:
     return {*known_keys(), *converted, *asking, *mixing}
 
 
+@cache
 def _of_conversion(task: str) -> set[str]:
     general, own = build_settings(load_task(task), {})
     return {*general.model_dump(), *own}
@@ -131,6 +133,7 @@ def _group(module: str) -> click.Group:
     return found
 
 
+@cache
 def every_option() -> set[str]:
     """Return all options of all commands."""
     return {option for module in GROUPS for option in _options(_group(module))}

@@ -61,7 +61,7 @@ class Endpoint:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "0.0.0.0", 0)  # all of 127.0.0.0/8
         self._loop.run_until_complete(site.start())

@@ -92,8 +92,7 @@ def serve_in_four_bits(trained: Recipe) -> dict[str, object]:
 def main() -> None:
     os.environ["LLAMAFACTORY_VERBOSITY"] = "ERROR"
     backbone = find_backbone("qwen3-0.6b")
-    wider = {"hidden_size": 64, "intermediate_size": 128}  # bitsandbytes packs blocks of 64 weights
-    make_twin(backbone.model_copy(update={"twin": {**backbone.twin, "config": wider}}), Path("twin"))
+    make_twin(backbone, Path("twin"))
     config = Path("twin/config.json")  # loaded in what is computed in, as the folder that a command makes
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}))
     write_rows()

@@ -9,7 +9,8 @@ import pytest
 from common.errors import UserError
 from recipes.catalog.catalog import backbones
 from recipes.catalog.lookup import find_backbone
-from recipes.rehearsal.twins import corpus, make_twin, twin_of
+from recipes.llamafactory.loading import model_class
+from recipes.rehearsal.twins import corpus, make_twin, sizes, twin_of
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -65,3 +66,23 @@ def test_a_seed_makes_the_same_files_again(tmp_path: Path) -> None:
     first, second = (hashes(make_twin(backbone, tmp_path / which)) for which in "ab")
     assert first == second
     assert hashes(make_twin(backbone, tmp_path / "c", seed=1)) != first
+
+
+@pytest.mark.slow
+def test_every_layer_of_a_twin_can_be_brought_to_four_bits_on_any_cpu() -> None:
+    """Where a CPU computes in bfloat16 by AVX-512, bitsandbytes packs layers whose shape these sizes divide."""
+    import torch
+    from transformers import AutoConfig
+
+    cannot = set()
+    for name, backbone in backbones().items():
+        twin = twin_of(backbone) if backbone.twin else None
+        if not twin or twin.code:
+            continue
+        config = AutoConfig.for_model(backbone.architecture, pad_token_id=0, **sizes(backbone, twin, 2100))
+        with torch.device("meta"):
+            model = model_class(config).from_config(config)
+        head = model.get_output_embeddings()
+        layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear) and layer is not head]
+        cannot |= {name for layer in layers if layer.in_features % 64 or layer.out_features % 32}
+    assert cannot == {"qwen3.5-35b-a3b"}, "whose real gate of the shared expert has one output, too"
