@@ -54,6 +54,7 @@ def relative(document: Any) -> str:
 per_document = pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
 
 
+@pytest.mark.slow
 @per_document
 def test_commands_are_real(document):
     assert [problem for command in commands(document) for problem in wrong(command)] == []
@@ -108,6 +109,7 @@ def test_files_that_are_named_are_there(document):
     assert [name for name in inside if not any(ROOT.glob(name.rstrip("/")))] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("document", "command", "made"), TABLES, ids=[document for document, _, _ in TABLES])
 def test_tables_are_what_the_code_says(document, command, made):
     assert table(text_of(ROOT / document), command) == made(), f"{command} makes it anew"
@@ -118,11 +120,13 @@ def test_their_messages_are_those_of_the_installed_packages(source, line):
     assert says(INSTALLED / source, re.sub(r"^\w+Error: ", "", line))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", OURS)
 def test_our_messages_are_ours(message):
     assert any(says(ROOT / folder, message) for folder in PACKAGES)
 
 
+@pytest.mark.slow
 def test_a_message_that_nothing_says_is_found():
     for message in ("this run will not fit at all", "... holds a run of another kind"):
         assert not any(says(ROOT / folder, message) for folder in PACKAGES)
@@ -164,6 +168,7 @@ def test_the_page_on_custom_tasks_goes_as_shown(tmp_path):
     assert len(load_questions(tmp_path / QUESTIONS)) == 2
 
 
+@pytest.mark.slow
 def test_help_and_list_show_every_name_and_the_readmes_count_them_right(tmp_path):
     checkout = Checkout(tmp_path)
     shown = checkout("make help ALL=1") + checkout("make list")

@@ -14,6 +14,7 @@ def checkout(tmp_path):
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -51,6 +52,7 @@ def test_a_model_folder_that_is_none_is_named_by_what_it_lacks(checkout):
     assert "has no tokenizer_config.json" in said
 
 
+@pytest.mark.slow
 def test_a_source_of_another_schema_is_refused_with_both_lists_of_columns(checkout):
     (checkout.folder / "mine.csv").write_text("frage,antwort\na,b\n")
     said = checkout.fails("python -m recipes train --task medical_en --model smollm2-135m --source mine.csv")
@@ -58,18 +60,21 @@ def test_a_source_of_another_schema_is_refused_with_both_lists_of_columns(checko
         assert name in said
 
 
+@pytest.mark.slow
 def test_without_a_network_the_message_names_source(checkout):
     checkout.environment |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(checkout.folder / "hf")}
     said = checkout.fails("python -m recipes train --task medical_en --model smollm2-135m")
     assert "SOURCE=" in said
 
 
+@pytest.mark.slow
 def test_judging_a_run_that_is_not_there_names_the_command_that_makes_it(checkout):
     said = checkout.fails("python -m eval judge --task medical_en --model smollm2-135m")
     assert "there is no run in runs/medical_en/smollm2-135m/lora" in said
     assert "make train TASK=medical_en MODEL=smollm2-135m" in said
 
 
+@pytest.mark.slow
 def test_make_hands_every_word_on(checkout):
     said = checkout.run(
         "make train TASK=medical_en MODEL=smollm2-135m SET=\"lora_rank=8 lora_target='a b' x=1\""
@@ -94,6 +99,7 @@ def test_help_lists_every_target(checkout):
         assert f"make {target} " in listed
 
 
+@pytest.mark.slow
 def test_a_task_without_questions_is_told_before_anything_is_trained(checkout):
     (checkout.folder / "tasks").mkdir()
     (checkout.folder / "tasks/soups.yaml").write_text(

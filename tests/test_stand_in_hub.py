@@ -30,6 +30,7 @@ def client(hub: Hub, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_downloaded_whole(filled: Hub) -> None:
     done = client(filled, "print(h.snapshot_download('org/name'))")
     assert done.returncode == 0, done.stderr
@@ -38,12 +39,14 @@ def test_a_snapshot_is_downloaded_whole(filled: Hub) -> None:
         assert file.read() == WEIGHTS
 
 
+@pytest.mark.slow
 def test_named_files_of_a_dataset_are_loaded(filled: Hub) -> None:
     code = "import datasets; print(datasets.load_dataset('org/rows', data_files='train.jsonl', split='train')[2])"
     done = client(filled, code)
     assert done.stdout.strip() == "{'input': '问', 'output': '答'}", done.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_download_is_resumed_where_it_stopped(filled: Hub) -> None:
     filled.break_after["weights.bin"] = 22_000_000
     code = "p = h.snapshot_download('org/name', max_workers=1); print(open(p + '/sub/weights.bin', 'rb').read() == W)"
@@ -54,6 +57,7 @@ def test_a_broken_download_is_resumed_where_it_stopped(filled: Hub) -> None:
     assert 0 < sent <= 22_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "error"), [("gated", "GatedRepoError"), ("private", "RepositoryNotFoundError")])
 def test_refusals_are_the_hubs_own(filled: Hub, kind: str, error: str) -> None:
     getattr(filled, kind).add("org/name")
@@ -61,6 +65,7 @@ def test_refusals_are_the_hubs_own(filled: Hub, kind: str, error: str) -> None:
     assert error in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_not_found(filled: Hub) -> None:
     assert "RepositoryNotFoundError" in client(filled, "h.snapshot_download('org/nothing')").stderr
     assert "EntryNotFoundError" in client(filled, "h.hf_hub_download('org/name', 'x.json')").stderr

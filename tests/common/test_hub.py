@@ -38,6 +38,7 @@ def filled(hub: Hub) -> Hub:
     return hub
 
 
+@pytest.mark.slow
 def test_a_file_is_fetched_once_and_found_again_without_a_network(filled: Hub) -> None:
     fetch = "(c := R.commit(), R.download('rows.jsonl', c).read_text())"
     done = run(filled, fetch)
@@ -48,6 +49,7 @@ def test_a_file_is_fetched_once_and_found_again_without_a_network(filled: Hub) -
     assert run(filled, "R.files()").stdout.strip() == "['notes.txt', 'rows.jsonl']"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "said", "then"),
     [

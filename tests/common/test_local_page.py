@@ -43,6 +43,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     site.server_close()
 
 
+@pytest.mark.slow
 def test_what_is_asked_is_answered(ask: Ask) -> None:
     status, page = ask("/")
     assert status == 200
@@ -54,6 +55,7 @@ def test_what_is_asked_is_answered(ask: Ask) -> None:
     assert ask("/double", '{"n": 13}') == (409, {"error": "no space left"})
 
 
+@pytest.mark.slow
 def test_what_is_wrong_or_from_elsewhere_is_refused(ask: Ask) -> None:
     assert ask("/states")[0] == ask("/state", "{}")[0] == ask("/double")[0] == 404
     assert ask("/double", '{"n": 4}', "text/plain")[0] == 415

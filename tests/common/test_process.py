@@ -31,6 +31,7 @@ def wait_for(condition, seconds=20):
     return False
 
 
+@pytest.mark.slow
 def test_words_go_to_the_log_and_the_exit_status_comes_back(tmp_path):
     seen = []
     program = "import time; print('one', flush=True); time.sleep(1); print('two'); raise SystemExit(3)"

@@ -106,6 +106,7 @@ def test_a_card_that_cannot_be_read_is_written_anew():
     assert json.loads(Path("data/medical_zh/card.json").read_text())["rows"] == 40
 
 
+@pytest.mark.slow
 def test_what_was_made_of_earlier_rows_goes_with_them():
     source = lines()
     convert(load_task("medical_zh"), source)

@@ -30,6 +30,7 @@ def asked(read_rows, task, *names):
     return {row["instruction"].lower() for name in names for row in read_rows(f"data/{task}/{name}.jsonl")}
 
 
+@pytest.mark.slow
 def test_it_has_other_training_rows_and_the_same_held_out_ones(read_rows):
     card = convert_variant(NAME, EXAMPLES, given=OFF)
     base, variant = splits("medical_en"), splits(NAME)
@@ -44,11 +45,13 @@ def test_it_has_other_training_rows_and_the_same_held_out_ones(read_rows):
     assert card["rows"] == card["files"]["train"]["rows"] + card["files"]["rejected"]["rows"]
 
 
+@pytest.mark.slow
 def test_all_the_same_settings_make_the_same_training_rows():
     convert_variant(NAME, EXAMPLES, given={"near": 0.85})
     assert splits(NAME) == splits("medical_en")
 
 
+@pytest.mark.slow
 def test_no_held_out_row_comes_in_however_the_text_of_its_question_changes(read_rows):
     convert_variant("medical_en~templates", EXAMPLES, given={"templates": True, "decontaminate": False, **OFF})
     held_out = asked(read_rows, "medical_en", "val", "test")
@@ -69,6 +72,7 @@ def prose(seed, words):
     return " ".join("".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(words))
 
 
+@pytest.mark.slow
 def test_dropping_the_test_rows_of_the_base_does_not_let_their_questions_in(read_rows):
     """Each question has a long and a short answer; where the variant drops the long one, the short one stays out."""
     pairs = [(f"What is {prose(i, 6)}?", prose(100 + i, words)) for i in range(60) for words in (60, 10)]
@@ -78,6 +82,7 @@ def test_dropping_the_test_rows_of_the_base_does_not_let_their_questions_in(read
     assert not asked(read_rows, NAME, "train") & asked(read_rows, "medical_en", "val", "test")
 
 
+@pytest.mark.slow
 def test_near_duplicates_come_in_but_not_those_of_test_rows(read_rows):
     pairs = [(f"What is {prose(i, 12)}?", prose(100 + i, 60)) for i in range(60)]
     near = [(question.replace("?", " please?"), f"{answer} indeed") for question, answer in pairs]
@@ -90,6 +95,7 @@ def test_near_duplicates_come_in_but_not_those_of_test_rows(read_rows):
     assert not any(question.replace("?", " please?") in trained for question in tested)
 
 
+@pytest.mark.slow
 def test_it_keeps_its_settings_and_follows_its_base(monkeypatch, capfd):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     convert_variant(NAME, EXAMPLES, given=OFF)
@@ -105,6 +111,7 @@ def test_it_keeps_its_settings_and_follows_its_base(monkeypatch, capfd):
     assert card["rows"] == 150
 
 
+@pytest.mark.slow
 def test_everything_else_takes_it_for_a_task():
     convert_variant(NAME, EXAMPLES, given=OFF)
     assert json.loads(Path("dataset_info.json").read_text())[f"{NAME}_test"]["file_name"] == f"data/{NAME}/test.jsonl"

@@ -24,6 +24,7 @@ NEVER = ["torch", "transformers", "llamafactory", "datasets"]
 NOT_AT_START = [*NEVER, "openai", "scipy", "statsmodels", "pandas", "numpy", "matplotlib", "sacrebleu", "krippendorff"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["import", "judge"])
 def test_loads_nothing_heavy(kind: str, run: Path) -> None:
     loads = "; ".join(f"import {name}" for name in MODULES if kind == "judge" or not name.startswith(TABLES))

@@ -185,6 +185,7 @@ def test_two_thousand_pairs_are_searched_without_a_wait_and_many_models_begin_wi
     page.wait_for_function("document.querySelectorAll('article').length > 30")
 
 
+@pytest.mark.slow
 def test_the_server_takes_no_votes_from_other_sites_and_no_nonsense(site: str) -> None:
     def post(body: bytes, kind: str, path: str = "vote", host: str = "") -> int:
         headers = {"Content-Type": kind} | ({"Host": host} if host else {})
@@ -212,6 +213,7 @@ def test_the_server_takes_no_votes_from_other_sites_and_no_nonsense(site: str) -
     assert post(good, "application/json", host=f"localhost:{port}") == 200
 
 
+@pytest.mark.slow
 def test_the_command_serves_the_page_and_shows_the_result_at_the_end(run: Path) -> None:
     command = [sys.executable, "-m", "eval", "annotate", "--run", str(run), "--name", "anna", "--no-open"]
     process = subprocess.Popen(

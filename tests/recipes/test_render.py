@@ -21,6 +21,7 @@ print([name for name in ("torch", "transformers", "llamafactory", "pandas", "dat
 """
 
 
+@pytest.mark.slow
 def test_rendering_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", RENDER], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -125,6 +125,7 @@ def test_commands_that_are_killed_cannot_pass_the_budget_together(endpoint: Endp
     assert Cache().spent("run") <= 1.0 + 1e-9
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_share_one_budget(endpoint: Endpoint) -> None:
     endpoint.latency = 0.02
     assert [process.wait(60) for process in [start(endpoint), start(endpoint)]] == [7, 7]
@@ -139,6 +140,7 @@ def test_a_budget_needs_a_price(endpoint: Endpoint, monkeypatch: pytest.MonkeyPa
     assert endpoint.calls == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "url", "dollars"),
     [

@@ -53,6 +53,7 @@ def test_what_a_retry_can_mend_is_tried_again(endpoint: Endpoint, answer: Any) -
     assert (reply.text, reply.error, reply.attempts) == ("fine", "", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", MENDED.values(), ids=MENDED)
 def test_what_no_retry_mends_is_a_counted_failure_and_is_not_kept(endpoint: Endpoint, answer: Any) -> None:
     def always(body: dict, number: int) -> Any:
@@ -86,12 +87,14 @@ def test_a_body_that_ends_too_soon_is_tried_again(endpoint: Endpoint) -> None:
     assert ask(endpoint)[0].text == "fine"
 
 
+@pytest.mark.slow
 def test_a_timeout_is_tried_again(endpoint: Endpoint) -> None:
     endpoint.first_latency = 3
     (reply,) = ask(endpoint, timeout=1)
     assert (reply.text, reply.attempts) == ("hello", 2)
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_given_up_sooner(endpoint: Endpoint) -> None:
     endpoint.latency = 30
     (reply,) = ask(endpoint, timeout=0.2)
@@ -105,6 +108,7 @@ def test_a_local_server_may_take_its_time(endpoint: Endpoint) -> None:
     )
 
 
+@pytest.mark.slow
 def test_retry_after_is_waited_for(endpoint: Endpoint) -> None:
     endpoint.behaviour = bad_once(lambda: error(429, "slow down", {"Retry-After": "1"}))
     started = time.monotonic()
@@ -117,6 +121,7 @@ def test_a_wait_that_is_too_long_is_a_failure_and_not_a_hang(endpoint: Endpoint)
     assert "asked to wait 86400 s" in ask(endpoint)[0].error
 
 
+@pytest.mark.slow
 def test_others_go_on_while_one_waits(endpoint: Endpoint) -> None:
     """A call that was told to wait gives its slot to the next."""
     endpoint.behaviour = bad_once(lambda: error(429, "slow down", {"Retry-After": "1"}))
@@ -250,6 +255,7 @@ def test_the_pool_holds_its_size(endpoint: Endpoint) -> None:
     assert endpoint.most_in_flight == 8
 
 
+@pytest.mark.slow
 def test_calls_a_minute_are_held(endpoint: Endpoint) -> None:
     started = time.monotonic()
     ask(endpoint, 6, per_minute=600)

@@ -195,6 +195,7 @@ def test_usage_may_be_anything(endpoint: Endpoint, usage: Any) -> None:
     assert (reply.text, reply.tokens_in) == ("yes", 0)
 
 
+@pytest.mark.slow
 def test_a_judge_that_thinks_gets_room(endpoint: Endpoint) -> None:
     def thinks(body: dict[str, Any], number: int) -> Any:
         if body["max_tokens"] <= 900:
@@ -208,6 +209,7 @@ def test_a_judge_that_thinks_gets_room(endpoint: Endpoint) -> None:
     assert (kept.finish_reason, kept.text) == ("length", "")
 
 
+@pytest.mark.slow
 def test_a_shutdown_that_is_announced_is_told_once(endpoint: Endpoint, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with Client(Cache()) as client:

@@ -58,6 +58,7 @@ def is_repeat(first, second):
     return near([(row["asked"], row["told"]) for row in (first, second)]) == [-1, 0]
 
 
+@pytest.mark.slow
 def test_precision_and_recall_on_labelled_pairs():
     pairs = list(labelled())
     found = numpy.array([is_repeat(first, second) for first, second, _ in pairs])

@@ -73,6 +73,7 @@ def test_nothing_usable_ends_soon_and_says_why(
     assert not Path("data/medical_en+self_instruct").exists()
 
 
+@pytest.mark.slow
 def test_duplicates_are_kept_once_and_what_is_there_can_be_used(
     endpoint: Endpoint, run: Run, read_rows: ReadRows
 ) -> None:
@@ -110,6 +111,7 @@ def test_an_endpoint_without_structured_output(endpoint: Endpoint, run: Run, rea
     assert read_rows(f"{PART}/rows.jsonl")[0]["made_by"]["settings"]["structured"] is False
 
 
+@pytest.mark.slow
 def test_a_call_that_fails_for_good_is_remembered(endpoint: Endpoint, run: Run) -> None:
     def behaviour(body: dict[str, Any], number: int) -> Any:
         return error(400, "too long for me") if number == 0 else writes()(body, number)
@@ -132,6 +134,7 @@ def test_when_every_call_fails(endpoint: Endpoint, run: Run) -> None:
     run("self-instruct", "--n", "40")
 
 
+@pytest.mark.slow
 def test_the_budget_is_kept_and_what_was_paid_for_is_there(
     endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch, read_rows: ReadRows
 ) -> None:

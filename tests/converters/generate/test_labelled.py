@@ -83,6 +83,7 @@ def rates() -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_there_are_enough_of_both() -> None:
     for found in (list(generated()), list(rewritten())):
         assert len(found) >= 150

@@ -13,6 +13,7 @@ from tests.converters.generate.conftest import ROOT, writes
 from tests.endpoint import Endpoint
 
 
+@pytest.mark.slow
 def test_training_sees_the_mixed_rows(
     endpoint: Endpoint, run: Callable[..., None], workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,6 +30,7 @@ def test_training_sees_the_mixed_rows(
     assert data_identity("medical_en+self_instruct")["files"]["train"]["sha256"] != before
 
 
+@pytest.mark.slow
 def test_training_on_a_part_that_is_not_there_says_how_to_make_it(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

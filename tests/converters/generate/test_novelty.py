@@ -27,6 +27,7 @@ def test_keeps_what_the_plain_way_keeps(chinese: bool) -> None:
     assert 60 < len(wanted) < 130
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from("a b c d e f the 法 律".split()), max_size=12).map(" ".join), max_size=25))  # noqa: SIM905
 def test_keeps_what_the_plain_way_keeps_of_any_texts(texts: list[str]) -> None:
     assert kept(texts) == plainly_kept(texts)

@@ -28,6 +28,7 @@ def by_length(body: dict[str, Any], number: int) -> str:
     return json.dumps({"reason": "So it is.", "score": 5 if len(body["messages"][0]["content"]) % 2 else 3})
 
 
+@pytest.mark.slow
 def test_answers_are_rewritten_and_the_originals_kept(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     def behaviour(body: dict[str, Any], number: int) -> Any:
         better = improves(body, number)
@@ -65,6 +66,7 @@ def test_an_answer_that_is_worse_leaves_the_original(endpoint: Endpoint, run: Ru
     assert sum(card["dropped"].values()) == 4
 
 
+@pytest.mark.slow
 def test_only_short_answers_and_only_so_many(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = improves
     run("rewrite", "--set", "below=400", "--limit", "5")
@@ -87,6 +89,7 @@ def test_an_answer_of_the_judged_questions_is_not_taken_over(
     assert len(read_rows(f"{BASE}/rewritten/rows.jsonl")) == 1
 
 
+@pytest.mark.slow
 def test_what_was_paid_is_used_when_the_budget_ends(
     endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch, read_rows: ReadRows
 ) -> None:
@@ -116,6 +119,7 @@ def test_scores_that_are_all_the_same_are_told(
     assert len(read_rows(f"{BASE}/scored/rows.jsonl")) == 12
 
 
+@pytest.mark.slow
 def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = by_length
     run("score")
@@ -134,6 +138,7 @@ def test_scores_select_rows_by_threshold(endpoint: Endpoint, run: Run, read_rows
     assert len(read_rows("data/medical_en+scored/train.jsonl")) == len(high)
 
 
+@pytest.mark.slow
 def test_parts_build_on_each_other(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = improves
     run("rewrite", "--limit", "20")
@@ -146,6 +151,7 @@ def test_parts_build_on_each_other(endpoint: Endpoint, run: Run, read_rows: Read
     assert own == (BASE / "test.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_mix_is_written_once(endpoint: Endpoint, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     endpoint.behaviour = by_length
     run("score")
@@ -155,6 +161,7 @@ def test_a_mix_is_written_once(endpoint: Endpoint, run: Run, capsys: pytest.Capt
     assert Path("data/medical_en+scored/train.jsonl").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_part_made_of_other_rows_is_refused_and_made_again(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = by_length
     run("score")
@@ -171,6 +178,7 @@ def test_a_part_made_of_other_rows_is_refused_and_made_again(endpoint: Endpoint,
     assert not {row["id"] for row in read_rows("data/medical_en+scored/train.jsonl")} & {row["id"] for row in tested}
 
 
+@pytest.mark.slow
 def test_the_control_of_a_score_is_as_many_rows_at_random(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = by_length
     run("score", "--limit", "120")
@@ -198,6 +206,7 @@ def test_a_threshold_that_leaves_nothing(endpoint: Endpoint, run: Run) -> None:
     assert not Path("data/medical_en+scored/card.json").exists()
 
 
+@pytest.mark.slow
 def test_amounts_that_cannot_be(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = by_length
     run("score")

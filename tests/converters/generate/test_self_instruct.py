@@ -65,6 +65,7 @@ def test_each_call_shows_real_rows_and_rows_made_so_far(endpoint: Endpoint, run:
     assert endpoint.calls[0]["response_format"]["json_schema"]["name"] == "tasks"
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_nothing_and_a_larger_n_only_what_is_missing(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "40")
@@ -78,6 +79,7 @@ def test_a_second_run_asks_nothing_and_a_larger_n_only_what_is_missing(endpoint:
     assert card(Path("data/medical_en+self_instruct"))["files"]["train"]["rows"] == 164 + 80
 
 
+@pytest.mark.slow
 def test_without_the_journal_the_cache_answers(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "100")
@@ -88,6 +90,7 @@ def test_without_the_journal_the_cache_answers(endpoint: Endpoint, run: Run) -> 
     assert (PART / "rows.jsonl").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_other_settings_need_another_name_or_force(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "20")
@@ -100,6 +103,7 @@ def test_other_settings_need_another_name_or_force(endpoint: Endpoint, run: Run)
     assert card(PART)["made_from"]["settings"]["seed"] == 1
 
 
+@pytest.mark.slow
 def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "40")
@@ -121,6 +125,7 @@ def test_a_share_in_the_name_or_in_set(endpoint: Endpoint, run: Run, read_rows: 
     assert caught.value.hint == "make self-instruct TASK=medical_en N=164, or a share of at most 0.19"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amount", "counts"),
     [("0", (164, 0)), ("0.1", (164, 18)), ("1", (0, 40)), ("25", (164, 25)), ("40", (164, 40))],
@@ -151,6 +156,7 @@ def test_what_is_mixed_in_holds_no_question_of_today(
     assert [(found["step"], found["row"]["id"]) for found in left_out] == [("contaminated", row["id"])]
 
 
+@pytest.mark.slow
 def test_a_part_of_other_rows_is_not_mixed_in(endpoint: Endpoint, run: Run) -> None:
     endpoint.behaviour = writes()
     run("self-instruct", "--n", "20")
@@ -280,6 +286,7 @@ def test_price_first_and_nothing_asked(endpoint: Endpoint, run: Run, capsys: pyt
     assert not PART.exists()
 
 
+@pytest.mark.slow
 def test_sharegpt_rows_get_sharegpt_company(endpoint: Endpoint, run: Run, read_rows: ReadRows) -> None:
     examples = str(Path(__file__).resolve().parents[3] / "converters/examples/medical_en")
     cli.main(["convert", "--task", "medical_en", "--source", examples, "--format", "sharegpt", "--set", "system=true"],

@@ -233,6 +233,7 @@ def test_what_cannot_be_decided_is_refused(rows: Any, workplace: Path) -> None:
         converted()
 
 
+@pytest.mark.slow
 def test_the_command_serves_the_page(rows: Any, workplace: Path) -> None:
     converted()
     command = [sys.executable, "-m", "converters", "rows", "--task", "house", "--no-open"]

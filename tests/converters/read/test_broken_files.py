@@ -130,6 +130,7 @@ def test_a_table_of_a_spreadsheet_with_semicolons():
     assert (card["rows"], card["files"]["rejected"]["rows"]) == (20, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [40, 12_000])
 def test_a_quote_that_is_never_closed_costs_one_row(read_rows, count):
     row = "symptoms,What are the symptoms of fever {0} ?,The skin is hot and the pulse is fast on day {0} of it.\n"

@@ -137,6 +137,7 @@ def test_workbooks():
         read("b.xlsx")
 
 
+@pytest.mark.slow
 def test_folders_of_save_to_disk():
     from datasets import Dataset, DatasetDict
 

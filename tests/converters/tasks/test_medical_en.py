@@ -178,6 +178,7 @@ def test_a_lost_file_is_made_again():
     assert Path("data/medical_en/val.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_the_command_a_user_types(tmp_path):
     command = [sys.executable, "-m", "converters", "convert", "--task", "medical_en", "--source", EXAMPLES]
     done = subprocess.run(

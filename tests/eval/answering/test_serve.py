@@ -80,6 +80,7 @@ def test_serves_while_the_block_runs_and_no_longer(fake, workplace: Path) -> Non
     assert not alive(pid)
 
 
+@pytest.mark.slow
 def test_two_at_once_get_their_own_ports(fake, workplace: Path) -> None:
     config, _ = fake()
     with (
@@ -98,6 +99,7 @@ def test_death_at_start_shows_the_end_of_the_log(fake, workplace: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_tried_anew_on_another(fake, workplace: Path) -> None:
     once = workplace / "once"
     config, pids = fake(
@@ -108,6 +110,7 @@ def test_a_taken_port_is_tried_anew_on_another(fake, workplace: Path) -> None:
         assert len(pids.read_text().split()) == 2
 
 
+@pytest.mark.slow
 def test_one_that_never_answers_is_ended(fake, workplace: Path) -> None:
     config, pids = fake("time.sleep(600)")
     with (
@@ -118,6 +121,7 @@ def test_one_that_never_answers_is_ended(fake, workplace: Path) -> None:
     assert not alive(int(pids.read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_orphan_when_we_are_killed(fake, workplace: Path, sign: signal.Signals) -> None:
     config, pids = fake()

@@ -66,6 +66,7 @@ def test_a_missing_model_is_told_before_the_other_is_asked(served_run: Path) -> 
     assert not Path("starts").exists()
 
 
+@pytest.mark.slow
 def test_a_run_answers_with_both_its_models_and_starts_none_again(served_run: Path) -> None:
     eval_command("answer", "--run", served_run, "--limit", 3, "--max-tokens", 64)
     assert [row["answer"].split()[0] for row in rows(served_run, "tuned")] == ["org/tuned"] * 3
@@ -83,6 +84,7 @@ def test_a_run_answers_with_both_its_models_and_starts_none_again(served_run: Pa
     assert metrics(served_run)["comparisons"][0]["questions"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("serving", "room"), [("", 512), ("enable_thinking: true\n", 512 + 4096)])
 def test_both_have_the_room_that_the_references_ask_for_and_the_training_rows_system_prompt(
     served_run: Path, serving: str, room: int
@@ -130,6 +132,7 @@ def test_room_is_never_more_than_the_models_context_leaves(served_run: Path, wor
         eval_command("answer", "--run", served_run, "--limit", 1)
 
 
+@pytest.mark.slow
 def test_a_step_of_a_longer_command_leaves_the_three_pairs_to_the_judge(
     served_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_a_step_of_a_longer_command_leaves_the_three_pairs_to_the_judge(
     assert "a tie by reference" in eval_command("judge", "--run", served_run).output
 
 
+@pytest.mark.slow
 def test_more_questions_ask_only_the_new_ones(served_run: Path) -> None:
     eval_command("answer", "--run", served_run, "--limit", 2, "--who", "base")
     eval_command("answer", "--run", served_run, "--limit", 5, "--who", "base")
@@ -146,6 +150,7 @@ def test_more_questions_ask_only_the_new_ones(served_run: Path) -> None:
     assert Path("starts").read_text().split() == ["org/base"] * 2
 
 
+@pytest.mark.slow
 def test_multiple_choice_is_answered_and_scored_but_not_judged(workplace: Path, endpoint: Endpoint) -> None:
     def answers(letter: str):
         return lambda body, number: f"{letter}。" if "正确选项" in body["messages"][-1]["content"] else "看情况。"
@@ -211,6 +216,7 @@ def test_answers_from_a_file_by_id_or_by_text(run: Path, workplace: Path) -> Non
         )
 
 
+@pytest.mark.slow
 def test_a_refused_question_is_counted_and_left_out(run: Path, endpoint: Endpoint) -> None:
     def behaviour(body: dict, number: int):
         if "thing 2" in body["messages"][-1]["content"]:
@@ -228,6 +234,7 @@ def test_a_refused_question_is_counted_and_left_out(run: Path, endpoint: Endpoin
     assert "2 questions have no answer of other" in output
 
 
+@pytest.mark.slow
 def test_empty_and_cut_off_answers_are_told_at_once(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, number: (
         completion("<think>well</think>") if number % 2 else completion("half a", "length")

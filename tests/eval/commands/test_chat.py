@@ -20,6 +20,7 @@ def chat(run: Path, typed: str, *who: str) -> Result:
     return CliRunner().invoke(main, words, input=typed, catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_both_are_asked_the_same_and_marked_pairs_are_votes(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, _: f"{body['model']} says {len(body['messages'])}"
     write_json(run / "manifest.json", {"task": "medical_en", "data": {"system": "Be brief."}})

@@ -33,6 +33,7 @@ def test_two_runs_meet_in_a_folder_of_their_own(run: Path) -> None:
     assert not (run / "judgments").exists()
 
 
+@pytest.mark.slow
 def test_three_runs_have_a_ranking_and_are_judged_in_both_orders(
     run: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_three_runs_have_a_ranking_and_are_judged_in_both_orders(
     assert len(rows) == 3 * 6 * 2
 
 
+@pytest.mark.slow
 def test_base_models_that_answered_alike_count_once(run: Path) -> None:
     other = another(run, "qlora", "Nothing")
     said = eval_command("compare", "--run", run, "--run", other, "--who", "tuned", "--who", "base").output

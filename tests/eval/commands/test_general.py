@@ -25,6 +25,7 @@ rows = {{t: {{"alias": t, ("prompt_level_strict_acc" if t == "ifeval" else "acc"
 """
 
 
+@pytest.mark.slow
 def test_what_both_models_follow_is_in_the_result(served_run: Path) -> None:  # noqa: F811
     said = eval_command("general", "--run", served_run).output
     assert (
@@ -39,6 +40,7 @@ def test_what_both_models_follow_is_in_the_result(served_run: Path) -> None:  # 
     assert Path("starts").read_text() == starts  # every answer was kept
 
 
+@pytest.mark.slow
 def test_a_model_that_thinks_has_room_for_its_thought(served_run: Path) -> None:  # noqa: F811
     with (served_run / "serve" / "tuned.yaml").open("a") as file:
         file.write("enable_thinking: true\n")
@@ -70,6 +72,7 @@ def test_lm_eval_missing_is_said_before_anything_is_asked(served_run: Path, monk
     assert not Path("starts").exists()
 
 
+@pytest.mark.slow
 def test_lm_eval_is_asked_served_or_by_likelihood(served_run: Path) -> None:  # noqa: F811
     program = Path(sys.executable).with_name("lm_eval")
     program.write_text(LM_EVAL.format(python=sys.prefix + "/bin/python"))

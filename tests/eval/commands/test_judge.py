@@ -103,6 +103,7 @@ def test_second_asking_can_succeed(run: Path, endpoint: Endpoint) -> None:
     assert metrics(run)["judges"]["slow"]["asked_again"] == 12
 
 
+@pytest.mark.slow
 def test_answers_from_an_endpoint_and_judging_three_contestants(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = lambda body, number: "A device, I think."
     eval_command(
@@ -131,6 +132,7 @@ def test_the_price_is_of_what_is_not_paid_for_yet(run: Path, endpoint: Endpoint)
     assert "(13 more cost nothing)" in told
 
 
+@pytest.mark.slow
 def test_the_price_is_told_without_a_key(run: Path) -> None:
     assert "10 calls to gpt-4o" in eval_command("judge", "--run", run, "--judge", "gpt-4o", "--dry-run").output
 
@@ -199,6 +201,7 @@ def test_a_users_own_prompt(run: Path, endpoint: Endpoint) -> None:
         eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}", "--prompts", "./prompts/../prompts")
 
 
+@pytest.mark.slow
 def test_the_same_model_at_two_places_makes_two_judges(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = prefers_device
     other = endpoint.url.replace("127.0.0.1", "localhost")
@@ -231,6 +234,7 @@ def test_a_judge_that_never_answers_is_an_error_and_its_earlier_verdicts_stay(ru
         eval_command("judge", "--run", run, "--judge", f"other@{endpoint.url}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -258,6 +262,7 @@ def add_contestant(run: Path, who: str, text: str) -> None:
     (run / "answers" / f"{who}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
 
 
+@pytest.mark.slow
 def test_judging_some_pairs_again_keeps_the_others(run: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = prefers_device
     add_contestant(run, "third", "Some device.")
@@ -297,6 +302,7 @@ def test_the_same_model_at_another_address_has_a_file_of_its_own(run: Path, endp
     assert set(metrics(run)["judges"]) == {"fake", f"fake@{other.split('/')[2]}"}
 
 
+@pytest.mark.slow
 def test_answers_that_were_judged_are_kept_and_count_again_when_they_come_back(run: Path, endpoint: Endpoint) -> None:
     def long_or_short(body: dict, number: int) -> str:
         if "begin Assistant" in body["messages"][-1]["content"]:
@@ -354,6 +360,7 @@ def test_a_reply_that_was_cut_off_is_asked_for_again_with_more_room(run: Path, e
     assert {call["max_tokens"] for call in endpoint.calls} == {1024, 5120}
 
 
+@pytest.mark.slow
 def test_an_answer_that_no_context_holds_is_cut_for_the_judge_and_that_is_said(run: Path, endpoint: Endpoint) -> None:
     path = run / "answers/base.jsonl"
     path.write_text(path.read_text().replace("I do not know.", "no " * 200_000, 1))

@@ -27,6 +27,7 @@ def runs(workplace: Path) -> None:
     assert eval_command("judge", "--run", LORA, "--judge", "reference").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_each_run_has_its_figures() -> None:
     found = table()
@@ -40,6 +41,7 @@ def test_each_run_has_its_figures() -> None:
     assert other.disk == pytest.approx(0.08, abs=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_the_table_is_sorted_and_narrowed() -> None:
     shown = eval_command("runs", "--sort", "-held_out").output
@@ -53,6 +55,7 @@ def test_the_table_is_sorted_and_narrowed() -> None:
         eval_command("runs", "--task", "law_zh")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_deleting_says_how_much_and_frees_it() -> None:
     refused = CliRunner().invoke(main, ["runs", "--delete", "checkpoints"])
@@ -70,6 +73,7 @@ def test_deleting_says_how_much_and_frees_it() -> None:
     assert (LORA / "adapter").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_what_runs_is_never_deleted() -> None:
     with in_use(QLORA), in_use(QLORA), pytest.raises(UserError, match="running now"):  # as answer, judge and chat do
@@ -83,6 +87,7 @@ def test_what_runs_is_never_deleted() -> None:
         eval_command("runs", "--delete", "checkpoint")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_the_page_sorts_and_filters(browser: Any) -> None:
     eval_command("runs")
@@ -100,6 +105,7 @@ def test_the_page_sorts_and_filters(browser: Any) -> None:
     page.close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_one_broken_run_does_not_hide_the_others() -> None:
     (QLORA / "manifest.json").write_text("{")

@@ -127,6 +127,7 @@ def test_what_is_made_harmless_is_counted(attack: str) -> None:
     assert defuse(attack, "en")[1] > 0
 
 
+@pytest.mark.slow
 def test_whatever_the_reader_takes_the_fence_takes_out() -> None:
     dice = random.Random(0)
     disguises = ["*", "_", " ", "[", "]", "(", ")", "#", "|", "`", "\u00a0", "~", "-", "\u3000", "\n"]

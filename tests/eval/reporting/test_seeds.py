@@ -73,6 +73,7 @@ def test_lowest_is_said_only_where_chance_over_the_rows_cannot_explain_it():
     assert "The lowest is that of b" in said
 
 
+@pytest.mark.slow
 def test_of_many_equal_runs_few_samples_name_a_winner():
     named = 0
     for sample in range(20):
@@ -81,6 +82,7 @@ def test_of_many_equal_runs_few_samples_name_a_winner():
     assert named <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_each", [2, 4])
 def test_of_recipes_equal_over_their_seeds_few_samples_name_a_winner(of_each):
     named = 0

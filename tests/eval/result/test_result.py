@@ -68,6 +68,7 @@ def test_canaries_do_not_count_and_a_judge_that_fails_them_is_named(run: Path, e
     assert "`fooled` failed canary pairs (injected)" in output
 
 
+@pytest.mark.slow
 def test_several_runs_are_pooled_with_holm_and_ranked(run: Path, workplace: Path, endpoint: Endpoint) -> None:
     endpoint.behaviour = prefers_device
     eval_command("judge", "--run", run, "--judge", f"fake@{endpoint.url}")
@@ -273,6 +274,7 @@ def vote(run: Path, count: int, right: float) -> None:
     (run / "judgments" / "human.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+@pytest.mark.slow
 def test_votes_correct_the_win_rate_and_say_how_many_are_missing(run: Path, endpoint: Endpoint) -> None:
     ids = [f"q{n}" for n in range(120)]
     texts = {"base": "Something else entirely", "tuned": "a device, of course"}

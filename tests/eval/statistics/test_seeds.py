@@ -56,6 +56,7 @@ def test_a_model_of_one_seed_is_not_pooled_with_another_of_several():
     assert rows == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varies", [0.0, 0.1, 0.2])
 def test_recipes_that_are_equal_over_their_seeds_rarely_have_a_winner(varies):
     pairs = [(f"{one}-seed-{seed}", f"b-seed-{seed}") for one in "acd" for seed in (1, 2, 3)]

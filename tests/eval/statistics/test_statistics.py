@@ -47,6 +47,7 @@ def test_what_n_questions_can_show() -> None:
     assert stats.detectable_rate(2000) == pytest.approx(0.532, abs=0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "ties"), [(20, 0.3), (40, 0.6), (120, 0.25)])
 def test_the_power_is_that_of_a_simulation_with_ties(n: int, ties: float) -> None:
     """At the rate that is said to be detectable, 4 of 5 experiments are significant; 80 % alone are 54 % of 20."""
@@ -74,6 +75,7 @@ def simulated(rng: np.random.Generator, rate: float, experiments: int, questions
     return np.stack([np.where(rng.random(chances.shape) < 0.1, 0, winners) for winners in wins])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5, 0.75, 0.87])
 def test_intervals_cover_at_least_93_percent(rate: float) -> None:
     """2,000 simulated experiments each: of one task, with 20 questions, and of 120 pooled ones."""
@@ -247,6 +249,7 @@ def test_ranking_orders_the_models_and_agrees_with_evalica() -> None:
     assert rank(turned, draws=2)[0]["rating"] == pytest.approx(ranked[0]["rating"])
 
 
+@pytest.mark.slow
 def test_a_model_that_wins_all_has_a_wide_interval_and_islands_have_none() -> None:
     """The share that 20 of 20 wins allow, on Jeffreys' interval: 88 % or more."""
     first, second = rank([(str(n), "a", "b", 1.0) for n in range(20)])

@@ -69,6 +69,7 @@ def test_all_that_is_wrong_with_set_is_said_at_once() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_every_key_that_we_write_ourselves_is_known() -> None:
     for method in methods().values():
         assert check_settings(method.settings, method.name) == method.settings

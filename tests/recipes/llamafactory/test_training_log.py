@@ -101,6 +101,7 @@ def test_a_line_that_is_still_being_written_waits(run: Path, capsys: pytest.Capt
     assert shown(progress, capsys) == "training, 0 s"
 
 
+@pytest.mark.slow
 def test_the_marks_are_what_the_trainer_logs() -> None:
     import transformers
 

@@ -228,6 +228,7 @@ def test_before_conversion_the_known_rows_are_counted_and_limit_bounds_them() ->
     assert "285,781 rows" in one("time", one_card).words
 
 
+@pytest.mark.slow
 def test_more_than_a_day_is_no_tick_and_says_what_would_be_an_evening() -> None:
     made = replace(recipe("qwen3-8b", "qlora", "t4"), data=LAW_ZH)
     check = one("time", made)

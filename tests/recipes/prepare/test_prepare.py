@@ -209,6 +209,7 @@ def fill(folder: Path) -> None:
     (folder / "tokenizer.model").write_bytes(b"x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "says", "then"),
     [
@@ -275,6 +276,7 @@ def test_files_that_are_not_what_they_were_stop_it(hub: Hub, llamafied: Path, tm
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_weights_are_not_downloaded_twice(hub: Hub) -> None:
     folder = hub.root / "models" / "org" / "both"
     folder.mkdir(parents=True)
