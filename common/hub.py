@@ -1,5 +1,6 @@
 """The Hugging Face hub: its cache looked at, files fetched, and its errors worded, in one place for all packages."""
 
+import logging
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Literal
 
 from common import proxies
 from common.errors import REFUSALS, UserError
+from common.progress import notice
 
 TRIES = 4
 
@@ -135,6 +137,7 @@ class Repository:
         if endpoint and not endpoint.startswith(("http://", "https://")):
             raise UserError(f"HF_ENDPOINT={endpoint} is no address", f"export HF_ENDPOINT=https://{endpoint}")
         hub_logging.set_verbosity_error()  # what goes wrong is told in our own words
+        _tell_of_retries()
         if not sys.stderr.isatty():
             disable_progress_bars()
         try:
@@ -205,6 +208,28 @@ class Repository:
             return f" (there are: {', '.join(filter(among, self.files()))})"
         except UserError:  # an addition to an error that is told anyway
             return ""
+
+
+class _Retries(logging.Handler):
+    """Says once that the client waits and tries again, which it does for half a minute and more."""
+
+    told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a warning of the client."""
+        if "etry" in record.msg and not self.told:
+            self.told = True
+            notice("the hub does not answer; trying again for about half a minute ...")
+
+
+_RETRIES = _Retries()
+
+
+def _tell_of_retries() -> None:
+    requests = logging.getLogger("huggingface_hub.utils._http")
+    requests.setLevel(logging.WARNING)
+    requests.propagate = False
+    requests.addHandler(_RETRIES)  # once, however often this is called
 
 
 class NoNetworkError(UserError):

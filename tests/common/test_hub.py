@@ -80,6 +80,13 @@ def test_each_refusal_is_one_message_and_a_way_out(filled: Hub, trouble: str, sa
     assert then in hint
 
 
+def test_that_the_client_tries_again_is_told_once(hub: Hub) -> None:
+    fetch = f"(setattr(time, 'sleep', lambda seconds: None), R.download('rows.jsonl', '{COMMIT}'))"
+    told, error, _ = run(hub, fetch, HF_ENDPOINT="http://127.0.0.1:9").stderr.strip().splitlines()
+    assert told.startswith("the hub does not answer; trying again")
+    assert "org/name cannot be reached (no network?)" in error
+
+
 def test_weights_in_two_forms_are_fetched_once(hub: Hub) -> None:
     folder = hub.root / "models" / "org" / "both"
     folder.mkdir(parents=True)

@@ -70,9 +70,9 @@ def test_a_download_that_breaks_off_is_resumed(served):
 
 
 def test_no_network_is_one_line_that_names_source(hub):
-    status, _, said = command(hub, "convert", "--task", "law_en", HF_ENDPOINT="http://127.0.0.1:9")
+    status, _, said = command(hub, "convert", "--task", "medical_en", HF_ENDPOINT="http://127.0.0.1:9")
     assert status == 2
-    assert said.startswith("error: Alignment-Lab-AI/Lawyer-Instruct cannot be reached (no network?)")
+    assert said.startswith("error: keivalya/MedQuad-MedicalQnADataset cannot be reached (no network?)")
     assert "next: name the rows here: SOURCE=" in said
     assert len(said.strip().splitlines()) == 2
 
