@@ -38,7 +38,7 @@ NO_NETWORK = (
     "SSLError",
     "No matching distribution",
 )
-SELDOM = "/(tests?|modelscope|transformers/models/(?!auto))/"
+SELDOM = "/(tests?|modelscope|transformers/models/(?!auto/)[^/]+)/"
 
 
 def stop(message: str, hint: str) -> None:

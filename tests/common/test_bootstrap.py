@@ -1,5 +1,6 @@
 """Set-up says clearly what is wrong with a machine, and does nothing when nothing is to be done."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,18 @@ def test_what_stopped_pip_is_said_and_set_up_is_not_marked_done(checkout, monkey
         run_main(monkeypatch)
     assert said in capsys.readouterr().err
     assert not (checkout / ".venv" / ".ready").exists()
+
+
+def test_what_few_runs_import_is_not_compiled_ahead():
+    packages = "/home/me/.venv/lib/python3.12/site-packages"
+    for path, seldom in {
+        "transformers/models/llama/modeling_llama.py": True,
+        "transformers/models/auto/auto_factory.py": False,
+        "transformers/models/__init__.py": False,
+        "torch/testing/tests/test_all.py": True,
+        "peft/peft_model.py": False,
+    }.items():
+        assert bool(re.search(bootstrap.SELDOM, f"{packages}/{path}")) == seldom, path
 
 
 def test_an_old_python_is_told_what_to_do(checkout, monkeypatch, capsys):
