@@ -111,12 +111,17 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
         {"source": one["source"], "limit": one["limit"], **one["settings"], **one["options"]} for one in (before, now)
     )
     names = sorted(old.keys() | new.keys())
-    told = [f"{name} was {old.get(name)!r}, is {new.get(name)!r}" for name in names if old.get(name) != new.get(name)]
+    told = [f"{name} was {_shown(old.get(name))}, is {_shown(new.get(name))}"
+            for name in names if old.get(name) != new.get(name)]  # fmt: skip
     if not told and before["source_files"] != now["source_files"]:
         told.append("the source has changed")
     parts = {"questions": "the judged questions", "by_hand": "decisions.jsonl", "converter": "the converter"}
     told += [f"{what} changed since" for part, what in parts.items() if before.get(part) != now[part]]
     return "; ".join(told) or "asked for, or a file is missing"
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None or value is False or value == "" else repr(value)
 
 
 def is_whole(folder: Path, card: dict[str, Any]) -> bool:

@@ -33,6 +33,8 @@ def warning(lengths: Mapping[str, Any], data: DataFacts, cutoff: int) -> str:
         return ""
     questions = round(data.rows * share_beyond(lengths.get("prompt", {}), for_text))
     words = f"about {cut:,} rows ({cut / data.rows:.0%}) are longer than cutoff_len={cutoff} and lose their ends"
+    if cut == 1:
+        words = f"about one row is longer than cutoff_len={cutoff} and loses its end"
     if questions:
         words += f", about {questions:,} of them by their question alone"
     longest = data.tokens(lengths["total"]["max"])
