@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from converters.generate.ask import Asker
     from converters.generate.parts import Part
 
-MOST_UNREAD = 0.05
+MOST_WITHOUT = 0.05
 """The share of replies without a score above which the selection is not by the score."""
 MOST_ALIKE, LEAST_SCORED = 0.8, 10
 """The share of one and the same score, of so many rows, above which the scores select nothing."""
@@ -88,7 +88,7 @@ def _each_row(kind: str, given: Mapping[str, Any]) -> None:
     if counts is None:
         return
     made, dropped = counts
-    if dropped["unread"] > MOST_UNREAD * (made + dropped["unread"]):
+    if dropped["no_score"] > MOST_WITHOUT * (made + dropped["no_score"]):
         notice(f"warning: {dropped['unread']:,} replies hold no score; rows are then selected by how the model writes")
     if kind == "scored" and made >= LEAST_SCORED:
         score, same = max(part_card(part.task.name, part.name)["scores"].items(), key=lambda found: found[1])

@@ -158,7 +158,7 @@ class Scorer(EachRow):
     def result(self, record: Record, reply: Reply) -> Row | Dropped:
         """Read the score."""
         found = read_score(reply.said)
-        return {"score": found[0], "reason": found[1]} if found else ("unread", reply.said[:EXCERPT])
+        return {"score": found[0], "reason": found[1]} if found else ("no_score", reply.said[:EXCERPT])
 
     def facts(self, made: Sequence[Row]) -> dict[str, Any]:
         """Return how many rows have each score."""

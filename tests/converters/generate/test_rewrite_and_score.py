@@ -223,7 +223,7 @@ def test_amounts_that_cannot_be(endpoint: Endpoint, run: Run) -> None:
 @pytest.mark.parametrize("bad", ["I think that it is good.", "Score: 9", '{"score": "high"}', "Score: 4/10", ""])
 def test_prose_is_no_score(endpoint: Endpoint, run: Run, read_rows: ReadRows, bad: str) -> None:
     endpoint.behaviour = lambda body, number: bad
-    with pytest.raises(UserError, match=r"there are no scored rows \(unread 4\)"):
+    with pytest.raises(UserError, match=r"there are no scored rows \(no_score 4\)"):
         run("score", "--limit", "4")
     assert len(read_rows(f"{BASE}/scored/rejected.jsonl")) == 4
 
