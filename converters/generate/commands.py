@@ -89,7 +89,7 @@ def _each_row(kind: str, given: Mapping[str, Any]) -> None:
         return
     made, dropped = counts
     if dropped["no_score"] > MOST_WITHOUT * (made + dropped["no_score"]):
-        notice(f"warning: {dropped['no_score']:,} replies hold no score; rows are then selected by how the model writes")
+        notice(f"warning: {dropped['no_score']:,} replies hold no score; rows are selected by how the model writes")
     if kind == "scored" and made >= LEAST_SCORED:
         score, same = max(part_card(part.task.name, part.name)["scores"].items(), key=lambda found: found[1])
         if same > MOST_ALIKE * made:
