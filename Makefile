@@ -135,7 +135,7 @@ report: setup ## The experiment's report of SWEEP= or RUN="runs/a runs/b": runs/
 
 ##@ This project itself
 test: setup ## All tests, LLaMA-Factory's own training, export and serving among them; prints line coverage.
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov
 
 test-fast: setup ## + The quick tests: no torch, nothing that takes seconds.
 	@$(PY) -m pytest -m "not slow" -n 2
