@@ -19,7 +19,7 @@ from recipes.estimate.duration import HALF_SPEED_TOKENS
 from recipes.estimate.memory import Estimate, computed, estimate
 
 STEPS_AN_EPOCH = 40
-"""Few rows take about so many optimizer steps an epoch, as long as a step is at least one sequence."""
+"""Target optimizer steps per epoch on small data, where a step is at least one sequence."""
 MOST_SEQUENCES = 16
 CHECKPOINTING_COST = 0.30
 """Time that recomputing activations adds."""

@@ -57,7 +57,7 @@ IMPLIED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "load_best_model_at_end": lambda on: BEST if on else {},
     **{loss: lambda on: {"enable_liger_kernel": False} if on else {} for loss in UNFUSED},
 }
-"""What a setting takes with it; anything else would be refused, or pass it over in silence."""
+"""Keys that must change together: else LLaMA-Factory refuses them, or ignores one in silence."""
 
 
 def _method(backbone: Backbone, method: Method) -> Choices:
