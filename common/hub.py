@@ -169,7 +169,7 @@ class Repository:
         if isinstance(error, errors.RevisionNotFoundError):
             return UserError(f"{name} has no revision {self.revision} on the hub", self.way_out)
         if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
-            return self._no_network(said)
+            return self._no_network(str(error.__cause__ or ""))
         if isinstance(error, errors.EntryNotFoundError):
             return UserError(
                 f"{name} (revision {self.revision}) has no file {path or said}{self._there(among)}", self.way_out
@@ -199,8 +199,9 @@ class Repository:
 
         offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
         why = "HF_HUB_OFFLINE is set" if offline else "no network?"
-        asked = proxies.note(constants.ENDPOINT)
-        return NoNetworkError(f"{self.name} cannot be reached ({why}): {said}{asked}", self.way_out)
+        told = f"{self.name} cannot be reached ({why})" + (f": {said}" if said and not offline else "")
+        mirror = "" if offline or os.environ.get("HF_ENDPOINT") else "; or ask a mirror: HF_ENDPOINT=https://..."
+        return NoNetworkError(told + proxies.note(constants.ENDPOINT), self.way_out + mirror)
 
     def _there(self, among: Callable[[str], bool]) -> str:
         """Return " (there are: ...)" with the files of which `among` holds, "" when the hub cannot be asked."""

@@ -125,6 +125,21 @@ def test_what_a_stand_in_cannot_show(error: Exception, said: str) -> None:
         raise error
 
 
+def test_without_a_network_the_cause_and_a_mirror_are_named_as_long_as_none_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hints = []
+    for mirror in ("", "https://mirror.example"):
+        monkeypatch.setenv("HF_ENDPOINT", mirror)
+        error = errors.LocalEntryNotFoundError("An error happened ... Please check your connection")
+        error.__cause__ = httpx.ConnectError("[Errno 111] Connection refused")
+        with pytest.raises(UserError) as told, Repository("org/name").clear_errors():
+            raise error
+        assert told.value.message == "org/name cannot be reached (no network?): [Errno 111] Connection refused"
+        hints.append(told.value.hint)
+    assert ["HF_ENDPOINT=" in hint for hint in hints] == [True, False]
+
+
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "full", "x"), FileNotFoundError(2, "no", "x"), ValueError("x")]
 )
