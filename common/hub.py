@@ -1,12 +1,12 @@
 """The Hugging Face hub: its cache looked at, files fetched, and its errors worded, in one place for all packages."""
 
-import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -211,26 +211,23 @@ class Repository:
             return ""
 
 
-class _Retries(logging.Handler):
-    """Says once that the client waits and tries again, which it does for half a minute and more."""
-
-    told = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take a warning of the client."""
-        if "etry" in record.msg and not self.told:
-            self.told = True
-            notice("the hub does not answer; trying again for about half a minute ...")
-
-
-_RETRIES = _Retries()
-
-
+@cache
 def _tell_of_retries() -> None:
+    """Say once that the client waits and tries again; what else it says of its requests is told in our own words."""
+    import logging
+
+    @cache
+    def tell() -> None:
+        notice("the hub does not answer; trying again for about half a minute ...")
+
+    def told(record: logging.LogRecord) -> bool:
+        if "etry" in record.msg:
+            tell()
+        return False
+
     requests = logging.getLogger("huggingface_hub.utils._http")
     requests.setLevel(logging.WARNING)
-    requests.propagate = False
-    requests.addHandler(_RETRIES)  # once, however often this is called
+    requests.addFilter(told)
 
 
 class NoNetworkError(UserError):
